@@ -1,0 +1,3 @@
+import { preset } from "@sft/vitest-preset";
+
+export default preset();

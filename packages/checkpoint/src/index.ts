@@ -1,1 +1,15 @@
-export {};
+export { CheckpointError } from "./checkpointError.ts";
+export type { CheckpointErrorCode } from "./checkpointError.ts";
+export { SafetensorsError } from "./safetensorsError.ts";
+export type { SafetensorsErrorCode } from "./safetensorsError.ts";
+export type { FloatDType, TensorDType } from "./tensorDType.ts";
+export { bytesPerElement, isFloatDType, isTensorDType } from "./tensorDType.ts";
+export type { TensorInfo, TensorSource, TensorsToWrite, TensorToWrite } from "./tensorSource.ts";
+export { tensorsOf } from "./tensorSource.ts";
+export type { SafetensorsFile } from "./openSafetensors.ts";
+export { openSafetensors } from "./openSafetensors.ts";
+export type { WriteSafetensorsOptions } from "./writeSafetensors.ts";
+export { writeSafetensors } from "./writeSafetensors.ts";
+export { float16ToFloat32, float32ToFloat16 } from "./float16.ts";
+export { bfloat16ToFloat32, float32ToBfloat16 } from "./bfloat16.ts";
+export { writeFileAtomic } from "./atomicFile.ts";

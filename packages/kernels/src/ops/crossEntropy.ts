@@ -1,0 +1,76 @@
+import { addedTo, defineOp, expectType, type OpDefinition } from "../op.ts";
+import type { TensorType } from "../tensor.ts";
+
+export type LinearCrossEntropyAttributes = { /** Logits become softcap * tanh(logit / softcap). 0 means none. */ readonly softcap: number };
+
+function expectHead(op: string, x: TensorType, weight: TensorType, rows: TensorType, targets: TensorType, weights: TensorType): number {
+  expectType.rank(op, "x", x, 2);
+  expectType.dtype(op, "x", x, "f32");
+  expectType.dtype(op, "weight", weight, "f32");
+  expectType.shape(op, "weight", weight, [weight.shape[0]!, x.shape[1]!]);
+  expectType.rank(op, "rows", rows, 1);
+  expectType.dtype(op, "rows", rows, "i32");
+  expectType.dtype(op, "targets", targets, "i32");
+  expectType.shape(op, "targets", targets, rows.shape);
+  expectType.dtype(op, "weights", weights, "f32");
+  expectType.shape(op, "weights", weights, rows.shape);
+  return rows.shape[0]!;
+}
+
+/**
+ * The language-model head and its loss in one op, so that logits exist for a chunk of supervised rows at a time and never
+ * as a whole. For r with rows[r] >= 0: logits = cap(x[rows[r]] · weight^T), rowLoss[r] = logSumExp[r] - logits[targets[r]];
+ * rows[r] = -1 is padding with rowLoss 0. loss = sum of weights[r] * rowLoss[r]: the caller divides by the step's sum of
+ * weights, or uploads weights already divided. Row indices are distinct. Nothing is shifted here.
+ * Inputs x[N,H], weight[V,H], rows[R] i32, targets[R] i32, weights[R] f32; outputs loss[1], logSumExp[R], rowLoss[R].
+ */
+export const linearCrossEntropy: OpDefinition<LinearCrossEntropyAttributes> = defineOp<LinearCrossEntropyAttributes>({
+  name: "linearCrossEntropy",
+  infer(inputs) {
+    expectType.count("linearCrossEntropy", inputs, 5);
+    const [x, weight, rows, targets, weights] = inputs;
+    const count = expectHead("linearCrossEntropy", x!, weight!, rows!, targets!, weights!);
+    return [{ shape: [1], dtype: "f32" }, { shape: [count], dtype: "f32" }, { shape: [count], dtype: "f32" }];
+  },
+  gradient: ({ tape, inputs: [x, weight, rows, targets, weights], outputs: [, logSumExp], attributes, outputGradients: [dLoss] }) => [
+    addedTo(tape, () => tape.apply(linearCrossEntropyGrad, [dLoss!, x!, weight!, rows!, targets!, weights!, logSumExp!], attributes)[0]!),
+    (addend, into) => {
+      const inputs = [dLoss!, x!, weight!, rows!, targets!, weights!, logSumExp!];
+      return tape.apply(linearCrossEntropyWeightGrad, addend ? [...inputs, addend] : inputs, attributes, [into])[0]!;
+    },
+    null,
+    null,
+    null,
+  ],
+});
+
+/**
+ * dx[N,H]: at row rows[r] it is dLoss * weights[r] * (softmax(logits) - onehot(targets[r])) · weight (times 1 - tanh^2 under a
+ * soft cap), at every other row 0. Inputs dLoss[1], x, weight, rows, targets, weights, logSumExp.
+ */
+export const linearCrossEntropyGrad: OpDefinition<LinearCrossEntropyAttributes> = defineOp<LinearCrossEntropyAttributes>({
+  name: "linearCrossEntropyGrad",
+  infer(inputs) {
+    expectType.count("linearCrossEntropyGrad", inputs, 7);
+    const [dLoss, x, weight, rows, targets, weights, logSumExp] = inputs;
+    expectType.shape("linearCrossEntropyGrad", "dLoss", dLoss!, [1]);
+    expectType.shape("linearCrossEntropyGrad", "logSumExp", logSumExp!, rows!.shape);
+    expectHead("linearCrossEntropyGrad", x!, weight!, rows!, targets!, weights!);
+    return [{ shape: x!.shape, dtype: "f32" }];
+  },
+});
+
+/** dWeight[V,H] = dLogits^T · x over the supervised rows, plus the optional addend. Inputs as for the gradient by x, then addend. */
+export const linearCrossEntropyWeightGrad: OpDefinition<LinearCrossEntropyAttributes> = defineOp<LinearCrossEntropyAttributes>({
+  name: "linearCrossEntropyWeightGrad",
+  infer(inputs) {
+    expectType.count("linearCrossEntropyWeightGrad", inputs, 7, 8);
+    const [dLoss, x, weight, rows, targets, weights, logSumExp, addend] = inputs;
+    expectType.shape("linearCrossEntropyWeightGrad", "dLoss", dLoss!, [1]);
+    expectType.shape("linearCrossEntropyWeightGrad", "logSumExp", logSumExp!, rows!.shape);
+    expectHead("linearCrossEntropyWeightGrad", x!, weight!, rows!, targets!, weights!);
+    if (addend) expectType.shape("linearCrossEntropyWeightGrad", "addend", addend, weight!.shape);
+    return [{ shape: weight!.shape, dtype: "f32" }];
+  },
+  mayAlias: [[0, 7]],
+});

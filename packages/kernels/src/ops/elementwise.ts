@@ -1,0 +1,87 @@
+import { addedTo, defineOp, expectType, type Contribution, type OpDefinition } from "../op.ts";
+import type { Value } from "../tape.ts";
+
+/** y = a + b, same shape. */
+export const add: OpDefinition<Record<never, never>> = defineOp({
+  name: "add",
+  infer(inputs) {
+    expectType.count("add", inputs, 2);
+    expectType.dtype("add", "a", inputs[0]!, "f32");
+    expectType.dtype("add", "b", inputs[1]!, "f32");
+    expectType.shape("add", "b", inputs[1]!, inputs[0]!.shape);
+    return [{ shape: inputs[0]!.shape, dtype: "f32" }];
+  },
+  gradient: ({ tape, outputGradients: [dy] }) => [passThrough(tape.add.bind(tape), dy!, tape), passThrough(tape.add.bind(tape), dy!, tape)],
+  mayAlias: [[0, 0], [0, 1]],
+});
+
+/** The gradient itself, without a copy when nothing is there yet. */
+function passThrough(sum: (a: Value, b: Value, into?: Value) => Value, dy: Value, tape: { copy(value: Value, into?: Value): Value }): Contribution {
+  return (addend, into) => {
+    if (addend) return sum(addend, dy, into);
+    return into ? tape.copy(dy, into) : dy;
+  };
+}
+
+/** y = a * b, same shape. */
+export const multiply: OpDefinition<Record<never, never>> = defineOp({
+  name: "multiply",
+  infer(inputs) {
+    expectType.count("multiply", inputs, 2);
+    expectType.dtype("multiply", "a", inputs[0]!, "f32");
+    expectType.dtype("multiply", "b", inputs[1]!, "f32");
+    expectType.shape("multiply", "b", inputs[1]!, inputs[0]!.shape);
+    return [{ shape: inputs[0]!.shape, dtype: "f32" }];
+  },
+  gradient: ({ tape, inputs: [a, b], outputGradients: [dy] }) => [
+    addedTo(tape, () => tape.apply(multiply, [dy!, b!], {})[0]!),
+    addedTo(tape, () => tape.apply(multiply, [dy!, a!], {})[0]!),
+  ],
+  mayAlias: [[0, 0], [0, 1]],
+});
+
+export type ScaleAttributes = { readonly factor: number };
+
+/** y = factor * x. */
+export const scale: OpDefinition<ScaleAttributes> = defineOp<ScaleAttributes>({
+  name: "scale",
+  infer(inputs) {
+    expectType.count("scale", inputs, 1);
+    expectType.dtype("scale", "x", inputs[0]!, "f32");
+    return [{ shape: inputs[0]!.shape, dtype: "f32" }];
+  },
+  gradient: ({ tape, attributes, outputGradients: [dy] }) => [addedTo(tape, () => tape.apply(scale, [dy!], attributes)[0]!)],
+  mayAlias: [[0, 0]],
+});
+
+/** y = x, any dtype. */
+export const copy: OpDefinition<Record<never, never>> = defineOp({
+  name: "copy",
+  infer(inputs) {
+    expectType.count("copy", inputs, 1);
+    return [{ shape: inputs[0]!.shape, dtype: inputs[0]!.dtype }];
+  },
+  gradient: ({ tape, outputGradients: [dy] }) => [passThrough(tape.add.bind(tape), dy!, tape)],
+});
+
+export type FillAttributes = { readonly value: number; readonly length: number };
+
+/** y[0..length-1] = value. Shape [length]. */
+export const fill: OpDefinition<FillAttributes> = defineOp<FillAttributes>({
+  name: "fill",
+  infer(inputs, { length }) {
+    expectType.count("fill", inputs, 0);
+    return [{ shape: [length], dtype: "f32" }];
+  },
+});
+
+/** x[i] = 0 in place, any shape, f32. The input is the output. */
+export const zero: OpDefinition<Record<never, never>> = defineOp({
+  name: "zero",
+  infer(inputs) {
+    expectType.count("zero", inputs, 1);
+    expectType.dtype("zero", "x", inputs[0]!, "f32");
+    return [{ shape: inputs[0]!.shape, dtype: "f32" }];
+  },
+  mayAlias: [[0, 0]],
+});

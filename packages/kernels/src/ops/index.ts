@@ -1,0 +1,28 @@
+import type { OpDefinition } from "../op.ts";
+import { activation, activationGrad, gatedActivation, gatedActivationGrad } from "./activation.ts";
+import { attention, attentionGrad } from "./attention.ts";
+import { addBias, columnSum } from "./bias.ts";
+import { linearCrossEntropy, linearCrossEntropyGrad, linearCrossEntropyWeightGrad } from "./crossEntropy.ts";
+import { dropout } from "./dropout.ts";
+import { add, copy, fill, multiply, scale, zero } from "./elementwise.ts";
+import { embedding, embeddingGrad, gatherRows } from "./embedding.ts";
+import { cachedAttention, writeCache } from "./generation.ts";
+import { matmul } from "./matmul.ts";
+import { layerNorm, layerNormGrad, layerNormWeightGrad, rmsNorm, rmsNormGrad, rmsNormWeightGrad } from "./normalisation.ts";
+import { adamw, gradNorm } from "./optimiser.ts";
+import { rope } from "./rope.ts";
+
+const definitions = [
+  embedding, embeddingGrad, gatherRows,
+  matmul, addBias, columnSum,
+  add, multiply, scale, copy, fill, zero, dropout,
+  rmsNorm, rmsNormGrad, rmsNormWeightGrad,
+  layerNorm, layerNormGrad, layerNormWeightGrad,
+  rope, attention, attentionGrad, writeCache, cachedAttention,
+  activation, activationGrad, gatedActivation, gatedActivationGrad,
+  linearCrossEntropy, linearCrossEntropyGrad, linearCrossEntropyWeightGrad,
+  gradNorm, adamw,
+] as readonly unknown[] as readonly OpDefinition[];
+
+/** Every op by name: what a backend implements and what a program may contain. */
+export const opTable: ReadonlyMap<string, OpDefinition> = new Map(definitions.map((op) => [op.name, op]));

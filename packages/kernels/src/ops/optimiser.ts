@@ -1,0 +1,43 @@
+import { ProgramError } from "../errors.ts";
+import { defineOp, expectType, type OpDefinition } from "../op.ts";
+
+/** norm[2] = [sqrt of the sum of squares over all inputs, 1 if that is finite else 0]. Inputs: any number of f32 tensors of any shape. */
+export const gradNorm: OpDefinition<Record<never, never>> = defineOp({
+  name: "gradNorm",
+  infer(inputs) {
+    if (inputs.length === 0) throw new ProgramError("invalid-program", "gradNorm: needs at least one gradient", { op: "gradNorm" });
+    inputs.forEach((input, index) => expectType.dtype("gradNorm", `gradient ${index}`, input, "f32"));
+    return [{ shape: [2], dtype: "f32" }];
+  },
+});
+
+export type AdamwAttributes = {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+  /** Gradients are scaled by min(1, maxGradNorm / (norm + 1e-6)), PyTorch's clip_grad_norm_. 0 means no clipping. */
+  readonly maxGradNorm: number;
+};
+
+/**
+ * Decoupled weight decay Adam (Loshchilov & Hutter 2019, PyTorch's AdamW), in place. With schedule = [lr, 1 - beta1^t, 1 - beta2^t, 0]
+ * from the host in float64 rounded: p *= 1 - lr * weightDecay; m += (1-beta1)(g - m); v = beta2 v + (1-beta2) g^2;
+ * p -= lr / bias1 * m / (sqrt(v) / sqrt(bias2) + epsilon). When norm[1] is 0 (a non-finite gradient) nothing is changed.
+ * Inputs parameter, gradient, m, v (one shape), schedule[4], norm[2]; outputs parameter, m, v.
+ */
+export const adamw: OpDefinition<AdamwAttributes> = defineOp<AdamwAttributes>({
+  name: "adamw",
+  infer(inputs) {
+    expectType.count("adamw", inputs, 6);
+    const [parameter, gradient, m, v, schedule, norm] = inputs;
+    for (const [operand, type] of [["parameter", parameter], ["gradient", gradient], ["m", m], ["v", v]] as const) {
+      expectType.dtype("adamw", operand, type!, "f32");
+      expectType.shape("adamw", operand, type!, parameter!.shape);
+    }
+    expectType.shape("adamw", "schedule", schedule!, [4]);
+    expectType.shape("adamw", "norm", norm!, [2]);
+    return [0, 1, 2].map(() => ({ shape: parameter!.shape, dtype: "f32" as const }));
+  },
+  mayAlias: [[0, 0], [1, 2], [2, 3]],
+});

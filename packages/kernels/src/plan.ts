@@ -1,0 +1,105 @@
+import type { OpDefinition } from "./op.ts";
+import type { Program } from "./program.ts";
+import { byteLength } from "./tensor.ts";
+
+/** Where a program's activations live. A slot is one buffer that several activations use one after the other. */
+export interface MemoryPlan {
+  /** Bytes of each slot, a multiple of `alignment`. */
+  readonly slots: readonly number[];
+  /** Slot of each tensor by index in the program's table; -1 for external tensors and for activations nobody writes. */
+  readonly slotOf: Int32Array;
+  /** Sum of all slots: the activation memory of a run. */
+  readonly activationBytes: number;
+  /** Bytes of the tensors that the caller binds. */
+  readonly externalBytes: number;
+  /** Largest sum of live activations at any instruction: no plan can need less. */
+  readonly lowerBoundBytes: number;
+}
+
+/** Position of the last instruction that reads or writes each tensor; -1 when none does. */
+export function lastUses(program: Program): Int32Array {
+  const last = new Int32Array(program.tensors.length).fill(-1);
+  program.instructions.forEach((instruction, position) => {
+    for (const index of instruction.inputs) last[index] = position;
+    for (const index of instruction.outputs) last[index] = position;
+  });
+  return last;
+}
+
+/**
+ * Assigns activations to reusable slots in program order: an output takes the slot of a dying input where the op allows it,
+ * else the smallest free slot that is large enough, else it enlarges the largest free slot, else it opens a new one.
+ * Pure: the same program gives the same plan.
+ */
+export function planMemory(program: Program, table: ReadonlyMap<string, OpDefinition>, options: { readonly alignment?: number } = {}): MemoryPlan {
+  const { alignment = 256 } = options;
+  const last = lastUses(program);
+  const sizes = program.tensors.map((tensor) => Math.max(alignment, Math.ceil(byteLength(tensor) / alignment) * alignment));
+  const slots: number[] = [];
+  const slotOf = new Int32Array(program.tensors.length).fill(-1);
+  const free: number[] = [];
+  let liveBytes = 0;
+  let lowerBoundBytes = 0;
+
+  program.instructions.forEach((instruction, position) => {
+    const handedOver = new Set<number>();
+    instruction.outputs.forEach((output, outputSlot) => {
+      if (program.tensors[output]!.role !== "activation" || slotOf[output] !== -1) return;
+      liveBytes += sizes[output]!;
+      const donor = dyingInput(program, table, instruction.op, position, outputSlot, last, slotOf, sizes[output]!, slots, handedOver);
+      if (donor !== -1) {
+        handedOver.add(donor);
+        slotOf[output] = slotOf[donor]!;
+        return;
+      }
+      slotOf[output] = takeSlot(sizes[output]!, slots, free);
+    });
+    lowerBoundBytes = Math.max(lowerBoundBytes, liveBytes);
+    for (const index of new Set([...instruction.inputs, ...instruction.outputs])) {
+      if (last[index] !== position || program.tensors[index]!.role !== "activation" || slotOf[index] === -1) continue;
+      liveBytes -= sizes[index]!;
+      if (!handedOver.has(index)) free.push(slotOf[index]!);
+    }
+  });
+
+  return {
+    slots,
+    slotOf,
+    activationBytes: slots.reduce((sum, bytes) => sum + bytes, 0),
+    externalBytes: program.tensors.reduce((sum, tensor) => sum + (tensor.role === "activation" ? 0 : byteLength(tensor)), 0),
+    lowerBoundBytes,
+  };
+}
+
+/** The input whose storage this output may take over: it dies here, is an activation, fits, and the op allows the alias. */
+function dyingInput(
+  program: Program, table: ReadonlyMap<string, OpDefinition>, op: string, position: number, outputSlot: number,
+  last: Int32Array, slotOf: Int32Array, bytes: number, slots: readonly number[], handedOver: ReadonlySet<number>,
+): number {
+  const { inputs } = program.instructions[position]!;
+  for (const [aliasOutput, aliasInput] of table.get(op)?.mayAlias ?? []) {
+    const input = inputs[aliasInput];
+    if (aliasOutput !== outputSlot || input === undefined || handedOver.has(input)) continue;
+    const readTwice = inputs.indexOf(input) !== inputs.lastIndexOf(input);
+    if (!readTwice && last[input] === position && slotOf[input] !== -1 && slots[slotOf[input]!]! >= bytes) return input;
+  }
+  return -1;
+}
+
+function takeSlot(bytes: number, slots: number[], free: number[]): number {
+  let best = -1;
+  for (let candidate = 0; candidate < free.length; candidate++) {
+    const size = slots[free[candidate]!]!;
+    const bestSize = best === -1 ? 0 : slots[free[best]!]!;
+    const fits = size >= bytes;
+    const bestFits = best !== -1 && bestSize >= bytes;
+    if (best === -1 || (fits && (!bestFits || size < bestSize)) || (!fits && !bestFits && size > bestSize)) best = candidate;
+  }
+  if (best === -1) {
+    slots.push(bytes);
+    return slots.length - 1;
+  }
+  const [slot] = free.splice(best, 1);
+  slots[slot!] = Math.max(slots[slot!]!, bytes);
+  return slot!;
+}

@@ -1,0 +1,62 @@
+import { ProgramError } from "./errors.ts";
+import type { Attributes, OpDefinition } from "./op.ts";
+import { describeType, elementCount, sameShape, type TensorSpec } from "./tensor.ts";
+
+/** One step of a program. Inputs and outputs are indices into the tensor table; an output may also be an input (update in place). */
+export interface Instruction {
+  readonly op: string;
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
+  readonly attributes: Attributes;
+}
+
+/** A flat list of ops over typed tensors. Plain data: JSON.stringify and JSON.parse give the same program back. */
+export interface Program {
+  readonly name: string;
+  readonly tensors: readonly TensorSpec[];
+  readonly instructions: readonly Instruction[];
+}
+
+/** Tensors that the caller binds: everything that is no activation. */
+export function externalTensors(program: Program): readonly TensorSpec[] {
+  return program.tensors.filter((tensor) => tensor.role !== "activation");
+}
+
+/**
+ * Checks a program that came from outside (a file, another process): indices in range, known ops, shapes as the op table
+ * infers them, unique external names, no activation read before it is written. Throws ProgramError for the first fault.
+ */
+export function validateProgram(program: Program, table: ReadonlyMap<string, OpDefinition>): void {
+  const names = new Set<string>();
+  for (const tensor of program.tensors) {
+    if (tensor.role !== "activation" && names.has(tensor.name)) {
+      throw new ProgramError("invalid-program", `program ${program.name}: two external tensors are named ${tensor.name}`);
+    }
+    names.add(tensor.name);
+    if (tensor.shape.some((size) => !Number.isInteger(size) || size < 0) || !Number.isSafeInteger(elementCount(tensor.shape))) {
+      throw new ProgramError("invalid-program", `program ${program.name}: tensor ${tensor.name} has the shape [${tensor.shape.join(", ")}]`);
+    }
+  }
+  const written = new Set<number>();
+  program.instructions.forEach((instruction, position) => {
+    const where = `program ${program.name}, instruction ${position} (${instruction.op})`;
+    const op = table.get(instruction.op);
+    if (!op) throw new ProgramError("unknown-op", `${where}: no such op`, { op: instruction.op });
+    for (const index of [...instruction.inputs, ...instruction.outputs]) {
+      if (!program.tensors[index]) throw new ProgramError("invalid-program", `${where}: tensor ${index} is not in the table`);
+    }
+    for (const index of instruction.inputs) {
+      if (program.tensors[index]!.role === "activation" && !written.has(index)) {
+        throw new ProgramError("invalid-program", `${where}: reads ${program.tensors[index]!.name} before it is written`);
+      }
+    }
+    const inferred = op.infer(instruction.inputs.map((index) => program.tensors[index]!), instruction.attributes);
+    inferred.forEach((type, slot) => {
+      const output = program.tensors[instruction.outputs[slot]!];
+      if (!output || !sameShape(output.shape, type.shape) || output.dtype !== type.dtype) {
+        throw new ProgramError("shape-mismatch", `${where}: output ${slot} must be ${describeType(type)}, the table says ${output ? describeType(output) : "nothing"}`);
+      }
+    });
+    for (const index of instruction.outputs) written.add(index);
+  });
+}

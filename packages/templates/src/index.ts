@@ -1,1 +1,9 @@
-export {};
+/** Records and prompt styles to typed segments with provenance. No I/O: runs in Node and in a browser. */
+export type * from "./segment.ts";
+export type { PromptTemplate, RenderOptions } from "./promptTemplate.ts";
+export type { TemplateDefinition, TurnMarkup } from "./templateDefinition.ts";
+export { TemplateError, type TemplateErrorCode } from "./templateError.ts";
+export { createTemplate } from "./createTemplate.ts";
+export { findTemplate, templateNames } from "./registry.ts";
+export { readRecord, detectRecordFormat, defaultTemplateName, type ReadRecordOptions } from "./records/readRecord.ts";
+export { RecordError, type RecordErrorCode, type RecordPlace } from "./records/recordError.ts";

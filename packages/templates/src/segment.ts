@@ -32,6 +32,8 @@ export interface Segment {
   readonly fieldStart: number;
   readonly part: TurnPart;
   readonly spanClass?: SpanClass;
+  /** True inside a `{% generation %}` block of a Jinja template; absent where the template has none. */
+  readonly generation?: boolean;
 }
 
 /** One message of a conversation after its record was read and checked. */
@@ -41,6 +43,18 @@ export interface Message {
   readonly reasoning_content?: string;
   readonly tool_calls?: readonly unknown[];
   readonly name?: string;
+  readonly tool_call_id?: string;
+  /**
+   * An alpaca row's own fields, which `content` joins with one blank line ("instruction\n\ninput").
+   * `sys_prompt` is set where LitGPT's key of that name supplied the system text.
+   */
+  readonly fields?: { readonly instruction?: string; readonly input?: string; readonly sys_prompt?: string };
+  /** Text parts that `content` concatenates, for Jinja templates that read a list. */
+  readonly parts?: readonly { readonly type: "text"; readonly text: string }[];
+  /** True where the record said `content: null` beside tool calls; templates ask for it. */
+  readonly contentIsNull?: boolean;
+  /** Other keys of the record's message, which a model's own template may read. */
+  readonly extra?: Readonly<Record<string, unknown>>;
   /** Overrides the mask policy for this message: false never trains it, true trains it. */
   readonly train?: boolean;
   /** Multiplies the weight of every trained token of this message; default 1. */
@@ -53,6 +67,28 @@ export interface Message {
 export interface Conversation {
   readonly messages: readonly Message[];
   readonly tools?: readonly unknown[];
+  /** The record that this conversation was read from. */
+  readonly record?: RecordOrigin;
+  /** Index of the one message that this row supervises, where `expandTurns` made the row; earlier answers say `train: false`. */
+  readonly supervisedMessage?: number;
+}
+
+export type RecordFormat = "alpaca" | "prompt-completion" | "messages" | "sharegpt" | "text";
+
+/** Where a conversation's record stood, so that later errors can say so. */
+export interface RecordOrigin {
+  readonly format: RecordFormat;
+  readonly file?: string;
+  readonly row?: number;
+  readonly line?: number;
+}
+
+/** Something that a template left out of the text, said instead of done silently. */
+export interface RenderingWarning {
+  readonly code: "system-ignored" | "input-ignored";
+  readonly message: string;
+  /** Index of the message concerned. */
+  readonly index: number;
 }
 
 /** What a template makes of one conversation. */
@@ -62,4 +98,5 @@ export interface Rendering {
   /** Strings that end an assistant turn in this template; generation stops at them. "eos" stands for the tokenizer's EOS token. */
   readonly terminators: readonly string[];
   readonly template: { readonly name: string; readonly hash: string };
+  readonly warnings?: readonly RenderingWarning[];
 }

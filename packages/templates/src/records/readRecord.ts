@@ -1,0 +1,54 @@
+import type { Conversation, RecordFormat } from "../segment.ts";
+import { readAlpaca } from "./alpaca.ts";
+import { readMessages } from "./messages.ts";
+import { readPromptCompletion } from "./promptCompletion.ts";
+import { RecordError, type RecordPlace } from "./recordError.ts";
+import { isAbsent, isObject, type Row, wrongType } from "./rowFields.ts";
+import { readShareGpt } from "./shareGpt.ts";
+import { readText } from "./text.ts";
+
+/**
+ * The record formats: the keys that tell each, its reader, and the template that suits it when nobody names one.
+ * Looked through from the top; the first whose keys are all present (and not null) is taken.
+ */
+const formats: Readonly<Record<RecordFormat, { keys: readonly string[]; read: (row: Row, place: RecordPlace) => Conversation; template: string }>> = {
+  messages: { keys: ["messages"], read: readMessages, template: "chatml" },
+  sharegpt: { keys: ["conversations"], read: readShareGpt, template: "chatml" },
+  alpaca: { keys: ["instruction"], read: readAlpaca, template: "alpaca" },
+  "prompt-completion": { keys: ["prompt", "completion"], read: readPromptCompletion, template: "default" },
+  text: { keys: ["text"], read: readText, template: "text" },
+};
+
+export interface ReadRecordOptions extends RecordPlace {
+  /** Reads the row as this format instead of detecting it. */
+  readonly format?: RecordFormat;
+}
+
+/**
+ * Reads one row of training data.
+ * @throws RecordError saying which field of which row is wrong, what was expected and what came
+ */
+export function readRecord(row: unknown, { format, ...place }: ReadRecordOptions = {}): Conversation {
+  if (!isObject(row)) throw wrongType("row", "an object", row, place);
+  const found = format ?? detectRecordFormat(row);
+  if (!found) {
+    throw new RecordError(
+      "unknown-format",
+      `Its keys are ${Object.keys(row).map((key) => `"${key}"`).join(", ") || "none"}, which is no known record format.`,
+      "Expected messages; conversations; instruction and output; prompt and completion; or text. Name the format or rename the columns.",
+      { place, details: { keys: Object.keys(row) } },
+    );
+  }
+  return { ...formats[found].read(row, place), record: { format: found, ...place } };
+}
+
+/** The format whose keys a row has; null if none. */
+export function detectRecordFormat(row: Readonly<Record<string, unknown>>): RecordFormat | null {
+  for (const [name, { keys }] of Object.entries(formats)) if (keys.every((key) => !isAbsent(row[key]))) return name as RecordFormat;
+  return null;
+}
+
+/** Name of the template that suits a format when nobody names one. */
+export function defaultTemplateName(format: RecordFormat): string {
+  return formats[format].template;
+}

@@ -1,0 +1,161 @@
+import type { Conversation, Rendering } from "@sft/templates";
+import { buildSpans } from "./buildSpans.ts";
+import { encodeJoint } from "./encodeJoint.ts";
+import { encodeLitgpt } from "./encodeLitgpt.ts";
+import { encodeSegments } from "./encodeSegments.ts";
+import type { DropReason, Example, ExampleWarning } from "./example.ts";
+import { findMissingTerminators } from "./missingTerminators.ts";
+import { MaskError } from "./maskError.ts";
+import { type MaskPolicy, resolveMaskPolicy } from "./maskPolicy.ts";
+import type { MaskTokenizer } from "./maskTokenizer.ts";
+import { mergeRepeatedTerminators } from "./repeatedTerminators.ts";
+import { splitTurns } from "./splitTurns.ts";
+import { checkLength } from "./tokenBatch.ts";
+import type { ControlTokenPolicy } from "./tokenOffsets.ts";
+import type { TokenTable } from "./tokenTable.ts";
+import { judgeTokens, type Verdict } from "./tokenVerdict.ts";
+import { truncate, type TruncationStrategy } from "./truncation.ts";
+
+/** How a rendering becomes examples. */
+export interface EncodeOptions {
+  /** A policy, a preset's name or a policy's; default by {@link defaultMaskPolicy}. */
+  readonly mask?: string | MaskPolicy;
+  /** Control-token text inside records; default "literal", or what the preset imitates. */
+  readonly control?: ControlTokenPolicy;
+  /** Most tokens in an example; no limit by default. */
+  readonly maxLength?: number;
+  /** Default "drop", or what the preset imitates. */
+  readonly truncation?: TruncationStrategy;
+  /** Whether LitGPT's encoding puts BOS first; default is the tokenizer's `addBosToken`. Other encodings take BOS from the template alone. */
+  readonly bos?: boolean;
+  /** Number of the row in its file, for errors and findings. */
+  readonly row?: number;
+}
+
+/**
+ * Tokens, target weights and spans of one rendered conversation.
+ * An example that is too long under "drop" comes back with `dropped` set and all weights 0.
+ * @throws MaskError "several-examples" under "splitTurns" (see {@link encodeExamples}), "example-too-long" under "error",
+ *   "control-token-in-content" under "reject", and the codes of {@link resolveMaskPolicy}
+ */
+export function encodeRendering(rendering: Rendering, tokenizer: MaskTokenizer, options: EncodeOptions = {}): Example {
+  const setting = resolveOptions(rendering, options);
+  if (setting.truncation === "splitTurns" && setting.maxLength !== undefined) {
+    throw new MaskError(
+      "several-examples",
+      "The truncation \"splitTurns\" may make several examples of one rendering.",
+      "Call encodeExamples, which returns a list.",
+      { truncation: setting.truncation },
+    );
+  }
+  const [table, verdicts] = judge(rendering, tokenizer, setting);
+  return finish(rendering, table, verdicts, setting, "drop");
+}
+
+/** As {@link encodeRendering}, for every truncation strategy: a list of one example, or of several under "splitTurns". */
+export function encodeExamples(rendering: Rendering, tokenizer: MaskTokenizer, options: EncodeOptions = {}): readonly Example[] {
+  const setting = resolveOptions(rendering, options);
+  const [table, verdicts] = judge(rendering, tokenizer, setting);
+  if (setting.truncation !== "splitTurns" || setting.maxLength === undefined || table.ids.length <= setting.maxLength) {
+    return [finish(rendering, table, verdicts, setting, "drop")];
+  }
+  return splitTurns(table, verdicts, setting.maxLength).map((piece, i, pieces) =>
+    build(rendering, table, verdicts, setting, piece.kept, piece.dropped, [
+      {
+        code: "turns-split",
+        message: `Part ${i + 1} of ${pieces.length}: the conversation was split at turn borders to fit ${setting.maxLength} tokens.`,
+        token: null,
+      },
+    ]),
+  );
+}
+
+/** `completion` for rows of prompt and completion, `all` for raw text, `assistant` for conversations. */
+export function defaultMaskPolicy(conversation: Conversation): MaskPolicy {
+  const format = conversation.record?.format;
+  if (format === "alpaca" || format === "prompt-completion") return resolveMaskPolicy("completion");
+  return resolveMaskPolicy(format === "text" ? "all" : "assistant");
+}
+
+interface Setting extends EncodeOptions {
+  readonly policy: MaskPolicy;
+  readonly control: ControlTokenPolicy;
+  readonly truncation: TruncationStrategy;
+}
+
+function resolveOptions(rendering: Rendering, options: EncodeOptions): Setting {
+  const policy = options.mask === undefined ? defaultMaskPolicy(rendering.conversation) : resolveMaskPolicy(options.mask);
+  if (options.maxLength !== undefined) checkLength(options.maxLength, "maxLength");
+  return {
+    ...options,
+    policy,
+    control: options.control ?? policy.control ?? "literal",
+    truncation: options.truncation ?? policy.truncation ?? "drop",
+  };
+}
+
+function judge(rendering: Rendering, tokenizer: MaskTokenizer, setting: Setting): readonly [TokenTable, Verdict[]] {
+  const { policy, control, row } = setting;
+  const table = encode(rendering, tokenizer, setting);
+  if (control === "allow" && policy.encoding !== "litgpt") mergeRepeatedTerminators(table, tokenizer);
+  return [table, judgeTokens(table, rendering.conversation, policy, tokenizer, row)];
+}
+
+function encode({ segments }: Rendering, tokenizer: MaskTokenizer, setting: Setting): TokenTable {
+  const { policy, control, row } = setting;
+  switch (policy.encoding) {
+    case "segments":
+      return encodeSegments(segments, tokenizer, control, row);
+    case "joint":
+      return encodeJoint(segments, tokenizer, control, row);
+    case "litgpt":
+      return encodeLitgpt(segments, tokenizer, { useBos: setting.bos ?? tokenizer.addBosToken ?? false, row });
+  }
+}
+
+function finish(
+  rendering: Rendering,
+  table: TokenTable,
+  verdicts: readonly Verdict[],
+  setting: Setting,
+  splitAs: "drop",
+): Example {
+  const strategy = setting.truncation === "splitTurns" ? splitAs : setting.truncation;
+  const { kept, dropped, warnings } = truncate(table, verdicts, setting.maxLength, strategy, setting.row);
+  return build(rendering, table, verdicts, setting, kept, dropped, warnings);
+}
+
+function build(
+  rendering: Rendering,
+  table: TokenTable,
+  judged: readonly Verdict[],
+  setting: Setting,
+  kept: readonly number[],
+  dropped: DropReason | null,
+  warnings: readonly ExampleWarning[],
+): Example {
+  const verdicts = dropped === null ? [...judged] : judged.map(() => ({ weight: 0, reason: dropped.message }));
+  if (kept.length > 0 && kept[0] !== 0) {
+    verdicts[kept[0]] = { weight: 0, reason: "nothing predicts the first token of a row" };
+  }
+  const ids = Int32Array.from(kept, (token) => table.ids[token]);
+  const weights = Float32Array.from(kept, (token) => verdicts[token].weight);
+  const spans = buildSpans(table, verdicts, kept);
+  const notes = [...table.warnings, ...straddles(table, kept), ...warnings];
+  if (dropped === null) {
+    notes.push(...findMissingTerminators(table, verdicts, kept, rendering, setting.policy));
+    if (!weights.some((weight) => weight > 0)) {
+      notes.push({ code: "all-masked", message: "No token of this row is trained; drop it.", token: null });
+    }
+  }
+  return { ids, weights, spans, warnings: notes, policy: setting.policy.name, dropped, row: setting.row };
+}
+
+function straddles(table: TokenTable, kept: readonly number[]): ExampleWarning[] {
+  if (table.reachesInto.size === 0) return [];
+  return kept.flatMap((token, i): ExampleWarning[] =>
+    table.reachesInto.has(token)
+      ? [{ code: "straddling-token", message: `Token ${i} crosses the border of two segments.`, token: i }]
+      : [],
+  );
+}

@@ -1,1 +1,10 @@
-export {};
+export * from "./adapters/lora.ts";
+export { type ModelConfig } from "./config.ts";
+export { closeNames, ModelError } from "./errors.ts";
+export { type ModelFamily, type ParameterSpec } from "./families/family.ts";
+export { families, findFamily } from "./families/index.ts";
+export { generate, type Generated, type GenerateOptions } from "./generation/generate.ts";
+export { argmax, sampleToken, type SamplingOptions } from "./generation/sampling.ts";
+export { type AttentionMode, Graph, inputNames, type TokenShape } from "./graph.ts";
+export * from "./languageModel.ts";
+export { inverseFrequencies, type RopeParameters, ropeTables, type RopeTables } from "./rope.ts";

@@ -1,0 +1,101 @@
+import type { ParameterSpec } from "../families/family.ts";
+import { closeNames, ModelError } from "../errors.ts";
+
+/** LoRA settings (Hu et al. 2021), in PEFT's words. */
+export interface LoraConfig {
+  /** Rank. */
+  readonly r: number;
+  readonly alpha: number;
+  /** Dropout on the adapter's input while training, in [0, 1). */
+  readonly dropout: number;
+  /**
+   * Which linear layers get a pair. "all-linear": every one but the output head. Another string is a regular expression
+   * that must match a module's whole name. A list holds names, or endings of names after a dot ("q_proj").
+   */
+  readonly targetModules: string | readonly string[];
+  /** Scale alpha / sqrt(r) instead of alpha / r (rsLoRA). */
+  readonly useRslora?: boolean;
+}
+
+/** The pair of one linear layer. y += scale * (x A^T) B^T with A[r, in] and B[out, r]. */
+export interface LoraModule {
+  readonly a: ParameterSpec;
+  readonly b: ParameterSpec;
+  readonly scale: number;
+}
+
+/** Where the adapter sits in a model: module name -> pair. */
+export interface AdapterLayout {
+  readonly config: LoraConfig;
+  readonly modules: ReadonlyMap<string, LoraModule>;
+  readonly dropout: number;
+}
+
+const outputHead = "lm_head";
+
+/** PEFT's tensor names in adapter_model.safetensors. */
+export function loraTensorName(module: string, part: "lora_A" | "lora_B"): string {
+  return `base_model.model.${module}.${part}.weight`;
+}
+
+/** The linear modules that `targetModules` selects, in the model's order. */
+export function matchTargets(parameters: readonly ParameterSpec[], targets: LoraConfig["targetModules"]): readonly string[] {
+  const modules = parameters.filter(({ kind }) => kind === "linear").map(({ name }) => name.slice(0, -".weight".length));
+  const matched = modules.filter((module) => isTarget(module, targets));
+  const unmatched = typeof targets === "string" ? (matched.length === 0 ? [targets] : []) : targets.filter((target) => !modules.some((module) => isTarget(module, [target])));
+  if (unmatched.length === 0) return matched;
+  const endings = [...new Set(modules.map((module) => module.slice(module.lastIndexOf(".") + 1)))];
+  throw new ModelError(
+    "no-lora-target",
+    `LoRA target ${unmatched.map((target) => JSON.stringify(target)).join(", ")} matches no linear layer of this model`,
+    `Closest: ${closeNames(unmatched[0]!, endings).join(", ")}. All linear layers: ${endings.join(", ")}, or "all-linear".`,
+  );
+}
+
+function isTarget(module: string, targets: LoraConfig["targetModules"]): boolean {
+  if (targets === "all-linear") return module !== outputHead;
+  if (typeof targets !== "string") return targets.some((target) => module === target || module.endsWith(`.${target}`));
+  try {
+    return new RegExp(`^(?:${targets})$`).test(module);
+  } catch (cause) {
+    throw new ModelError("bad-lora", `LoRA target_modules ${JSON.stringify(targets)} is no valid regular expression: ${(cause as Error).message}`);
+  }
+}
+
+/** Shapes and names of all pairs. Throws ModelError for a rank that is no positive integer or a target that matches nothing. */
+export function layoutLora(parameters: readonly ParameterSpec[], config: LoraConfig): AdapterLayout {
+  if (!Number.isInteger(config.r) || config.r < 1) throw new ModelError("bad-lora", `LoRA rank must be a positive integer, got ${config.r}`);
+  if (!(config.dropout >= 0 && config.dropout < 1)) throw new ModelError("bad-lora", `LoRA dropout must be in [0, 1), got ${config.dropout}`);
+  const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]));
+  const scale = config.alpha / (config.useRslora ? Math.sqrt(config.r) : config.r);
+  const modules = new Map<string, LoraModule>();
+  for (const module of matchTargets(parameters, config.targetModules)) {
+    if (module === outputHead) throw new ModelError("bad-lora", "LoRA on lm_head is not implemented", "Leave lm_head out of lora_target_modules.");
+    const [out, input] = shapes.get(`${module}.weight`) as [number, number];
+    modules.set(module, {
+      a: { name: loraTensorName(module, "lora_A"), shape: [config.r, input], kind: "linear" },
+      b: { name: loraTensorName(module, "lora_B"), shape: [out, config.r], kind: "linear" },
+      scale,
+    });
+  }
+  return { config, modules, dropout: config.dropout };
+}
+
+/** All adapter parameters in the model's order, A before B. */
+export function adapterParameters(layout: AdapterLayout): readonly ParameterSpec[] {
+  return [...layout.modules.values()].flatMap(({ a, b }) => [a, b]);
+}
+
+/**
+ * PEFT's initial values: A uniform in +-1/sqrt(in) (Kaiming uniform with a = sqrt 5), B zero.
+ * `random` gives numbers in [0, 1); one is drawn for each element of every A, in the model's order.
+ */
+export function initialLora(layout: AdapterLayout, random: () => number): ReadonlyMap<string, Float32Array> {
+  const values = new Map<string, Float32Array>();
+  for (const { a, b } of layout.modules.values()) {
+    const bound = 1 / Math.sqrt(a.shape[1]!);
+    values.set(a.name, Float32Array.from({ length: a.shape[0]! * a.shape[1]! }, () => (2 * random() - 1) * bound));
+    values.set(b.name, new Float32Array(b.shape[0]! * b.shape[1]!));
+  }
+  return values;
+}

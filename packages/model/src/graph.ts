@@ -1,0 +1,144 @@
+import {
+  addBias, attention, cachedAttention, dropout, embedding, gatedActivation, matmul, rmsNorm, rope, writeCache,
+  type ActivationKind, type Tape, type Value,
+} from "@sft/kernels";
+import type { AdapterLayout } from "./adapters/lora.ts";
+import type { ModelConfig } from "./config.ts";
+import type { ParameterSpec } from "./families/family.ts";
+import { ModelError } from "./errors.ts";
+
+/** Tokens of one program: `batch` sequences of `length` tokens, N = batch * length rows. */
+export interface TokenShape {
+  readonly batch: number;
+  readonly length: number;
+}
+
+/** How attention sees other tokens: the sequences of a training batch, or a key/value cache while generating. */
+export type AttentionMode = { readonly kind: "causal" } | { readonly kind: "cache"; readonly capacity: number };
+
+export interface GraphOptions {
+  readonly tape: Tape;
+  readonly config: ModelConfig;
+  readonly parameters: readonly ParameterSpec[];
+  readonly shape: TokenShape;
+  readonly attention: AttentionMode;
+  /** Positions that the rope tables hold. */
+  readonly ropePositions: number;
+  readonly trainable: (parameter: string) => boolean;
+  readonly adapter?: AdapterLayout;
+  /** True while training: dropout is active. */
+  readonly training: boolean;
+}
+
+/** Names of the tensors that a model program binds besides its parameters. */
+export const inputNames = {
+  ids: "ids", order: "order", positions: "positions", segments: "segments", lengths: "lengths", dropoutSeed: "dropout_seed",
+  ropeCos: "rope.cos", ropeSin: "rope.sin",
+} as const;
+
+/** Names of the cache tensors of a layer. */
+export function cacheNames(layer: number): { readonly keys: string; readonly values: string } {
+  return { keys: `cache.${layer}.keys`, values: `cache.${layer}.values` };
+}
+
+/**
+ * The words in which a family's forward function is written: each method records ops on the tape and knows where
+ * parameters, adapters and the cache come from, so that one forward function serves training, evaluation and generation.
+ */
+export class Graph {
+  readonly tape: Tape;
+  readonly config: ModelConfig;
+  readonly shape: TokenShape;
+  private readonly options: GraphOptions;
+  private readonly shapes: ReadonlyMap<string, readonly number[]>;
+  private dropouts = 0;
+
+  constructor(options: GraphOptions) {
+    this.options = options;
+    this.tape = options.tape;
+    this.config = options.config;
+    this.shape = options.shape;
+    this.shapes = new Map(options.parameters.map((parameter) => [parameter.name, parameter.shape]));
+  }
+
+  get rows(): number {
+    return this.shape.batch * this.shape.length;
+  }
+
+  /** A parameter by its name in the checkpoint. */
+  parameter(name: string): Value {
+    const shape = this.shapes.get(name);
+    if (!shape) throw new ModelError("missing-tensor", `the family declares no parameter ${name}`);
+    return this.tape.parameter(name, shape, this.options.trainable(name));
+  }
+
+  hasParameter(name: string): boolean {
+    return this.shapes.has(name);
+  }
+
+  /** Token embeddings [N, hidden] of the ids input. */
+  embed(name: string): Value {
+    const weight = this.parameter(name);
+    const ids = this.tape.input(inputNames.ids, [this.rows]);
+    const inputs = weight.requiresGradient ? [weight, ids, this.tape.input(inputNames.order, [this.rows])] : [weight, ids];
+    return this.tape.apply(embedding, inputs, {})[0]!;
+  }
+
+  /** x · W^T (+ bias) (+ addend) for the linear layer `module`, with its LoRA pair when the adapter has one. */
+  linear(x: Value, module: string, addend?: Value): Value {
+    const weight = this.parameter(`${module}.weight`);
+    let y = this.tape.apply(matmul, addend ? [x, weight, addend] : [x, weight], { transposeA: false, transposeB: true, alpha: 1 })[0]!;
+    if (this.hasParameter(`${module}.bias`)) y = this.tape.apply(addBias, [y, this.parameter(`${module}.bias`)], {})[0]!;
+    const lora = this.options.adapter?.modules.get(module);
+    if (!lora) return y;
+    const a = this.tape.parameter(lora.a.name, lora.a.shape, this.options.trainable(lora.a.name));
+    const b = this.tape.parameter(lora.b.name, lora.b.shape, this.options.trainable(lora.b.name));
+    const low = this.tape.apply(matmul, [this.adapterDropout(x), a], { transposeA: false, transposeB: true, alpha: 1 })[0]!;
+    return this.tape.apply(matmul, [low, b, y], { transposeA: false, transposeB: true, alpha: lora.scale })[0]!;
+  }
+
+  rmsNorm(x: Value, name: string, weightOffset = 0): Value {
+    return this.tape.apply(rmsNorm, [x, this.parameter(name)], { epsilon: this.config.normEpsilon, weightOffset })[0]!;
+  }
+
+  /** Rotates queries or keys by their positions. */
+  rope(x: Value, rotaryDim: number = this.config.headDim): Value {
+    const table = [this.options.ropePositions, rotaryDim / 2];
+    const inputs = [
+      x,
+      this.tape.input(inputNames.positions, [this.rows]),
+      this.tape.input(inputNames.ropeCos, table, "f32"),
+      this.tape.input(inputNames.ropeSin, table, "f32"),
+    ];
+    return this.tape.apply(rope, inputs, { headDim: this.config.headDim, rotaryDim, inverse: false })[0]!;
+  }
+
+  /** Causal attention of one layer over its own batch or over the layer's cache. */
+  attend(layer: number, q: Value, k: Value, v: Value, options: { readonly window?: number; readonly softcap?: number; readonly scale?: number } = {}): Value {
+    const { window = 0, softcap = 0, scale = this.config.headDim ** -0.5 } = options;
+    const { heads, keyValueHeads, headDim } = this.config;
+    const attributes = { batch: this.shape.batch, queryHeads: heads, keyValueHeads, headDim, scale, window, softcap };
+    const mode = this.options.attention;
+    if (mode.kind === "causal") {
+      return this.tape.apply(attention, [q, k, v, this.tape.input(inputNames.segments, [this.rows])], attributes)[0]!;
+    }
+    const lengths = this.tape.input(inputNames.lengths, [this.shape.batch]);
+    const names = cacheNames(layer);
+    const cacheShape = [this.shape.batch * mode.capacity, keyValueHeads * headDim];
+    const [keys, values] = [names.keys, names.values].map((name) => this.tape.external(name, "state", cacheShape)) as [Value, Value];
+    this.tape.apply(writeCache, [keys, k, lengths], { batch: this.shape.batch }, [keys]);
+    this.tape.apply(writeCache, [values, v, lengths], { batch: this.shape.batch }, [values]);
+    return this.tape.apply(cachedAttention, [q, keys, values, lengths], attributes)[0]!;
+  }
+
+  gated(gate: Value, up: Value, kind: ActivationKind): Value {
+    return this.tape.apply(gatedActivation, [gate, up], { kind })[0]!;
+  }
+
+  private adapterDropout(x: Value): Value {
+    const probability = this.options.adapter?.dropout ?? 0;
+    if (!this.options.training || probability === 0) return x;
+    const seed = this.tape.input(inputNames.dropoutSeed, [1]);
+    return this.tape.apply(dropout, [x, seed], { probability, salt: this.dropouts++ })[0]!;
+  }
+}

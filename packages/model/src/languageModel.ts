@@ -1,0 +1,198 @@
+import { pcgHash, Tape, type Backend, type BackendBuffer, type Program, type Value, externalTensors, matmul, gatherRows } from "@sft/kernels";
+import { adapterParameters, initialLora, layoutLora, type AdapterLayout, type LoraConfig } from "./adapters/lora.ts";
+import type { ModelConfig } from "./config.ts";
+import { ModelError } from "./errors.ts";
+import { findFamily } from "./families/index.ts";
+import type { ModelFamily, ParameterSpec } from "./families/family.ts";
+import { Graph, inputNames, type AttentionMode, type TokenShape } from "./graph.ts";
+import { ropeTables } from "./rope.ts";
+
+/** Reads one tensor of a checkpoint as float32; `tensors` says what is there. Structurally a checkpoint's TensorSource. */
+export interface WeightSource {
+  readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>;
+  readFloat32(name: string): Promise<Float32Array>;
+}
+
+export interface LoadOptions {
+  readonly backend: Backend;
+  /** config.json as read. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Base weights; without them every weight is drawn from N(0, initializer_range) with `seed`, for benchmarks. */
+  readonly weights?: WeightSource;
+  /** Positions that the rope tables cover: the longest sequence that will ever run. Default: the model's own limit. */
+  readonly positions?: number;
+  readonly seed?: number;
+}
+
+/** Which parameters training changes: all of the base, or the adapter's alone. */
+export type TrainingMethod = "full" | "lora";
+
+/** A recorded model: the tape, still open, and the final hidden states [batch * length, hidden]. */
+export interface RecordedForward {
+  readonly tape: Tape;
+  readonly graph: Graph;
+  readonly hidden: Value;
+}
+
+/**
+ * A language model whose weights lie in a backend's buffers. Programs are recorded from it, compiled against `bindings`
+ * and run by the trainer, by evaluation and by generation alike.
+ */
+export class LanguageModel {
+  readonly backend: Backend;
+  readonly family: ModelFamily;
+  readonly config: ModelConfig;
+  /** The base model's parameters, in checkpoint order. */
+  readonly parameters: readonly ParameterSpec[];
+  /** Positions that the rope tables cover. */
+  readonly positions: number;
+  /** Every parameter's buffer by name, the adapter's included, and the rope tables. */
+  readonly buffers: Map<string, BackendBuffer> = new Map();
+  adapter: AdapterLayout | undefined;
+
+  private constructor(backend: Backend, family: ModelFamily, config: ModelConfig, positions: number) {
+    this.backend = backend;
+    this.family = family;
+    this.config = config;
+    this.positions = positions;
+    this.parameters = family.parameters(config);
+  }
+
+  /**
+   * Loads a model: reads the config, checks that the checkpoint holds every parameter in its shape, uploads them one by one.
+   * @throws ModelError "unknown-family", "bad-config", "unsupported-config", "missing-tensor", "wrong-shape", "too-long"
+   */
+  static async load({ backend, config: raw, weights, positions, seed = 0 }: LoadOptions): Promise<LanguageModel> {
+    const family = findFamily(raw);
+    const config = family.readConfig(raw);
+    const model = new LanguageModel(backend, family, config, Math.min(positions ?? config.maxPositions, config.maxPositions));
+    if (weights) checkTensors(model.parameters, weights);
+    const gaussian = gaussianFrom(seed);
+    for (const parameter of model.parameters) {
+      const data = weights ? await weights.readFloat32(parameter.name) : randomWeights(parameter, raw, gaussian);
+      model.setParameter(parameter, data);
+    }
+    model.uploadRopeTables();
+    return model;
+  }
+
+  /** Puts an adapter on: from given tensors, or with PEFT's initial values drawn with `seed`. */
+  attachLora(config: LoraConfig, options: { readonly tensors?: ReadonlyMap<string, Float32Array>; readonly seed?: number } = {}): AdapterLayout {
+    const layout = layoutLora(this.parameters, config);
+    const values = options.tensors ?? initialLora(layout, randomFrom(options.seed ?? 0));
+    for (const parameter of adapterParameters(layout)) {
+      const data = values.get(parameter.name);
+      if (!data) throw new ModelError("missing-tensor", `the adapter has no tensor ${parameter.name}`, "It was made for another model, or for other target modules.");
+      const expected = parameter.shape[0]! * parameter.shape[1]!;
+      if (data.length !== expected) throw new ModelError("wrong-shape", `adapter tensor ${parameter.name} has ${data.length} elements, this model needs [${parameter.shape.join(", ")}]`, "The adapter was made for a base model of another size.");
+      this.setParameter(parameter, data);
+    }
+    this.adapter = layout;
+    return layout;
+  }
+
+  /** The parameters that a method trains, in the model's order. */
+  trainableParameters(method: TrainingMethod): readonly ParameterSpec[] {
+    if (method === "full") return this.parameters;
+    if (!this.adapter) throw new ModelError("bad-lora", "training with LoRA needs an adapter: call attachLora first");
+    return adapterParameters(this.adapter);
+  }
+
+  /** Records the forward pass; `method` says which parameters a following `backward` reaches. */
+  recordForward(name: string, options: { readonly shape: TokenShape; readonly attention?: AttentionMode; readonly method?: TrainingMethod }): RecordedForward {
+    const trainable = new Set(options.method ? this.trainableParameters(options.method).map((parameter) => parameter.name) : []);
+    if (options.shape.length > this.positions) {
+      throw new ModelError("too-long", `a sequence of ${options.shape.length} tokens is longer than the model's ${this.positions} positions`, "Set sequence_len lower, or truncate the rows.");
+    }
+    const tape = new Tape(name);
+    const graph = new Graph({
+      tape, config: this.config, parameters: this.parameters, shape: options.shape,
+      attention: options.attention ?? { kind: "causal" }, ropePositions: this.positions,
+      trainable: (parameter) => trainable.has(parameter), training: options.method !== undefined,
+      ...(this.adapter ? { adapter: this.adapter } : {}),
+    });
+    return { tape, graph, hidden: this.family.forward(graph) };
+  }
+
+  /** Records logits [rows, vocab] for `rows` chosen hidden states (input "rows", indices) or for all of them, into output "logits". */
+  recordLogits({ tape, graph, hidden }: RecordedForward, rows: number | "all"): void {
+    const chosen = rows === "all" ? hidden : tape.apply(gatherRows, [hidden, tape.input("rows", [rows])], {})[0]!;
+    const head = graph.parameter(this.family.headWeight(this.config));
+    const output = tape.output("logits", [chosen.shape[0]!, this.config.vocabSize]);
+    tape.apply(matmul, [chosen, head], { transposeA: false, transposeB: true, alpha: 1 }, [output]);
+  }
+
+  /** Buffers for every external tensor of a program: the model's own, then `extra`, then new ones for what is left (returned in `made`). */
+  bind(program: Program, extra: ReadonlyMap<string, BackendBuffer> = new Map()): { readonly bindings: Map<string, BackendBuffer>; readonly made: Map<string, BackendBuffer> } {
+    const bindings = new Map<string, BackendBuffer>();
+    const made = new Map<string, BackendBuffer>();
+    for (const tensor of externalTensors(program)) {
+      let buffer = extra.get(tensor.name) ?? this.buffers.get(tensor.name);
+      if (!buffer) {
+        buffer = this.backend.allocate(tensor);
+        made.set(tensor.name, buffer);
+      }
+      bindings.set(tensor.name, buffer);
+    }
+    return { bindings, made };
+  }
+
+  /** Reads a parameter back. */
+  async download(name: string): Promise<Float32Array> {
+    const buffer = this.buffers.get(name);
+    if (!buffer) throw new ModelError("missing-tensor", `the model has no parameter ${name}`);
+    const data = await this.backend.download(buffer);
+    return data instanceof Float32Array ? data : Float32Array.from(data);
+  }
+
+  private setParameter(parameter: ParameterSpec, data: Float32Array): void {
+    const known = this.buffers.get(parameter.name);
+    const buffer = known ?? this.backend.allocate({ shape: parameter.shape, dtype: "f32" });
+    this.buffers.set(parameter.name, buffer);
+    this.backend.upload(buffer, data);
+  }
+
+  private uploadRopeTables(): void {
+    const half = this.config.headDim / 2;
+    const tables = ropeTables(this.config.rope, this.config.headDim, this.positions);
+    for (const [name, data] of [[inputNames.ropeCos, tables.cos], [inputNames.ropeSin, tables.sin]] as const) {
+      const buffer = this.backend.allocate({ shape: [this.positions, half], dtype: "f32" });
+      this.backend.upload(buffer, data);
+      this.buffers.set(name, buffer);
+    }
+  }
+}
+
+function checkTensors(parameters: readonly ParameterSpec[], weights: WeightSource): void {
+  for (const { name, shape } of parameters) {
+    const found = weights.tensors.get(name);
+    if (!found) {
+      const similar = [...weights.tensors.keys()].slice(0, 3).join(", ");
+      throw new ModelError("missing-tensor", `the checkpoint has no tensor ${name} ([${shape.join(", ")}])`, `It holds ${weights.tensors.size} tensors: ${similar}, ... Is it the right model?`);
+    }
+    if (found.shape.length !== shape.length || found.shape.some((size, axis) => size !== shape[axis])) {
+      throw new ModelError("wrong-shape", `tensor ${name} is [${found.shape.join(", ")}], config.json asks for [${shape.join(", ")}]`, "config.json and the weights belong to different models.");
+    }
+  }
+}
+
+function randomWeights(parameter: ParameterSpec, raw: Readonly<Record<string, unknown>>, gaussian: () => number): Float32Array {
+  const count = parameter.shape.reduce((product, size) => product * size, 1);
+  if (parameter.kind === "norm") return new Float32Array(count).fill(1);
+  if (parameter.kind === "bias") return new Float32Array(count);
+  const deviation = typeof raw.initializer_range === "number" ? raw.initializer_range : 0.02;
+  return Float32Array.from({ length: count }, () => gaussian() * deviation);
+}
+
+/** Uniform numbers in [0, 1): the PCG hash of a counter, so that a seed gives the same sequence everywhere. */
+export function randomFrom(seed: number): () => number {
+  const key = pcgHash(seed >>> 0);
+  let counter = 0;
+  return () => pcgHash((counter++ ^ key) >>> 0) / 4294967296;
+}
+
+/** Standard normal numbers by Box and Muller's transform. */
+function gaussianFrom(seed: number): () => number {
+  const random = randomFrom(seed);
+  return () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+}

@@ -34,7 +34,7 @@ export async function streamFileAtomic(path: string, produce: (write: WriteAll) 
     await syncFolder(dirname(path));
   } catch (error) {
     await handle?.close().catch(() => undefined);
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw writeFailure(error, path);
   }
 }

@@ -65,8 +65,8 @@ export function writeFailure(error: unknown, path: string): unknown {
     const hint = "Free some space or choose another disk, then save again. What was there before is untouched.";
     return new CheckpointError("disk-full", path, `no space left while writing ${path} (${code})`, hint, cause);
   }
-  if (code === "EACCES" || code === "EPERM" || code === "EROFS" || code === "ENOTDIR" || code === "ENOENT") {
-    const hint = "Check that the folder exists and may be written.";
+  if (code === "EACCES" || code === "EPERM" || code === "EROFS" || code === "ENOTDIR" || code === "ENOENT" || code === "EEXIST") {
+    const hint = "Check that every part of the path before the last is a folder, and that it may be written.";
     return new CheckpointError("not-writable", path, `could not write ${path} (${code})`, hint, cause);
   }
   const hint = "What was there before is untouched.";

@@ -27,13 +27,16 @@ export type SafetensorsErrorCode =
 export class SafetensorsError extends CheckpointError {
   override readonly name: string = "SafetensorsError";
   declare readonly code: SafetensorsErrorCode;
-  readonly file: string;
   /** The tensor at fault; undefined when the fault is in the header as a whole. */
   readonly tensor: string | undefined;
 
   constructor(code: SafetensorsErrorCode, file: string, tensor: string | undefined, message: string, hint: string) {
     super(code, file, tensor === undefined ? `${file}: ${message}` : `${file}: tensor "${tensor}": ${message}`, hint);
-    this.file = file;
     this.tensor = tensor;
+  }
+
+  /** The file at fault, the same as `path`. */
+  get file(): string {
+    return this.path;
   }
 }

@@ -1,0 +1,162 @@
+import {
+  type Backend, BackendError, type BackendBuffer, type BackendLost, type Capabilities, describeType, elementCount, type Executable,
+  externalTensors, type HostArray, lowerProgram, opTable, planMemory, type Program, ProgramError, type TensorSpec, type TensorType, validateProgram,
+} from "@sft/kernels";
+import { Arena } from "./arena.ts";
+import { CpuBuffer } from "./buffer.ts";
+import { type Precision, storedBytes, viewElements } from "./elements.ts";
+import { CpuExecutable } from "./executable.ts";
+import type { Kernel } from "./kernel.ts";
+import { referenceKernels } from "./ops/index.ts";
+import { measureScratch, placeProgram, slotBytes } from "./placedProgram.ts";
+
+export interface CpuBackendOptions {
+  /** "float64" computes and stores every "f32" tensor in float64: the oracle. Default "float32". */
+  readonly precision?: Precision;
+  /** Threads to compute on, the calling one included. */
+  readonly threads?: number;
+  /** Largest memory for buffers, activations and scratch together; at most 4 GiB. */
+  readonly memoryBytes?: number;
+}
+
+/**
+ * Computes programs on the CPU. `run` blocks until the program is done, so everything queued has always finished.
+ * The same program on the same data gives the same bits for any number of threads.
+ */
+export async function createCpuBackend(options: CpuBackendOptions = {}): Promise<Backend> {
+  return new CpuBackend(options);
+}
+
+class CpuBackend implements Backend {
+  readonly capabilities: Capabilities;
+  readonly lost: Promise<BackendLost>;
+  private readonly precision: Precision;
+  private readonly arena: Arena;
+  private readonly kernels: ReadonlyMap<string, Kernel> = referenceKernels;
+  private announceLoss: (loss: BackendLost) => void = () => {};
+  private disposed = false;
+
+  constructor({ precision = "float32", memoryBytes }: CpuBackendOptions) {
+    this.precision = precision;
+    this.arena = new Arena(memoryBytes);
+    this.lost = new Promise((resolve) => (this.announceLoss = resolve));
+    this.capabilities = {
+      backend: "cpu",
+      adapter: `CPU, ${precision}, 1 thread`,
+      hardwareAccelerated: true,
+      float64: precision === "float64",
+      maxBindingBytes: this.arena.limitBytes,
+      ops: new Set(this.kernels.keys()),
+      deterministic: true,
+    };
+  }
+
+  allocate(type: TensorType): BackendBuffer {
+    this.expectAlive();
+    const length = elementCount(type.shape);
+    return new CpuBuffer(this, type.dtype, length, this.arena.allocate(length * storedBytes(type.dtype, this.precision)));
+  }
+
+  free(resource: BackendBuffer | Executable): void {
+    if (resource instanceof CpuExecutable) {
+      if (resource.freed) return;
+      resource.freed = true;
+      for (const address of resource.owned) this.arena.release(address);
+      return;
+    }
+    if (!(resource instanceof CpuBuffer) || resource.owner !== this) throw new BackendError("bad-buffer", "free: this was made by another backend");
+    if (resource.freed) return;
+    resource.freed = true;
+    this.arena.release(resource.address);
+  }
+
+  upload(target: BackendBuffer, data: HostArray, elementOffset = 0): void {
+    const buffer = this.expectBuffer(target);
+    this.expectRange(buffer, elementOffset, data.length);
+    const floats = data instanceof Float32Array || data instanceof Float64Array;
+    const matches = buffer.dtype === "f32" ? floats : buffer.dtype === "i32" ? data instanceof Int32Array : data instanceof Uint16Array;
+    if (!matches) throw new BackendError("bad-buffer", `upload: a ${buffer.dtype} buffer cannot take a ${data.constructor.name}`);
+    this.view(buffer).set(data, elementOffset);
+  }
+
+  async download(source: BackendBuffer, elementOffset = 0, length: number = source.length - elementOffset): Promise<HostArray> {
+    const buffer = this.expectBuffer(source);
+    this.expectRange(buffer, elementOffset, length);
+    return this.view(buffer).slice(elementOffset, elementOffset + length);
+  }
+
+  async compile(source: Program, bindings: ReadonlyMap<string, BackendBuffer>): Promise<Executable> {
+    this.expectAlive();
+    const program = lowerProgram(source, this.capabilities.ops, opTable);
+    validateProgram(program, opTable);
+    const bound = new Map(externalTensors(program).map((tensor) => [tensor.name, this.expectBinding(program, tensor, bindings.get(tensor.name))]));
+    const plan = planMemory(program, opTable);
+    const slots = slotBytes(plan, this.precision);
+    const needed = measureScratch(program, this.kernels);
+    const scratchBytes = needed.sharedBytes + needed.ownBytes;
+    const owned: number[] = [];
+    try {
+      for (const bytes of slots) owned.push(this.arena.allocate(bytes));
+      const scratchAddress = this.arena.allocate(scratchBytes);
+      const placed = placeProgram(program, plan, owned, (tensor) => bound.get(tensor.name)!.address, { address: scratchAddress, ...needed });
+      owned.push(scratchAddress);
+      const planned = slots.reduce((sum, bytes) => sum + bytes, 0) + scratchBytes;
+      return new CpuExecutable(this, program, planned, placed, [...bound.values()], owned);
+    } catch (error) {
+      for (const address of owned) this.arena.release(address);
+      throw error;
+    }
+  }
+
+  run(target: Executable): void {
+    this.expectAlive();
+    if (!(target instanceof CpuExecutable) || target.owner !== this) {
+      throw new BackendError("bad-buffer", "run: this executable was compiled by another backend");
+    }
+    if (target.freed) throw new BackendError("buffer-freed", `run: program ${target.program.name} was freed`);
+    const gone = target.buffers.find((buffer) => buffer.freed);
+    if (gone) throw new BackendError("buffer-freed", `run: a buffer bound to program ${target.program.name} was freed`);
+    for (const step of target.steps(this.kernels, this.arena.memory.buffer, this.precision, 0, 1)) step.run();
+  }
+
+  async sync(): Promise<void> {
+    this.expectAlive();
+  }
+
+  async dispose(): Promise<void> {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.announceLoss({ reason: "destroyed", message: "the CPU backend was disposed" });
+  }
+
+  private view(buffer: CpuBuffer): HostArray {
+    return viewElements(this.arena.memory.buffer, buffer.dtype, this.precision, buffer.address, buffer.length);
+  }
+
+  private expectAlive(): void {
+    if (this.disposed) throw new BackendError("device-lost", "the CPU backend was disposed", { hint: "Create a new one with createCpuBackend()." });
+  }
+
+  private expectBuffer(buffer: BackendBuffer): CpuBuffer {
+    this.expectAlive();
+    if (!(buffer instanceof CpuBuffer) || buffer.owner !== this) throw new BackendError("bad-buffer", "this buffer was made by another backend");
+    if (buffer.freed) throw new BackendError("buffer-freed", `a freed ${buffer.dtype} buffer of ${buffer.length} elements was used`);
+    return buffer;
+  }
+
+  private expectRange(buffer: CpuBuffer, offset: number, length: number): void {
+    if (Number.isInteger(offset) && Number.isInteger(length) && offset >= 0 && length >= 0 && offset + length <= buffer.length) return;
+    throw new BackendError("bad-buffer", `elements ${offset} to ${offset + length} are not inside a buffer of ${buffer.length} elements`);
+  }
+
+  private expectBinding(program: Program, tensor: TensorSpec, bound: BackendBuffer | undefined): CpuBuffer {
+    if (!bound) {
+      throw new ProgramError("unbound-tensor", `program ${program.name}: no buffer is bound to ${tensor.role} ${tensor.name}, ${describeType(tensor)}`);
+    }
+    const buffer = this.expectBuffer(bound);
+    if (buffer.dtype !== tensor.dtype || buffer.length !== elementCount(tensor.shape)) {
+      throw new BackendError("bad-buffer", `program ${program.name}: ${tensor.name} is ${describeType(tensor)}, its buffer holds ${buffer.length} elements of ${buffer.dtype}`);
+    }
+    return buffer;
+  }
+}

@@ -1,0 +1,29 @@
+import type { Kernel } from "../kernel.ts";
+import { activation, activationGrad, gatedActivation, gatedActivationGrad } from "./activation.ts";
+import { attention, attentionGrad } from "./attention.ts";
+import { addBias, columnSum } from "./bias.ts";
+import { linearCrossEntropy, linearCrossEntropyGrad, linearCrossEntropyWeightGrad } from "./crossEntropy.ts";
+import { dropout } from "./dropout.ts";
+import { add, copy, fill, multiply, scale, zero } from "./elementwise.ts";
+import { embedding, embeddingGrad, gatherRows } from "./embedding.ts";
+import { cachedAttention, writeCache } from "./generation.ts";
+import { layerNorm, layerNormGrad, layerNormWeightGrad } from "./layerNorm.ts";
+import { matmul } from "./matmul.ts";
+import { adamw, gradNorm } from "./optimiser.ts";
+import { rmsNorm, rmsNormGrad, rmsNormWeightGrad } from "./rmsNorm.ts";
+import { rope } from "./rope.ts";
+
+const kernels = {
+  embedding, embeddingGrad, gatherRows,
+  matmul, addBias, columnSum,
+  add, multiply, scale, copy, fill, zero, dropout,
+  rmsNorm, rmsNormGrad, rmsNormWeightGrad,
+  layerNorm, layerNormGrad, layerNormWeightGrad,
+  rope, attention, attentionGrad, writeCache, cachedAttention,
+  activation, activationGrad, gatedActivation, gatedActivationGrad,
+  linearCrossEntropy, linearCrossEntropyGrad, linearCrossEntropyWeightGrad,
+  gradNorm, adamw,
+};
+
+/** The readable kernel of every op, in float32 or float64 storage alike: the oracle that fast kernels are compared with. */
+export const referenceKernels: ReadonlyMap<string, Kernel> = new Map(Object.entries(kernels) as unknown as [string, Kernel][]);

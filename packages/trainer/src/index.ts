@@ -1,1 +1,12 @@
-export {};
+export * from "./batchSource.ts";
+export * from "./checkpoint.ts";
+export * from "./evaluate.ts";
+export * from "./events.ts";
+export { microBatchInputs, type MicroBatchShape, shapeOf } from "./microBatch.ts";
+export { OptimiserStep, type StepMetrics } from "./optimiserStep.ts";
+export { learningRateAt } from "./schedule.ts";
+export { checkSettings, defaultSettings, type TrainingSettings } from "./settings.ts";
+export { evaluationProgram, microBatchProgram, stateNames, updateProgram } from "./stepPrograms.ts";
+export * from "./train.ts";
+export * from "./trainerState.ts";
+export * from "./trainingError.ts";

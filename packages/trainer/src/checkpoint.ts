@@ -1,0 +1,104 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { openAdapterFolder, openModelFolder, openSafetensors, replaceFolder, writeAdapterFolder, writeFileAtomic, writeModelFolder, writeSafetensors, type TensorSource, type TensorToWrite } from "@sft/checkpoint";
+import type { LanguageModel, ParameterSpec } from "@sft/model";
+import type { OptimiserStep } from "./optimiserStep.ts";
+import { stateNames } from "./stepPrograms.ts";
+import type { TrainerState } from "./trainerState.ts";
+import { TrainingError } from "./trainingError.ts";
+
+/** Extra text files that travel with what is saved: the tokenizer's, the template, the mask policy. */
+export type CompanionFiles = Readonly<Record<string, string | Uint8Array>>;
+
+export interface SaveOptions {
+  readonly model: LanguageModel;
+  readonly method: "lora" | "full";
+  /** Hub name or path of the base model, for adapter_config.json. */
+  readonly baseModel?: string;
+  readonly files?: CompanionFiles;
+}
+
+/** Writes the trained weights alone: a PEFT adapter folder for LoRA, a Hugging Face model folder for full fine-tuning. */
+export async function saveWeights(folder: string, options: SaveOptions): Promise<void> {
+  const { model, method, baseModel, files = {} } = options;
+  const tensors = model.trainableParameters(method).map((parameter) => parameterToWrite(model, parameter));
+  if (method === "full") {
+    await writeModelFolder(folder, { config: model.config.raw, tensors, files, dtype: "F32" });
+    return;
+  }
+  const { config, modules } = model.adapter!;
+  await writeAdapterFolder(folder, {
+    config: {
+      r: config.r, lora_alpha: config.alpha, lora_dropout: config.dropout, use_rslora: config.useRslora ?? false,
+      target_modules: [...modules.keys()], base_model_name_or_path: baseModel ?? null,
+    },
+    tensors, files,
+  });
+}
+
+/** Writes `folder` as a whole: weights, optimizer.safetensors and trainer_state.json; a reader sees all of it or nothing. */
+export async function saveCheckpoint(folder: string, options: SaveOptions & { readonly optimiser: OptimiserStep; readonly state: TrainerState }): Promise<void> {
+  const { model, optimiser, state } = options;
+  await replaceFolder(folder, async (temporary) => {
+    await saveWeights(temporary, options);
+    const moments = optimiser.parameters.flatMap(({ name, shape }) =>
+      [stateNames.firstMoment(name), stateNames.secondMoment(name)].map((key): TensorToWrite => ({
+        name: key, dtype: "F32", shape,
+        data: async () => Float32Array.from(await model.backend.download(optimiser.state.get(key)!)),
+      })));
+    await writeSafetensors(join(temporary, "optimizer.safetensors"), moments, { metadata: { format: "pt" } });
+    await writeFileAtomic(join(temporary, "trainer_state.json"), `${JSON.stringify(state, null, 2)}\n`);
+  });
+}
+
+/** Puts weights and optimiser back to where a checkpoint was saved and returns its state. */
+export async function restoreCheckpoint(folder: string, model: LanguageModel, method: "lora" | "full", optimiser: OptimiserStep): Promise<TrainerState> {
+  const state = await readTrainerState(folder);
+  const weights = method === "lora" ? await openAdapterFolder(folder) : await openModelFolder(folder);
+  try {
+    for (const parameter of optimiser.parameters) {
+      model.backend.upload(model.buffers.get(parameter.name)!, await readChecked(weights.tensors, parameter.name, parameter, folder));
+    }
+  } finally {
+    await weights.close();
+  }
+  const moments = await openSafetensors(join(folder, "optimizer.safetensors"));
+  try {
+    for (const parameter of optimiser.parameters) {
+      for (const key of [stateNames.firstMoment(parameter.name), stateNames.secondMoment(parameter.name)]) {
+        model.backend.upload(optimiser.state.get(key)!, await readChecked(moments, key, parameter, folder));
+      }
+    }
+  } finally {
+    await moments.close();
+  }
+  return state;
+}
+
+async function readTrainerState(folder: string): Promise<TrainerState> {
+  const path = join(folder, "trainer_state.json");
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch {
+    throw new TrainingError("bad-checkpoint", `${folder} is no checkpoint: it has no trainer_state.json`, "Give a checkpoint-<step> folder of a run.");
+  }
+  const state = JSON.parse(text) as Partial<TrainerState>;
+  if (typeof state.global_step !== "number" || state.sampler === undefined) {
+    throw new TrainingError("bad-checkpoint", `${path} has no global_step or sampler: it was not written by this trainer`);
+  }
+  return state as TrainerState;
+}
+
+async function readChecked(source: TensorSource, name: string, parameter: ParameterSpec, folder: string): Promise<Float32Array> {
+  const found = source.tensors.get(name);
+  if (!found) throw new TrainingError("checkpoint-mismatch", `${folder} has no tensor ${name}`, "It was saved by a run with other LoRA targets or another method.");
+  if (found.shape.join() !== parameter.shape.join()) {
+    throw new TrainingError("checkpoint-mismatch", `${folder}: ${name} is [${found.shape.join(", ")}], this run needs [${parameter.shape.join(", ")}]`, "It was saved with another rank or another model.");
+  }
+  return source.readFloat32(name);
+}
+
+function parameterToWrite(model: LanguageModel, { name, shape }: ParameterSpec): TensorToWrite {
+  return { name, dtype: "F32", shape, data: () => model.download(name) };
+}

@@ -1,0 +1,60 @@
+import type { BackendBuffer, HostArray } from "@sft/kernels";
+import { inputNames } from "@sft/model";
+import type { TokenBatch } from "@sft/mask";
+
+/** Names of the loss inputs of a program. */
+export const lossInputs = { rows: "loss.rows", targets: "loss.targets", weights: "loss.weights" } as const;
+
+/** Supervised rows are padded to a multiple of this, so that few shapes are compiled. */
+const supervisedMultiple = 32;
+
+/** Shape of the program that a micro batch needs; equal shapes share one compiled program. */
+export interface MicroBatchShape {
+  readonly batch: number;
+  readonly length: number;
+  /** Supervised rows, padding included. */
+  readonly supervised: number;
+}
+
+export function shapeOf(batch: TokenBatch): MicroBatchShape {
+  const supervised = Math.max(1, Math.ceil(batch.supervisedTokens / supervisedMultiple)) * supervisedMultiple;
+  return { batch: batch.rows, length: batch.length, supervised };
+}
+
+/** The host data of every input of a program over `batch`; loss weights are divided by `weightSum`. */
+export function microBatchInputs(batch: TokenBatch, weightSum: number): ReadonlyMap<string, HostArray> {
+  const { supervised } = shapeOf(batch);
+  const rows = new Int32Array(supervised).fill(-1);
+  const targets = new Int32Array(supervised);
+  const weights = new Float32Array(supervised);
+  let count = 0;
+  batch.weights.forEach((weight, index) => {
+    if (weight === 0) return;
+    rows[count] = index;
+    targets[count] = batch.targets[index]!;
+    weights[count] = weight / weightSum;
+    count++;
+  });
+  return new Map<string, HostArray>([
+    [inputNames.ids, batch.inputIds],
+    [inputNames.order, orderById(batch.inputIds)],
+    [inputNames.positions, batch.positions],
+    [inputNames.segments, batch.segments],
+    [lossInputs.rows, rows],
+    [lossInputs.targets, targets],
+    [lossInputs.weights, weights],
+  ]);
+}
+
+/** Positions 0..N-1 sorted by token id, equal ids in ascending position: what the embedding's gradient reads. */
+function orderById(ids: Int32Array): Int32Array {
+  return Int32Array.from(ids.keys()).sort((a, b) => ids[a]! - ids[b]! || a - b);
+}
+
+/** Uploads those inputs that a program really has. */
+export function uploadInputs(upload: (buffer: BackendBuffer, data: HostArray) => void, buffers: ReadonlyMap<string, BackendBuffer>, inputs: ReadonlyMap<string, HostArray>): void {
+  for (const [name, data] of inputs) {
+    const buffer = buffers.get(name);
+    if (buffer) upload(buffer, data);
+  }
+}

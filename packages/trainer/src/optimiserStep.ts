@@ -1,0 +1,129 @@
+import type { BackendBuffer, Executable } from "@sft/kernels";
+import { inputNames, type LanguageModel, type ParameterSpec } from "@sft/model";
+import type { TokenBatch } from "@sft/mask";
+import { microBatchInputs, shapeOf, uploadInputs } from "./microBatch.ts";
+import { learningRateAt } from "./schedule.ts";
+import type { TrainingSettings } from "./settings.ts";
+import { beginStepProgram, microBatchProgram, stateNames, updateProgram } from "./stepPrograms.ts";
+
+/** What a step reports once the device has done it. */
+export interface StepMetrics {
+  readonly loss: number;
+  readonly gradNorm: number;
+  /** False when the gradient was not finite and the update was therefore skipped. */
+  readonly finite: boolean;
+}
+
+interface CompiledMicroBatch {
+  readonly executable: Executable;
+  readonly inputs: ReadonlyMap<string, BackendBuffer>;
+}
+
+/** Compiled micro-batch programs kept at once; the least recently used one goes first. */
+const compiledLimit = 64;
+
+/**
+ * The optimiser's side of a run: gradients, moments and the compiled programs of a step. `run` only queues work, so that
+ * the device stays busy while the host prepares the next step; the promise it gives settles when the figures are there.
+ */
+export class OptimiserStep {
+  readonly parameters: readonly ParameterSpec[];
+  /** Gradients, moments, and the step's own tensors, by name. */
+  readonly state: Map<string, BackendBuffer> = new Map();
+  private readonly model: LanguageModel;
+  private readonly settings: TrainingSettings;
+  private readonly compiled = new Map<string, CompiledMicroBatch>();
+  private readonly begin: Executable;
+  private readonly update: Executable;
+
+  private constructor(model: LanguageModel, settings: TrainingSettings, state: Map<string, BackendBuffer>, begin: Executable, update: Executable) {
+    this.model = model;
+    this.settings = settings;
+    this.state = state;
+    this.begin = begin;
+    this.update = update;
+    this.parameters = model.trainableParameters(settings.method);
+  }
+
+  static async create(model: LanguageModel, settings: TrainingSettings): Promise<OptimiserStep> {
+    const parameters = model.trainableParameters(settings.method);
+    const state = new Map<string, BackendBuffer>();
+    const compile = async (program: ReturnType<typeof updateProgram>): Promise<Executable> => {
+      const { bindings, made } = model.bind(program, state);
+      for (const [name, buffer] of made) state.set(name, buffer);
+      return model.backend.compile(program, bindings);
+    };
+    const begin = await compile(beginStepProgram(parameters));
+    const update = await compile(updateProgram(parameters, settings));
+    return new OptimiserStep(model, settings, state, begin, update);
+  }
+
+  /** Forward and backward of all micro batches without an update: leaves the step's loss and gradients in `state`. */
+  async accumulate(batches: readonly TokenBatch[], step: number): Promise<void> {
+    const { backend } = this.model;
+    const weightSum = batches.reduce((sum, batch) => sum + batch.weightSum, 0) || 1;
+    backend.run(this.begin);
+    for (const [index, batch] of batches.entries()) {
+      const { executable, inputs } = await this.compile(batch);
+      uploadInputs((buffer, data) => backend.upload(buffer, data), inputs, microBatchInputs(batch, weightSum));
+      const seed = inputs.get(inputNames.dropoutSeed);
+      if (seed) backend.upload(seed, Int32Array.of((this.settings.seed * 0x9e3779b1 + step * 1024 + index) | 0));
+      backend.run(executable);
+    }
+  }
+
+  /**
+   * One optimiser step (0-based index `step`). Resolves as soon as everything is queued; `metrics` settles when the device is done.
+   */
+  async run(batches: readonly TokenBatch[], step: number): Promise<{ readonly learningRate: number; readonly metrics: Promise<StepMetrics> }> {
+    const { backend } = this.model;
+    await this.accumulate(batches, step);
+    const learningRate = learningRateAt(step, this.settings);
+    const { adamBeta1, adamBeta2 } = this.settings;
+    backend.upload(this.state.get(stateNames.schedule)!, Float32Array.of(learningRate, 1 - adamBeta1 ** (step + 1), 1 - adamBeta2 ** (step + 1), 0));
+    backend.run(this.update);
+    const loss = backend.download(this.state.get(stateNames.loss)!);
+    const norm = backend.download(this.state.get(stateNames.norm)!);
+    const metrics = Promise.all([loss, norm]).then(([[lossValue], [gradNorm, finite]]) => ({ loss: lossValue!, gradNorm: gradNorm!, finite: finite === 1 }));
+    metrics.catch(() => undefined);
+    return { learningRate, metrics };
+  }
+
+  /** Gives back every buffer and program of the optimiser; the model keeps its parameters. */
+  dispose(): void {
+    const { backend } = this.model;
+    for (const { executable, inputs } of this.compiled.values()) {
+      backend.free(executable);
+      for (const buffer of inputs.values()) backend.free(buffer);
+    }
+    this.compiled.clear();
+    backend.free(this.begin);
+    backend.free(this.update);
+    for (const buffer of this.state.values()) backend.free(buffer);
+    this.state.clear();
+  }
+
+  private async compile(batch: TokenBatch): Promise<CompiledMicroBatch> {
+    const shape = shapeOf(batch);
+    const key = `${shape.batch}x${shape.length}:${shape.supervised}`;
+    const known = this.compiled.get(key);
+    if (known) {
+      this.compiled.delete(key);
+      this.compiled.set(key, known);
+      return known;
+    }
+    const program = microBatchProgram(this.model, this.settings.method, shape);
+    const { bindings, made } = this.model.bind(program, this.state);
+    const entry = { executable: await this.model.backend.compile(program, bindings), inputs: made };
+    this.compiled.set(key, entry);
+    if (this.compiled.size > compiledLimit) this.evict();
+    return entry;
+  }
+
+  private evict(): void {
+    const [key, oldest] = this.compiled.entries().next().value!;
+    this.compiled.delete(key);
+    this.model.backend.free(oldest.executable);
+    for (const buffer of oldest.inputs.values()) this.model.backend.free(buffer);
+  }
+}

@@ -1,0 +1,71 @@
+import type { TrainingMethod } from "@sft/model";
+import { TrainingError } from "./trainingError.ts";
+
+/** Everything that decides how parameters move. Names follow Hugging Face's TrainingArguments, in camelCase. */
+export interface TrainingSettings {
+  readonly method: TrainingMethod;
+  /** Optimiser steps in all. */
+  readonly maxSteps: number;
+  readonly learningRate: number;
+  readonly schedule: "cosine" | "linear" | "constant";
+  /** Steps over which the learning rate rises linearly from 0; step 0 itself has rate 0 when this is positive. */
+  readonly warmupSteps: number;
+  /** Floor of the decaying schedules, as a share of `learningRate`. */
+  readonly minLearningRateRatio: number;
+  readonly adamBeta1: number;
+  readonly adamBeta2: number;
+  readonly adamEpsilon: number;
+  /** Applied to parameters of two or more dimensions; norms and biases are never decayed. */
+  readonly weightDecay: number;
+  /** Clip the gradient's global norm; 0 turns clipping off. */
+  readonly maxGradNorm: number;
+  /** Evaluate every so many steps; 0 only at the end. */
+  readonly evalSteps: number;
+  /** Save every so many steps; 0 only at the end. */
+  readonly saveSteps: number;
+  /** Seeds what the run draws while it trains: dropout. */
+  readonly seed: number;
+}
+
+export const defaultSettings: Omit<TrainingSettings, "maxSteps"> = {
+  method: "lora",
+  learningRate: 2e-4,
+  schedule: "cosine",
+  warmupSteps: 0,
+  minLearningRateRatio: 0,
+  adamBeta1: 0.9,
+  adamBeta2: 0.999,
+  adamEpsilon: 1e-8,
+  weightDecay: 0.01,
+  maxGradNorm: 1,
+  evalSteps: 0,
+  saveSteps: 0,
+  seed: 0,
+};
+
+/** @throws TrainingError "bad-settings" naming the setting, what it must be and what it is */
+export function checkSettings(settings: TrainingSettings): void {
+  const rules: readonly (readonly [keyof TrainingSettings, (value: number) => boolean, string])[] = [
+    ["maxSteps", isCount, "a positive integer"],
+    ["learningRate", (value) => value >= 0, "0 or more"],
+    ["warmupSteps", (value) => value === 0 || isCount(value), "0 or a positive integer"],
+    ["minLearningRateRatio", (value) => value >= 0 && value <= 1, "between 0 and 1"],
+    ["adamBeta1", (value) => value >= 0 && value < 1, "in [0, 1)"],
+    ["adamBeta2", (value) => value >= 0 && value < 1, "in [0, 1)"],
+    ["adamEpsilon", (value) => value > 0, "positive"],
+    ["weightDecay", (value) => value >= 0, "0 or more"],
+    ["maxGradNorm", (value) => value >= 0, "0 or more"],
+    ["evalSteps", (value) => value === 0 || isCount(value), "0 or a positive integer"],
+    ["saveSteps", (value) => value === 0 || isCount(value), "0 or a positive integer"],
+  ];
+  for (const [key, holds, wanted] of rules) {
+    const value = settings[key] as number;
+    if (!Number.isFinite(value) || !holds(value)) {
+      throw new TrainingError("bad-settings", `${key} must be ${wanted}, got ${String(value)}`);
+    }
+  }
+}
+
+function isCount(value: number): boolean {
+  return Number.isInteger(value) && value > 0;
+}

@@ -1,0 +1,14 @@
+/** One line of a run's history, with the keys that transformers writes to trainer_state.json. */
+export type LogEntry = Readonly<Record<string, number>>;
+
+/** What a checkpoint keeps besides tensors; field names are those of transformers' trainer_state.json, then our own. */
+export interface TrainerState {
+  readonly global_step: number;
+  readonly max_steps: number;
+  readonly epoch: number;
+  readonly log_history: readonly LogEntry[];
+  /** Place of the batch source, as its `state()` gave it. */
+  readonly sampler: unknown;
+  /** Settings that must not change on resume, as a check. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}

@@ -1,1 +1,15 @@
-export {};
+export { DataError } from "./dataError.ts";
+export type { DataErrorCode, DataPlace } from "./dataError.ts";
+export type { DataFormat } from "./dataFormat.ts";
+export type { DataRow } from "./dataRow.ts";
+export type { ReadRowsOptions } from "./readRows.ts";
+export { readAllRows, readRows } from "./readRows.ts";
+export type { Random, RandomState } from "./random.ts";
+export { createRandom, restoreRandom } from "./random.ts";
+export { permutation, shuffleRows } from "./shuffle.ts";
+export type { SplitRowsOptions } from "./splitRows.ts";
+export { splitRows } from "./splitRows.ts";
+export type { BatchSampler, BatchSamplerOptions, BatchSamplerState, RowBatch } from "./batchSampler.ts";
+export { createBatchSampler } from "./batchSampler.ts";
+export type { InterleaveOptions, InterleaveStop, MixedRow } from "./interleave.ts";
+export { interleave } from "./interleave.ts";

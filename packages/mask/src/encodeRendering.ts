@@ -49,7 +49,7 @@ export function encodeRendering(rendering: Rendering, tokenizer: MaskTokenizer, 
     );
   }
   const [table, verdicts] = judge(rendering, tokenizer, setting);
-  return finish(rendering, table, verdicts, setting, "drop");
+  return finish(rendering, table, verdicts, setting);
 }
 
 /** As {@link encodeRendering}, for every truncation strategy: a list of one example, or of several under "splitTurns". */
@@ -57,7 +57,7 @@ export function encodeExamples(rendering: Rendering, tokenizer: MaskTokenizer, o
   const setting = resolveOptions(rendering, options);
   const [table, verdicts] = judge(rendering, tokenizer, setting);
   if (setting.truncation !== "splitTurns" || setting.maxLength === undefined || table.ids.length <= setting.maxLength) {
-    return [finish(rendering, table, verdicts, setting, "drop")];
+    return [finish(rendering, table, verdicts, setting)];
   }
   return splitTurns(table, verdicts, setting.maxLength).map((piece, i, pieces) =>
     build(rendering, table, verdicts, setting, piece.kept, piece.dropped, [
@@ -70,11 +70,13 @@ export function encodeExamples(rendering: Rendering, tokenizer: MaskTokenizer, o
   );
 }
 
-/** `completion` for rows of prompt and completion, `all` for raw text, `assistant` for conversations. */
+/** `completion` for rows of prompt and completion (alpaca too), `assistant` for conversations and raw text. */
 export function defaultMaskPolicy(conversation: Conversation): MaskPolicy {
-  const format = conversation.record?.format;
-  if (format === "alpaca" || format === "prompt-completion") return resolveMaskPolicy("completion");
-  return resolveMaskPolicy(format === "text" ? "all" : "assistant");
+  return resolveMaskPolicy(isPromptCompletion(conversation) ? "completion" : "assistant");
+}
+
+function isPromptCompletion({ record }: Conversation): boolean {
+  return record?.format === "alpaca" || record?.format === "prompt-completion";
 }
 
 interface Setting extends EncodeOptions {
@@ -84,7 +86,10 @@ interface Setting extends EncodeOptions {
 }
 
 function resolveOptions(rendering: Rendering, options: EncodeOptions): Setting {
-  const policy = options.mask === undefined ? defaultMaskPolicy(rendering.conversation) : resolveMaskPolicy(options.mask);
+  const { conversation } = rendering;
+  const chosen = options.mask === undefined ? defaultMaskPolicy(conversation) : resolveMaskPolicy(options.mask);
+  const other = isPromptCompletion(conversation) ? chosen.forPromptCompletion : undefined;
+  const policy = other === undefined ? chosen : { ...resolveMaskPolicy(other), name: chosen.name };
   if (options.maxLength !== undefined) checkLength(options.maxLength, "maxLength");
   return {
     ...options,
@@ -97,7 +102,7 @@ function resolveOptions(rendering: Rendering, options: EncodeOptions): Setting {
 function judge(rendering: Rendering, tokenizer: MaskTokenizer, setting: Setting): readonly [TokenTable, Verdict[]] {
   const { policy, control, row } = setting;
   const table = encode(rendering, tokenizer, setting);
-  if (control === "allow" && policy.encoding !== "litgpt") mergeRepeatedTerminators(table, tokenizer);
+  if (control === "allow" && policy.encoding !== "litgpt") mergeRepeatedTerminators(table, tokenizer, policy.roles);
   return [table, judgeTokens(table, rendering.conversation, policy, tokenizer, row)];
 }
 
@@ -118,9 +123,9 @@ function finish(
   table: TokenTable,
   verdicts: readonly Verdict[],
   setting: Setting,
-  splitAs: "drop",
 ): Example {
-  const strategy = setting.truncation === "splitTurns" ? splitAs : setting.truncation;
+  // Rows that need no splitting come here under "splitTurns" too, and are short enough for any strategy.
+  const strategy = setting.truncation === "splitTurns" ? "drop" : setting.truncation;
   const { kept, dropped, warnings } = truncate(table, verdicts, setting.maxLength, strategy, setting.row);
   return build(rendering, table, verdicts, setting, kept, dropped, warnings);
 }

@@ -39,8 +39,15 @@ export interface MaskPolicy {
     readonly toolCall: number;
     readonly prompt: number;
   };
+  /**
+   * Follow a template's `{% generation %}` blocks where a turn has any: body text outside them is not trained,
+   * and what they hold behind the terminator or before the body is.
+   */
+  readonly generationTags: boolean;
   readonly straddle: StraddlePolicy;
   readonly encoding: EncodingMode;
+  /** Name of the policy to use instead for rows of prompt and completion, for tools that decide by the kind of row. */
+  readonly forPromptCompletion?: string;
   /** What the imitated tool does with control-token text and over-long rows; options of the call win. */
   readonly control?: "literal" | "reject" | "allow";
   readonly truncation?: "drop" | "error" | "keepResponse" | "splitTurns" | "left" | "right";
@@ -54,11 +61,12 @@ const base: Omit<MaskPolicy, "name" | "turns"> = {
   afterTerminator: false,
   generationPrompt: false,
   classWeights: { terminator: 1, reasoning: 1, toolCall: 1, prompt: 0 },
+  generationTags: true,
   straddle: "mask",
   encoding: "segments",
 };
 
-const everything = { header: true, afterTerminator: true, generationPrompt: true };
+const everything = { header: true, afterTerminator: true, generationPrompt: true, generationTags: false };
 
 /** Table of policies and presets by name; a new one is one row here or in maskPresets.ts. */
 const table: Readonly<Record<string, Omit<Partial<MaskPolicy>, "name"> & Pick<MaskPolicy, "turns">>> = {
@@ -73,10 +81,11 @@ const table: Readonly<Record<string, Omit<Partial<MaskPolicy>, "name"> & Pick<Ma
 export const maskPolicyNames: readonly string[] = Object.keys(table);
 
 /** A policy of your own: the fields of `overrides` over the named policy or preset. */
-export function createMaskPolicy(nameOrPreset: string, overrides: MaskPolicyOverrides): MaskPolicy {
+export function createMaskPolicy(nameOrPreset: string | MaskPolicy, overrides: MaskPolicyOverrides): MaskPolicy {
   const from = resolveMaskPolicy(nameOrPreset);
   const policy: MaskPolicy = {
     ...from,
+    forPromptCompletion: undefined,
     ...overrides,
     name: overrides.name ?? `${from.name} with changes`,
     classWeights: { ...from.classWeights, ...overrides.classWeights },

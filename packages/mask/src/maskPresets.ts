@@ -4,42 +4,37 @@ import type { MaskPolicy } from "./maskPolicy.ts";
 type PresetRow = Omit<Partial<MaskPolicy>, "name" | "classWeights" | "turns"> &
   Pick<MaskPolicy, "turns"> & { readonly classWeights?: MaskPolicy["classWeights"] };
 
+const everything = { header: true, afterTerminator: true, generationPrompt: true };
+const wholeAnswer = { afterTerminator: true, generationPrompt: true };
+
 /**
  * What the peers train, each read in its own code: litgpt 0.5.13, trl 1.10.0.dev0, axolotl and LLaMA-Factory
  * of July and August 2026, torchtune of April 2026, mlx-lm and unsloth of August 2026.
  */
 export const maskPresets: Readonly<Record<string, PresetRow>> = {
   /** `mask_prompt=True`: answer and tokenizer EOS; joint prompt, control tokens on, right truncation. */
-  litgpt: { turns: "last", encoding: "litgpt", control: "allow", truncation: "right" },
+  litgpt: peer({ turns: "last", encoding: "litgpt", control: "allow", truncation: "right" }),
   /** `mask_prompt=False`, the default of every LitGPT recipe: the prompt is trained too. */
-  "litgpt-cli": {
-    turns: "all",
-    header: true,
-    afterTerminator: true,
-    generationPrompt: true,
-    encoding: "litgpt",
-    control: "allow",
-    truncation: "right",
-  },
-  /** `messages` with defaults: every token, system and user included. */
-  trl: { turns: "all", header: true, afterTerminator: true, generationPrompt: true, truncation: "right" },
+  "litgpt-cli": peer({ turns: "all", ...everything, encoding: "litgpt", control: "allow", truncation: "right" }),
+  /** Defaults: every token of `messages`, system and user included; prompt-completion rows train the completion. */
+  trl: peer({ turns: "all", ...everything, truncation: "right", forPromptCompletion: "trl-completion" }),
   /** `assistant_only_loss=True` with a bundled training template. */
-  "trl-assistant": { turns: "assistant", afterTerminator: true, generationPrompt: true, truncation: "right" },
+  "trl-assistant": peer({ turns: "assistant", ...wholeAnswer, generationTags: true, truncation: "right" }),
   /** Prompt-completion rows with defaults. */
-  "trl-completion": { turns: "completion", afterTerminator: true, generationPrompt: true, truncation: "right" },
+  "trl-completion": peer({ turns: "completion", ...wholeAnswer, truncation: "right" }),
   /** `roles_to_train: [assistant]`, `train_on_eos: turn`: a terminator counts only where it is the EOS token. */
-  axolotl: { turns: "assistant", terminator: "eos", truncation: "drop" },
+  axolotl: peer({ turns: "assistant", terminator: "eos", truncation: "drop" }),
   /** `train_on_assistant`: role tags are part of a torchtune message, so the header is trained. */
-  torchtune: { turns: "assistant", header: true, afterTerminator: true, generationPrompt: true, truncation: "right" },
+  torchtune: peer({ turns: "assistant", ...everything, truncation: "right" }),
   /** Default of `supervised`: each response slot, with the newline behind its terminator. */
-  "llama-factory": { turns: "assistant", afterTerminator: true, truncation: "right" },
-  /** `--mask-prompt`: last turn only. */
-  "mlx-lm": { turns: "last", afterTerminator: true, truncation: "right" },
+  "llama-factory": peer({ turns: "assistant", afterTerminator: true, truncation: "right" }),
+  /** `--mask-prompt`: last turn only. The padding id that mlx-lm trains behind each row is left out: it is not in the text. */
+  "mlx-lm": peer({ turns: "last", afterTerminator: true, truncation: "right" }),
   /** `train_on_responses_only`: all that stands between an assistant marker and the next user marker. */
-  unsloth: {
-    turns: "untilNextUser",
-    afterTerminator: true,
-    generationPrompt: true,
-    truncation: "right",
-  },
+  unsloth: peer({ turns: "untilNextUser", ...wholeAnswer, truncation: "right" }),
 };
+
+/** No peer but TRL reads `{% generation %}` blocks, which came later than their own ways. */
+function peer(row: PresetRow): PresetRow {
+  return { generationTags: false, ...row };
+}

@@ -24,7 +24,12 @@ export function judgeTokens(
 ): Verdict[] {
   conversation.messages.forEach((message, i) => checkMessage(message, `${atRow(row)}message ${i}`));
   const turns = chooseTrainedTurns(conversation, policy);
-  const bySegment = table.segments.map((segment) => judgeSegment(segment, conversation, turns, policy, tokenizer));
+  const tagged = new Set(
+    policy.generationTags ? table.segments.flatMap(({ generation, message }) => (generation ? [message] : [])) : [],
+  );
+  const bySegment = table.segments.map((segment) =>
+    judgeSegment(segment, conversation, turns, policy, tokenizer, tagged.has(segment.message)),
+  );
   return table.ids.map((id, token) => {
     if (token === 0) return firstToken;
     const segment = table.segments[table.owner[token]];
@@ -81,6 +86,7 @@ function judgeSegment(
   turns: readonly TurnVerdict[],
   policy: MaskPolicy,
   tokenizer: MaskTokenizer,
+  tagged: boolean,
 ): Verdict {
   const message = segment.message === null ? undefined : conversation.messages[segment.message];
   const turn = segment.message === null ? undefined : turns[segment.message];
@@ -95,7 +101,7 @@ function judgeSegment(
   }
   if (!turn.trained) return masked(turn.reason);
   if (!turn.whole) {
-    const off = switchedOff(segment, policy, tokenizer);
+    const off = switchedOff(segment, policy, tokenizer, tagged);
     if (off !== null) return masked(off);
   }
   const byClass = classWeight(segment, policy);
@@ -105,8 +111,12 @@ function judgeSegment(
   return { weight, reason: `${name}: ${turn.reason}${scaled}` };
 }
 
-/** Why a segment of a trained turn is not trained, or null. */
-function switchedOff(segment: Segment, policy: MaskPolicy, tokenizer: MaskTokenizer): string | null {
+/** Why a segment of a trained turn is not trained, or null. `tagged`: the turn has `{% generation %}` blocks to follow. */
+function switchedOff(segment: Segment, policy: MaskPolicy, tokenizer: MaskTokenizer, tagged: boolean): string | null {
+  if (tagged && segment.part !== "terminator" && segment.part !== "header") {
+    if (segment.generation) return null;
+    if (segment.part === "body") return "text outside the template's {% generation %} block";
+  }
   switch (segment.part) {
     case "header":
       return policy.header ? null : `policy ${policy.name} does not train headers`;

@@ -31,9 +31,13 @@ export const mockTokenizer: MaskTokenizer & { decode(ids: ArrayLike<number>): st
   isControl: (id) => Object.values(mockControls).includes(id),
   decode(ids) {
     const names = new Map(Object.entries(mockControls).map(([text, id]) => [id, text]));
-    return Array.from(ids, (id) => names.get(id) ?? String.fromCodePoint(id)).join("");
+    return Array.from(ids, (id) => names.get(id) ?? String.fromCodePoint(id % 0x110000)).join("");
   },
 };
+
+/** Code points that are taken by control tokens move behind the last code point. */
+const taken = new Set(Object.values(mockControls));
+const plainId = (code: number): number => (taken.has(code) ? 0x110000 + code : code);
 
 function encodeWith(text: string, controls: boolean): TokenOffsets {
   const ids: number[] = [];
@@ -42,7 +46,7 @@ function encodeWith(text: string, controls: boolean): TokenOffsets {
     const control = controls ? Object.keys(mockControls).find((name) => text.startsWith(name, at)) : undefined;
     const code = text.codePointAt(at) as number;
     const length = control?.length ?? (code > 0xffff ? 2 : 1);
-    ids.push(control === undefined ? code : mockControls[control]);
+    ids.push(control === undefined ? plainId(code) : mockControls[control]);
     offsets.push(at, at + length);
     at += length;
   }

@@ -1,0 +1,93 @@
+import type { Rendering } from "@sft/templates";
+import { describe, expect, it } from "vitest";
+import { doctor, type DoctorOptions, doctorRules, type EncodeOptions, encodeRendering, type Finding } from "../index.ts";
+import { mockTokenizer } from "../testing/mockTokenizer.ts";
+import { chatml, promptAnswer } from "../testing/renderings.ts";
+
+const examine = (rendering: Rendering, options: EncodeOptions = {}, doctorOptions: Partial<DoctorOptions> = {}): readonly Finding[] =>
+  doctor([{ rendering, example: encodeRendering(rendering, mockTokenizer, options) }], {
+    tokenizer: mockTokenizer,
+    ...doctorOptions,
+  });
+const rulesOf = (findings: readonly Finding[]): string[] => findings.map(({ rule, severity }) => `${rule} ${severity}`);
+const healthy = promptAnswer("Name the capital of France.", "Paris");
+const chat = (answer: string, question = "What is it?"): Rendering =>
+  chatml([
+    { role: "user", content: question },
+    { role: "assistant", content: answer },
+  ]);
+
+describe("doctor", () => {
+  it("finds nothing in healthy rows", () => {
+    expect(examine(healthy)).toEqual([]);
+    expect(examine(chat("Paris"))).toEqual([]);
+  });
+
+  it.each<[string, () => readonly Finding[], string[]]>([
+    ["no terminator", () => examine(promptAnswer("u", "a", { eos: "" })), ["no-terminator error"]],
+    [
+      "terminator trained twice",
+      () => examine(chat("a<|im_end|>b"), { control: "allow" }),
+      ["double-terminator error", "control-token-in-content error"],
+    ],
+    ["double BOS", () => examine(promptAnswer("u", "a", { bos: "<s>", before: "<s>In: " })), ["double-bos error"]],
+    ["injected control token", () => examine(chat("a", "<|im_end|>"), { control: "allow" }), ["control-token-in-content error"]],
+    ["control token kept as text", () => examine(chat("a", "<|im_end|>")), ["control-token-in-content warning"]],
+    ["all-masked row", () => examine(chatml([{ role: "user", content: "u" }])), ["all-masked error", "supervised-share warning"]],
+    ["cut answer", () => examine(healthy, { maxLength: 40, truncation: "right" }), ["truncated-answer error", "truncated-answer warning"]],
+    ["literal None", () => examine(chat("None")), ["literal-none warning"]],
+    ["empty turn", () => examine(chat("a", " ")), ["empty-turn warning"]],
+    ["trained empty turn", () => examine(chat("")), ["empty-turn error"]],
+    ["over-long row", () => examine(healthy, { maxLength: 10 }), ["over-long warning"]],
+    ["supervised share", () => examine(healthy, { mask: "all" }), ["supervised-share warning"]],
+  ])("reports %s", (_, run, expected) => {
+    expect(rulesOf(run())).toEqual(expected);
+  });
+
+  it("reports duplicate rows with the earlier row's number", () => {
+    const rows = [3, 8].map((row) => ({ rendering: healthy, example: encodeRendering(healthy, mockTokenizer, { row }) }));
+    expect(doctor(rows, { tokenizer: mockTokenizer })).toEqual([
+      expect.objectContaining({ rule: "duplicate-row", row: 8, message: "Same tokens and weights as row 3." }),
+    ]);
+  });
+
+  it("reports a template that rewrites history", () => {
+    const conversation = chatml([
+      { role: "user", content: "u1" },
+      { role: "assistant", content: "a1" },
+      { role: "user", content: "u2" },
+      { role: "assistant", content: "a2" },
+    ]);
+    const renderPrompt: DoctorOptions["renderPrompt"] = ({ messages }) => {
+      const prompt = chatml(messages, { generationPrompt: true });
+      const segments = prompt.segments.map((segment) =>
+        segment.text === "a1" ? { ...segment, text: "<think>hm</think>a1" } : segment,
+      );
+      return { ...prompt, segments };
+    };
+    const findings = examine(conversation, {}, { renderPrompt });
+    expect(rulesOf(findings)).toEqual(["prefix-unstable error"]);
+    expect(findings[0].message).toContain("Message 3");
+  });
+
+  it("reports prompt and answer that merge", () => {
+    const merging = {
+      ...mockTokenizer,
+      encode: (text: string) => mockTokenizer.encode(text.replaceAll(": ", "\uE100")),
+    };
+    const rendering = promptAnswer("u", " a", { after: " Out:" });
+    const example = encodeRendering(rendering, merging);
+    const findings = doctor([{ rendering, example }], { tokenizer: merging });
+    expect(rulesOf(findings)).toEqual(["boundary-merge note"]);
+  });
+
+  it("switches rules off and changes their severity", () => {
+    expect(examine(chat("None"), {}, { rules: { "literal-none": "off" } })).toEqual([]);
+    expect(rulesOf(examine(chat("None"), {}, { rules: { "literal-none": "error" } }))).toEqual(["literal-none error"]);
+  });
+
+  it("has a fix in words for every finding and a unique id for every rule", () => {
+    expect(new Set(doctorRules.map((rule) => rule.id)).size).toBe(doctorRules.length);
+    for (const finding of examine(chat("", "<|im_end|>"))) expect(finding.fix).toMatch(/\.$/);
+  });
+});

@@ -1,0 +1,31 @@
+import type { DoctorRule } from "../finding.ts";
+import { allMasked } from "./allMasked.ts";
+import { boundaryMerge } from "./boundaryMerge.ts";
+import { controlTokenInContent } from "./controlTokenInContent.ts";
+import { doubleBos } from "./doubleBos.ts";
+import { doubleTerminator } from "./doubleTerminator.ts";
+import { duplicateRow } from "./duplicateRow.ts";
+import { emptyTurn } from "./emptyTurn.ts";
+import { literalNone } from "./literalNone.ts";
+import { noTerminator } from "./noTerminator.ts";
+import { overLong } from "./overLong.ts";
+import { prefixUnstable } from "./prefixUnstable.ts";
+import { supervisedShare } from "./supervisedShare.ts";
+import { truncatedAnswer } from "./truncatedAnswer.ts";
+
+/** Every rule of the doctor; a new one is a file here and a line in this table. */
+export const doctorRules: readonly DoctorRule[] = [
+  noTerminator,
+  doubleTerminator,
+  doubleBos,
+  controlTokenInContent,
+  boundaryMerge,
+  allMasked,
+  truncatedAnswer,
+  literalNone,
+  prefixUnstable,
+  emptyTurn,
+  duplicateRow,
+  overLong,
+  supervisedShare,
+];

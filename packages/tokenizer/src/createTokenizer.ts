@@ -1,0 +1,150 @@
+import { createAddedTokenSearch, readAddedTokens, type AddedToken, type AddedTokenMatch } from "./addedTokens.ts";
+import { originalEnd, originalStart, sliceText, untouchedText, type AlignedText } from "./alignedText.ts";
+import { readChatTemplate } from "./chatTemplate.ts";
+import { findControlTokens } from "./controlTokens.ts";
+import { createDecoder } from "./decoders/createDecoder.ts";
+import { EncodingBuilder } from "./encodingBuilder.ts";
+import { ControlTokenInContentError } from "./errors.ts";
+import { asObject, booleanField } from "./jsonFields.ts";
+import { createModel } from "./models/createModel.ts";
+import { createNormalizer } from "./normalizers/createNormalizer.ts";
+import { createPostProcessor } from "./postProcessors/createPostProcessor.ts";
+import { createPreTokenizer } from "./preTokenizers/createPreTokenizer.ts";
+import { resolveSpecialToken, type SpecialToken, type SpecialTokenName } from "./specialTokens.ts";
+import type { ControlTokenPolicy, DecodeOptions, EncodeOptions, Encoding, Tokenizer } from "./tokenizer.ts";
+
+/** The parsed files of a model folder. */
+export interface TokenizerFiles {
+  /** tokenizer.json */
+  readonly tokenizerJson: unknown;
+  /** tokenizer_config.json */
+  readonly tokenizerConfig?: unknown;
+  /** special_tokens_map.json */
+  readonly specialTokensMap?: unknown;
+  /** generation_config.json */
+  readonly generationConfig?: unknown;
+  /** The text of chat_template.jinja, which wins over the one in tokenizer_config.json. */
+  readonly chatTemplate?: string;
+}
+
+/** Which added tokens are looked for, and which ids the model must not produce. */
+interface Reading {
+  readonly inRawText: (text: string) => AddedTokenMatch[];
+  readonly inNormalizedText: (text: string) => AddedTokenMatch[];
+  readonly banned: Uint8Array | null;
+}
+
+/**
+ * Builds a tokenizer from parsed files; needs no file system, so it works in a browser and in a worker.
+ * `truncation` and `padding` of tokenizer.json are not applied: text is never cut silently.
+ *
+ * @throws TokenizerFormatError for a missing or ill-typed field, with its path.
+ * @throws UnknownComponentError for a component that this package does not implement, by name.
+ * @throws UnsupportedPatternError for a regular expression without an exact JavaScript form.
+ */
+export function createTokenizer(files: TokenizerFiles): Tokenizer {
+  const json = asObject(files.tokenizerJson, "tokenizer.json");
+  const config = asObject(files.tokenizerConfig ?? {}, "tokenizer_config.json");
+  const normalize = createNormalizer(json["normalizer"]);
+  const preTokenizer = createPreTokenizer(json["pre_tokenizer"]);
+  const model = createModel(json["model"], preTokenizer.byteLevel);
+  const addedTokens = readAddedTokens(json, config, model.vocabulary);
+  const decodeTokens = createDecoder(json["decoder"]);
+
+  const idOf = new Map(addedTokens.map(({ content, id }) => [content, id]));
+  const texts: string[] = [];
+  for (const [text, id] of model.vocabulary) texts[id] = text;
+  for (const { content, id } of addedTokens) texts[id] = content;
+  const specialIds = new Set(addedTokens.filter(({ special }) => special).map(({ id }) => id));
+  const tokenToId = (token: string): number | null => idOf.get(token) ?? model.vocabulary.get(token) ?? null;
+  const idToToken = (id: number): string | null => texts[id] ?? null;
+  const postProcessor = createPostProcessor(json["post_processor"], idToToken);
+
+  const sources = {
+    config,
+    specialTokensMap: asObject(files.specialTokensMap ?? {}, "special_tokens_map.json"),
+    generationConfig: asObject(files.generationConfig ?? {}, "generation_config.json"),
+    tokenToId,
+    idToToken,
+    modelUnknown: model.unknownToken,
+  };
+  const special = (name: SpecialTokenName): SpecialToken | null => resolveSpecialToken(name, sources);
+
+  const normalizedSpelling = ({ content }: AddedToken): string => normalize(untouchedText(content, 0)).text;
+  const readingOf = (tokens: readonly AddedToken[], banned: Uint8Array | null): Reading => ({
+    inRawText: createAddedTokenSearch(tokens.filter(({ normalized }) => !normalized), ({ content }) => content),
+    inNormalizedText: createAddedTokenSearch(tokens.filter(({ normalized }) => normalized), normalizedSpelling),
+    banned,
+  });
+
+  function tokenize(text: string, reading: Reading): EncodingBuilder {
+    const builder = new EncodingBuilder();
+    const addWords = (piece: AlignedText): void => {
+      for (const word of preTokenizer.split(piece)) builder.addWord(word, model.encodeWord(word.text, reading.banned));
+    };
+    const addNormalized = (piece: AlignedText): void => {
+      const normalized = normalize(piece);
+      if (normalized.text !== "") addSections(normalized, reading.inNormalizedText(normalized.text), builder, addWords);
+    };
+    const whole = untouchedText(replaceLoneSurrogates(text), 0);
+    if (text !== "") addSections(whole, reading.inRawText(whole.text), builder, addNormalized);
+    return builder;
+  }
+
+  const finish = (builder: EncodingBuilder, addSpecialTokens: boolean): Encoding => {
+    const run = postProcessor.apply(builder, addSpecialTokens);
+    return { ids: Int32Array.from(run.ids), offsets: Int32Array.from(run.offsets) };
+  };
+
+  const plain = readingOf([], null);
+  const control = findControlTokens(addedTokens, texts.length, model.unknownToken, (text) => tokenize(text, plain).ids);
+  const everything = readingOf(addedTokens, null);
+  const content = readingOf(addedTokens.filter(({ id }) => control[id] === 0), control);
+
+  return {
+    vocabSize: texts.length,
+    bos: special("bos"),
+    eos: special("eos"),
+    pad: special("pad"),
+    unk: special("unk"),
+    addBosToken: "add_bos_token" in config ? booleanField(config, "add_bos_token", "tokenizer_config.json", false) : undefined,
+    chatTemplate: files.chatTemplate ?? readChatTemplate(config),
+    encode(text: string, { addSpecialTokens = false }: EncodeOptions = {}): Encoding {
+      return finish(tokenize(text, everything), addSpecialTokens);
+    },
+    encodeContent(text: string, policy: ControlTokenPolicy = "literal"): Encoding {
+      if (policy === "literal") return finish(tokenize(text, content), false);
+      const builder = tokenize(text, everything);
+      const found = policy === "reject" ? builder.ids.findIndex((id) => control[id] === 1) : -1;
+      if (found >= 0) throw new ControlTokenInContentError(texts[builder.ids[found]], builder.ids[found], builder.offsets[2 * found]);
+      return finish(builder, false);
+    },
+    decode(ids: ArrayLike<number>, { skipSpecialTokens = false }: DecodeOptions = {}): string {
+      const tokens: string[] = [];
+      for (let i = 0; i < ids.length; i++) {
+        const token = texts[ids[i]];
+        if (token !== undefined && !(skipSpecialTokens && specialIds.has(ids[i]))) tokens.push(token);
+      }
+      return decodeTokens(tokens);
+    },
+    tokenToId,
+    idToToken,
+    isControl: (id: number): boolean => control[id] === 1,
+  };
+}
+
+/** Adds the matched tokens as they are and hands what lies between them on. */
+function addSections(piece: AlignedText, matches: readonly AddedTokenMatch[], builder: EncodingBuilder, addBetween: (piece: AlignedText) => void): void {
+  let from = 0;
+  for (const { token, start, end } of matches) {
+    if (start > from) addBetween(sliceText(piece, from, start));
+    builder.add(token.id, originalStart(piece, start), originalEnd(piece, end));
+    from = end;
+  }
+  if (from < piece.text.length) addBetween(sliceText(piece, from, piece.text.length));
+}
+
+/** A lone surrogate is no character: it becomes U+FFFD, as in every UTF-8 encoder. Offsets stay as they were. */
+function replaceLoneSurrogates(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, "\ufffd");
+}

@@ -1,0 +1,74 @@
+import { prependText, replaceRanges, type AlignedText } from "../alignedText.ts";
+import { UnknownComponentError } from "../errors.ts";
+import { arrayField, asObject, booleanField, stringField, type JsonObject } from "../jsonFields.ts";
+import { readPattern } from "../regex/findMatches.ts";
+import { bertNormalizer } from "./bertNormalizer.ts";
+import { keepCodePoints, lowercase, mapCodePoints, spellInBytes, stripSpace } from "./codePointRewrites.ts";
+import { precompiledNormalizer } from "./precompiled.ts";
+import { unicodeForm } from "./unicodeForm.ts";
+
+/** Rewrites text before it is split, keeping track of where each unit came from. */
+export type Normalizer = (piece: AlignedText) => AlignedText;
+
+const KNOWN = ["BertNormalizer", "ByteLevel", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "Precompiled", "Prepend", "Replace", "Sequence", "Strip", "StripAccents"] as const;
+
+/** Builds the `normalizer` of tokenizer.json; null stands for none. */
+export function createNormalizer(value: unknown, path: string = "normalizer"): Normalizer {
+  if (value === null || value === undefined) return (piece) => piece;
+  const json = asObject(value, `tokenizer.json: ${path}`);
+  return build(json, path);
+}
+
+function build(json: JsonObject, path: string): Normalizer {
+  const where = `tokenizer.json: ${path}`;
+  const type = stringField(json, "type", where);
+  switch (type as (typeof KNOWN)[number]) {
+    case "Sequence": {
+      const steps = arrayField(json, "normalizers", where).map((step, index) => createNormalizer(step, `${path}.normalizers.${index}`));
+      return (piece) => steps.reduce((current, step) => step(current), piece);
+    }
+    case "NFC":
+    case "NFD":
+    case "NFKC":
+    case "NFKD":
+      return unicodeForm(type as "NFC" | "NFD" | "NFKC" | "NFKD");
+    case "Prepend": {
+      const prefix = stringField(json, "prepend", where);
+      return (piece) => prependText(piece, prefix);
+    }
+    case "Replace": {
+      const find = readPattern(json["pattern"], `${where}.pattern`);
+      const content = stringField(json, "content", where);
+      return (piece) => replaceRanges(piece, find(piece.text), content);
+    }
+    case "Lowercase":
+      return lowercase;
+    case "Strip":
+      return stripSpace(booleanField(json, "strip_left", where, true), booleanField(json, "strip_right", where, true));
+    case "StripAccents":
+      return (piece) => keepCodePoints(piece, (codePoint) => !/^\p{M}$/u.test(codePoint));
+    case "Nmt":
+      return nmtNormalizer;
+    case "ByteLevel":
+      return spellInBytes;
+    case "BertNormalizer":
+      return bertNormalizer({
+        cleanText: booleanField(json, "clean_text", where, true),
+        spaceChinese: booleanField(json, "handle_chinese_chars", where, true),
+        lowercase: booleanField(json, "lowercase", where, true),
+        stripAccents: booleanField(json, "strip_accents", where, booleanField(json, "lowercase", where, true)),
+      });
+    case "Precompiled":
+      return precompiledNormalizer(stringField(json, "precompiled_charsmap", where), where);
+    default:
+      throw new UnknownComponentError(path, type, KNOWN);
+  }
+}
+
+/** SentencePiece's nmt rules: controls go, and the many kinds of space become a plain one. */
+function nmtNormalizer(piece: AlignedText): AlignedText {
+  const kept = keepCodePoints(piece, (codePoint) => !/^[\x01-\x08\x0b\x0e-\x1f\x7f\x8f\x9f]$/.test(codePoint));
+  return mapCodePoints(kept, (codePoint) =>
+    /^[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]$/.test(codePoint) ? " " : codePoint,
+  );
+}

@@ -1,10 +1,13 @@
 export * from "./backend.ts";
 export * from "./backward.ts";
+export { eliminateDeadCode } from "./deadCode.ts";
 export * from "./errors.ts";
+export { estimateFlops, type FlopEstimate } from "./flops.ts";
 export { type Attributes, type Contribution, defineOp, type GradientContext, type OpDefinition } from "./op.ts";
 export * from "./ops/activation.ts";
 export * from "./ops/attention.ts";
 export * from "./ops/bias.ts";
+export * from "./ops/columns.ts";
 export * from "./ops/crossEntropy.ts";
 export * from "./ops/dropout.ts";
 export * from "./ops/elementwise.ts";

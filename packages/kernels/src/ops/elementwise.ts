@@ -1,3 +1,4 @@
+import { ProgramError } from "../errors.ts";
 import { addedTo, defineOp, expectType, type Contribution, type OpDefinition } from "../op.ts";
 import type { Value } from "../tape.ts";
 
@@ -81,6 +82,36 @@ export const zero: OpDefinition<Record<never, never>> = defineOp({
   infer(inputs) {
     expectType.count("zero", inputs, 1);
     expectType.dtype("zero", "x", inputs[0]!, "f32");
+    return [{ shape: inputs[0]!.shape, dtype: "f32" }];
+  },
+  mayAlias: [[0, 0]],
+});
+
+/** y = a / b, same shape. The divisor is a constant to the gradient. */
+export const divide: OpDefinition<Record<never, never>> = defineOp({
+  name: "divide",
+  infer(inputs) {
+    expectType.count("divide", inputs, 2);
+    expectType.dtype("divide", "a", inputs[0]!, "f32");
+    expectType.dtype("divide", "b", inputs[1]!, "f32");
+    expectType.shape("divide", "b", inputs[1]!, inputs[0]!.shape);
+    return [{ shape: inputs[0]!.shape, dtype: "f32" }];
+  },
+  gradient: ({ tape, inputs: [, b], outputGradients: [dy], needs }) => {
+    if (needs[1]) throw new ProgramError("no-gradient", "divide: no gradient by the divisor is defined", { op: "divide" });
+    return [addedTo(tape, () => tape.apply(divide, [dy!, b!], {})[0]!), null];
+  },
+  mayAlias: [[0, 0], [0, 1]],
+});
+
+export type SoftcapAttributes = { readonly cap: number };
+
+/** y = cap * tanh(x / cap): Gemma 2's bound on logits. No gradient; the loss has the cap inside. */
+export const softcap: OpDefinition<SoftcapAttributes> = defineOp<SoftcapAttributes>({
+  name: "softcap",
+  infer(inputs) {
+    expectType.count("softcap", inputs, 1);
+    expectType.dtype("softcap", "x", inputs[0]!, "f32");
     return [{ shape: inputs[0]!.shape, dtype: "f32" }];
   },
   mayAlias: [[0, 0]],

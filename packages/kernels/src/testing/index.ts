@@ -1,1 +1,7 @@
-export {};
+export { conformanceCases } from "./cases/index.ts";
+export * from "./conformance.ts";
+export * from "./conformanceCase.ts";
+export { differentiableCases, runFiniteDifferences } from "./finiteDifferences.ts";
+export { recordCase, type Check, type RecordedCase } from "./recordCase.ts";
+export { runConformance, runConformanceCase, type CaseResult, type CheckResult, type RunConformanceOptions } from "./runConformance.ts";
+export * from "./tolerance.ts";

@@ -1,0 +1,45 @@
+import { embedding, gatherRows } from "../../ops/embedding.ts";
+import { floats, integers, opCase, trained, type CaseData, type ConformanceCase } from "../conformanceCase.ts";
+import { exactly, summed } from "../tolerance.ts";
+
+/** Positions sorted by id, equal ids in ascending position. */
+export function orderByIds(ids: readonly number[]): readonly number[] {
+  return ids.map((_, position) => position).sort((a, b) => ids[a]! - ids[b]! || a - b);
+}
+
+function rowsOf(table: ArrayLike<number>, index: ArrayLike<number>, width: number): Float64Array {
+  return Float64Array.from({ length: index.length * width }, (_, element) => {
+    const row = index[Math.floor(element / width)]!;
+    return row < 0 ? 0 : table[row * width + (element % width)]!;
+  });
+}
+
+function embeddingCase(name: string, vocabSize: number, width: number, ids: readonly number[]): ConformanceCase {
+  return opCase({
+    name: `${name}, table ${vocabSize}x${width}`,
+    op: embedding,
+    attributes: {},
+    inputs: [trained("weight", [vocabSize, width]), integers("ids", ids), integers("order", orderByIds(ids))],
+    outputs: [exactly("rows are copied")],
+    gradients: summed(ids.length, 1, "a row's gradient sums up to N terms"),
+    oracle: (data: CaseData) => [rowsOf(data.get("weight")!, data.get("ids")!, width)],
+  });
+}
+
+const manyIds = Array.from({ length: 65 }, (_, position) => (position * 7) % 11);
+
+export const embeddingCases: readonly ConformanceCase[] = [
+  embeddingCase("one id", 3, 1, [2]),
+  embeddingCase("all ids the same", 5, 17, Array.from({ length: 17 }, () => 4)),
+  embeddingCase("repeated ids, unused rows", 17, 65, manyIds),
+  embeddingCase("first and last row", 67, 3, [66, 0, 66, 66, 0]),
+  opCase({
+    name: "without an order", op: embedding, attributes: {}, inputs: [floats("weight", [17, 65]), integers("ids", [3, 3, 16])],
+    outputs: [exactly("rows are copied")], oracle: (data) => [rowsOf(data.get("weight")!, data.get("ids")!, 65)],
+  }),
+  ...[1, 17, 65].map((width) =>
+    opCase({
+      name: `negative indices give zeros, width ${width}`, op: gatherRows, attributes: {}, inputs: [floats("x", [17, width]), integers("index", [16, -1, 0, 3, 3, -5])],
+      outputs: [exactly("rows are copied")], oracle: (data) => [rowsOf(data.get("x")!, data.get("index")!, width)],
+    })),
+];

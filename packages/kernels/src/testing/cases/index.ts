@@ -1,0 +1,20 @@
+import type { ConformanceCase } from "../conformanceCase.ts";
+import { activationCases } from "./activation.ts";
+import { attentionCases } from "./attention.ts";
+import { biasCases } from "./bias.ts";
+import { crossEntropyCases } from "./crossEntropy.ts";
+import { dropoutCases } from "./dropout.ts";
+import { elementwiseCases } from "./elementwise.ts";
+import { embeddingCases } from "./embedding.ts";
+import { generationCases } from "./generation.ts";
+import { matmulCases } from "./matmul.ts";
+import { normalisationCases } from "./normalisation.ts";
+import { optimiserCases } from "./optimiser.ts";
+import { programCases } from "./programs.ts";
+import { ropeCases } from "./rope.ts";
+
+/** Every conformance case, single ops first. Names are unique. */
+export const conformanceCases: readonly ConformanceCase[] = [
+  ...elementwiseCases, ...biasCases, ...matmulCases, ...embeddingCases, ...normalisationCases, ...activationCases, ...ropeCases, ...dropoutCases,
+  ...attentionCases, ...crossEntropyCases, ...generationCases, ...optimiserCases, ...programCases,
+];

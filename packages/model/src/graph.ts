@@ -1,8 +1,8 @@
 import {
-  addBias, attention, cachedAttention, dropout, embedding, gatedActivation, matmul, rmsNorm, rope, writeCache,
+  addBias, attention, cachedAttention, divide, dropout, embedding, gatedActivation, matmul, rmsNorm, rope, rowNorm, scaleColumns, writeCache,
   type ActivationKind, type Tape, type Value,
 } from "@sft/kernels";
-import type { AdapterLayout } from "./adapters/lora.ts";
+import type { AdapterLayout, LoraModule } from "./adapters/lora.ts";
 import type { ModelConfig } from "./config.ts";
 import type { ParameterSpec } from "./families/family.ts";
 import { ModelError } from "./errors.ts";
@@ -87,12 +87,12 @@ export class Graph {
   /** x · W^T (+ bias) (+ addend) for the linear layer `module`, with its LoRA pair when the adapter has one. */
   linear(x: Value, module: string, addend?: Value): Value {
     const weight = this.parameter(`${module}.weight`);
+    const lora = this.options.adapter?.modules.get(module);
+    if (lora?.magnitude) return this.doraLinear(x, module, lora, addend);
     let y = this.tape.apply(matmul, addend ? [x, weight, addend] : [x, weight], { transposeA: false, transposeB: true, alpha: 1 })[0]!;
     if (this.hasParameter(`${module}.bias`)) y = this.tape.apply(addBias, [y, this.parameter(`${module}.bias`)], {})[0]!;
-    const lora = this.options.adapter?.modules.get(module);
     if (!lora) return y;
-    const a = this.tape.parameter(lora.a.name, lora.a.shape, this.options.trainable(lora.a.name));
-    const b = this.tape.parameter(lora.b.name, lora.b.shape, this.options.trainable(lora.b.name));
+    const [a, b] = [this.adapterParameter(lora.a), this.adapterParameter(lora.b)];
     const low = this.tape.apply(matmul, [this.adapterDropout(x), a], { transposeA: false, transposeB: true, alpha: 1 })[0]!;
     return this.tape.apply(matmul, [low, b, y], { transposeA: false, transposeB: true, alpha: lora.scale })[0]!;
   }
@@ -133,6 +133,26 @@ export class Graph {
 
   gated(gate: Value, up: Value, kind: ActivationKind): Value {
     return this.tape.apply(gatedActivation, [gate, up], { kind })[0]!;
+  }
+
+  /** The pair's product is scaled row by row; the weight norm is computed from detached values, as PEFT does. */
+  private doraLinear(x: Value, module: string, lora: LoraModule, addend: Value | undefined): Value {
+    const weight = this.parameter(`${module}.weight`);
+    const [a, b, magnitude] = [this.adapterParameter(lora.a), this.adapterParameter(lora.b), this.adapterParameter(lora.magnitude!)];
+    const nt = { transposeA: false, transposeB: true };
+    const merged = this.tape.apply(matmul, [b, a, weight], { transposeA: false, transposeB: false, alpha: lora.scale })[0]!;
+    const norm = this.tape.apply(rowNorm, [merged], {})[0]!;
+    const factors = this.tape.apply(divide, [magnitude, norm], {})[0]!;
+    const base = this.tape.apply(matmul, [x, weight], { ...nt, alpha: 1 })[0]!;
+    const low = this.tape.apply(matmul, [this.adapterDropout(x), a], { ...nt, alpha: 1 })[0]!;
+    const sum = this.tape.apply(matmul, [low, b, base], { ...nt, alpha: lora.scale })[0]!;
+    let y = this.tape.apply(scaleColumns, [sum, factors], {})[0]!;
+    if (this.hasParameter(`${module}.bias`)) y = this.tape.apply(addBias, [y, this.parameter(`${module}.bias`)], {})[0]!;
+    return addend ? this.tape.add(y, addend) : y;
+  }
+
+  private adapterParameter({ name, shape }: ParameterSpec): Value {
+    return this.tape.parameter(name, shape, this.options.trainable(name));
   }
 
   private adapterDropout(x: Value): Value {

@@ -1,5 +1,5 @@
-import { pcgHash, Tape, type Backend, type BackendBuffer, type Program, type Value, externalTensors, matmul, gatherRows } from "@sft/kernels";
-import { adapterParameters, initialLora, layoutLora, type AdapterLayout, type LoraConfig } from "./adapters/lora.ts";
+import { elementCount, pcgHash, Tape, type Backend, type BackendBuffer, type Program, type Value, externalTensors, matmul, gatherRows } from "@sft/kernels";
+import { adapterParameters, initialLora, layoutLora, rowNorms, type AdapterLayout, type LoraConfig } from "./adapters/lora.ts";
 import type { ModelConfig } from "./config.ts";
 import { ModelError } from "./errors.ts";
 import { findFamily } from "./families/index.ts";
@@ -77,13 +77,13 @@ export class LanguageModel {
   }
 
   /** Puts an adapter on: from given tensors, or with PEFT's initial values drawn with `seed`. */
-  attachLora(config: LoraConfig, options: { readonly tensors?: ReadonlyMap<string, Float32Array>; readonly seed?: number } = {}): AdapterLayout {
+  async attachLora(config: LoraConfig, options: { readonly tensors?: ReadonlyMap<string, Float32Array>; readonly seed?: number } = {}): Promise<AdapterLayout> {
     const layout = layoutLora(this.parameters, config);
-    const values = options.tensors ?? initialLora(layout, randomFrom(options.seed ?? 0));
+    const values = options.tensors ?? (await this.initialAdapter(layout, options.seed ?? 0));
     for (const parameter of adapterParameters(layout)) {
       const data = values.get(parameter.name);
       if (!data) throw new ModelError("missing-tensor", `the adapter has no tensor ${parameter.name}`, "It was made for another model, or for other target modules.");
-      const expected = parameter.shape[0]! * parameter.shape[1]!;
+      const expected = elementCount(parameter.shape);
       if (data.length !== expected) throw new ModelError("wrong-shape", `adapter tensor ${parameter.name} has ${data.length} elements, this model needs [${parameter.shape.join(", ")}]`, "The adapter was made for a base model of another size.");
       this.setParameter(parameter, data);
     }
@@ -143,6 +143,14 @@ export class LanguageModel {
     if (!buffer) throw new ModelError("missing-tensor", `the model has no parameter ${name}`);
     const data = await this.backend.download(buffer);
     return data instanceof Float32Array ? data : Float32Array.from(data);
+  }
+
+  private async initialAdapter(layout: AdapterLayout, seed: number): Promise<ReadonlyMap<string, Float32Array>> {
+    const values = new Map(initialLora(layout, randomFrom(seed)));
+    for (const [module, { magnitude }] of layout.modules) {
+      if (magnitude) values.set(magnitude.name, rowNorms(await this.download(`${module}.weight`), magnitude.shape[0]!));
+    }
+    return values;
   }
 
   private setParameter(parameter: ParameterSpec, data: Float32Array): void {

@@ -1,4 +1,4 @@
-import type { FillAttributes, ScaleAttributes } from "@sft/kernels";
+import type { FillAttributes, ScaleAttributes, SoftcapAttributes } from "@sft/kernels";
 import { type Call, type Kernel, shareOf } from "../kernel.ts";
 
 /** Elements of the first output that fall to this part. */
@@ -52,5 +52,24 @@ export const zero: Kernel = {
   phases: [(call) => {
     const [from, to] = elements(call);
     call.outputs[0].data.fill(0, from, to);
+  }],
+};
+
+export const divide: Kernel = {
+  phases: [(call) => {
+    const [a, b] = call.inputs;
+    const [y] = call.outputs;
+    const [from, to] = elements(call);
+    for (let i = from; i < to; i++) y.data[i] = a.data[i] / b.data[i];
+  }],
+};
+
+export const softcap: Kernel<SoftcapAttributes> = {
+  phases: [(call) => {
+    const [x] = call.inputs;
+    const [y] = call.outputs;
+    const { cap } = call.attributes;
+    const [from, to] = elements(call);
+    for (let i = from; i < to; i++) y.data[i] = cap * Math.tanh(x.data[i] / cap);
   }],
 };

@@ -2,9 +2,10 @@ import type { Kernel } from "../kernel.ts";
 import { activation, activationGrad, gatedActivation, gatedActivationGrad } from "./activation.ts";
 import { attention, attentionGrad } from "./attention.ts";
 import { addBias, columnSum } from "./bias.ts";
+import { padColumns, rowNorm, scaleColumns, sliceColumns } from "./columns.ts";
 import { linearCrossEntropy, linearCrossEntropyGrad, linearCrossEntropyWeightGrad } from "./crossEntropy.ts";
 import { dropout } from "./dropout.ts";
-import { add, copy, fill, multiply, scale, zero } from "./elementwise.ts";
+import { add, copy, divide, fill, multiply, scale, softcap, zero } from "./elementwise.ts";
 import { embedding, embeddingGrad, gatherRows } from "./embedding.ts";
 import { cachedAttention, writeCache } from "./generation.ts";
 import { layerNorm, layerNormGrad, layerNormWeightGrad } from "./layerNorm.ts";
@@ -15,8 +16,8 @@ import { rope } from "./rope.ts";
 
 const kernels = {
   embedding, embeddingGrad, gatherRows,
-  matmul, addBias, columnSum,
-  add, multiply, scale, copy, fill, zero, dropout,
+  matmul, addBias, columnSum, rowNorm, scaleColumns, sliceColumns, padColumns,
+  add, multiply, divide, scale, softcap, copy, fill, zero, dropout,
   rmsNorm, rmsNormGrad, rmsNormWeightGrad,
   layerNorm, layerNormGrad, layerNormWeightGrad,
   rope, attention, attentionGrad, writeCache, cachedAttention,

@@ -13,14 +13,18 @@ export interface LoraConfig {
    * that must match a module's whole name. A list holds names, or endings of names after a dot ("q_proj").
    */
   readonly targetModules: string | readonly string[];
-  /** Scale alpha / sqrt(r) instead of alpha / r (rsLoRA). */
+  /** Scale alpha / sqrt(r) instead of alpha / r (rsLoRA, Kalajdzievski 2023). */
   readonly useRslora?: boolean;
+  /** Learn a magnitude for each output row beside the pair (DoRA, Liu et al. 2024). */
+  readonly useDora?: boolean;
 }
 
-/** The pair of one linear layer. y += scale * (x A^T) B^T with A[r, in] and B[out, r]. */
+/** The pair of one linear layer: y += scale * (x A^T) B^T with A[r, in] and B[out, r]. */
 export interface LoraModule {
   readonly a: ParameterSpec;
   readonly b: ParameterSpec;
+  /** DoRA's magnitude m[out]: y = m / ||W + scale B A|| * (x W^T + scale (x A^T) B^T), the norm by rows and held constant. */
+  readonly magnitude?: ParameterSpec;
   readonly scale: number;
 }
 
@@ -33,9 +37,9 @@ export interface AdapterLayout {
 
 const outputHead = "lm_head";
 
-/** PEFT's tensor names in adapter_model.safetensors. */
-export function loraTensorName(module: string, part: "lora_A" | "lora_B"): string {
-  return `base_model.model.${module}.${part}.weight`;
+/** PEFT's tensor names in adapter_model.safetensors; a magnitude vector has no ".weight" there. */
+export function loraTensorName(module: string, part: "lora_A" | "lora_B" | "lora_magnitude_vector"): string {
+  return `base_model.model.${module}.${part}${part === "lora_magnitude_vector" ? "" : ".weight"}`;
 }
 
 /** The linear modules that `targetModules` selects, in the model's order. */
@@ -75,15 +79,22 @@ export function layoutLora(parameters: readonly ParameterSpec[], config: LoraCon
     modules.set(module, {
       a: { name: loraTensorName(module, "lora_A"), shape: [config.r, input], kind: "linear" },
       b: { name: loraTensorName(module, "lora_B"), shape: [out, config.r], kind: "linear" },
+      ...(config.useDora ? { magnitude: { name: loraTensorName(module, "lora_magnitude_vector"), shape: [out], kind: "norm" as const } } : {}),
       scale,
     });
   }
   return { config, modules, dropout: config.dropout };
 }
 
-/** All adapter parameters in the model's order, A before B. */
+/** All adapter parameters in the model's order: A, B, and the magnitude if there is one. */
 export function adapterParameters(layout: AdapterLayout): readonly ParameterSpec[] {
-  return [...layout.modules.values()].flatMap(({ a, b }) => [a, b]);
+  return [...layout.modules.values()].flatMap(({ a, b, magnitude }) => (magnitude ? [a, b, magnitude] : [a, b]));
+}
+
+/** Row norms of a linear weight [out, in]: DoRA's initial magnitudes. */
+export function rowNorms(weight: Float32Array, rows: number): Float32Array {
+  const columns = weight.length / rows;
+  return Float32Array.from({ length: rows }, (_, row) => Math.hypot(...weight.subarray(row * columns, (row + 1) * columns)));
 }
 
 /**

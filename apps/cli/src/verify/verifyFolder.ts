@@ -1,0 +1,130 @@
+import { existsSync } from "node:fs";
+import { basename, join } from "node:path";
+import { openAdapterFolder, openModelFolder, type AdapterConfig } from "@sft/checkpoint";
+import type { Backend } from "@sft/kernels";
+import { LanguageModel, type LoraConfig } from "@sft/model";
+import { compareCase, compareGreedy, compareTrajectory, type CaseComparison, type TrajectoryComparison } from "./compare.ts";
+import { readGoldenBatches, readGoldenCase, readGoldenTrajectory, type GoldenCase } from "./goldenCase.ts";
+
+/** Bounds that a comparison must keep. float32 sums of a few hundred terms in another order than PyTorch's differ by this much. */
+export interface VerifyBounds {
+  readonly logits: number;
+  readonly loss: number;
+  readonly grads: number;
+  readonly trajectoryLoss: number;
+  readonly trajectoryGradNorm: number;
+}
+
+/** "cpu" sums in float64 or in PyTorch's own precision; a GPU's float32 exp, tanh and reductions are coarser. */
+export function boundsFor(backend: string): VerifyBounds {
+  const trajectory = { trajectoryLoss: 2e-3, trajectoryGradNorm: 1e-2 };
+  return backend === "cpu" ? { logits: 1e-5, loss: 1e-5, grads: 1e-4, ...trajectory } : { logits: 1e-4, loss: 1e-4, grads: 1e-3, ...trajectory };
+}
+
+/** One element of `sft verify --json`. */
+export interface FolderVerification extends Partial<CaseComparison> {
+  readonly folder: string;
+  readonly family: string;
+  readonly backend: string;
+  readonly adapter: string;
+  readonly pass: boolean;
+  readonly greedy?: { readonly match: boolean };
+  readonly lora?: CaseComparison;
+  readonly rslora?: CaseComparison;
+  readonly dora?: CaseComparison;
+  readonly trajectory?: { readonly full?: TrajectoryComparison; readonly lora?: TrajectoryComparison };
+  /** What was not compared, and why; every entry makes `pass` false. */
+  readonly refused?: readonly string[];
+}
+
+const greedyTokens = 24;
+
+/** Compares this implementation with one golden folder on one backend. */
+export async function verifyFolder(folder: string, backend: Backend): Promise<FolderVerification> {
+  const bounds = boundsFor(backend.capabilities.backend);
+  const source = await openModelFolder(folder);
+  try {
+    const load = (): Promise<LanguageModel> => LanguageModel.load({ backend, config: source.config, weights: source.tensors });
+    const golden = await readGoldenCase(join(folder, "case.safetensors"));
+    const model = await load();
+    const base = await compareCase(model, golden, "full");
+    const greedy = golden.greedy ? await compareGreedy(model, golden.greedy, greedyTokens) : undefined;
+    release(model);
+
+    const adapters: Partial<Record<"lora" | "rslora" | "dora", CaseComparison>> = {};
+    const refused: string[] = [];
+    for (const kind of ["lora", "rslora", "dora"] as const) {
+      if (!existsSync(join(folder, kind))) continue;
+      try {
+        adapters[kind] = await compareAdapter(join(folder, kind), load, golden);
+      } catch (error) {
+        refused.push(`${kind}: ${(error as Error).message}`);
+      }
+    }
+    const trajectory = existsSync(join(folder, "trajectory.json")) ? await compareTrajectories(folder, load) : undefined;
+    const cases = [base, ...Object.values(adapters)];
+    const pass = refused.length === 0 && (greedy?.match ?? true) && cases.every((one) => withinCase(one, bounds)) &&
+      Object.values(trajectory ?? {}).every((one) => one.maxLossDiff <= bounds.trajectoryLoss && one.maxGradNormRelDiff <= bounds.trajectoryGradNorm);
+    const { backend: name, adapter } = backend.capabilities;
+    return {
+      folder, family: String(source.config.model_type ?? basename(folder)), backend: name, adapter, pass, ...base,
+      ...(greedy ? { greedy: { match: greedy.match } } : {}), ...adapters,
+      ...(trajectory ? { trajectory } : {}), ...(refused.length > 0 ? { refused } : {}),
+    };
+  } finally {
+    await source.close();
+  }
+}
+
+function withinCase({ logits, loss, grads }: CaseComparison, bounds: VerifyBounds): boolean {
+  return logits.relL2 <= bounds.logits && Math.abs(loss.actual - loss.expected) <= bounds.loss && grads.count > 0 && grads.worst.relL2 <= bounds.grads;
+}
+
+async function compareAdapter(folder: string, load: () => Promise<LanguageModel>, base: GoldenCase): Promise<CaseComparison> {
+  const model = await load();
+  try {
+    await attachSavedAdapter(model, folder);
+    return await compareCase(model, await readGoldenCase(join(folder, "case.safetensors"), base), "lora");
+  } finally {
+    release(model);
+  }
+}
+
+async function compareTrajectories(folder: string, load: () => Promise<LanguageModel>): Promise<{ full: TrajectoryComparison; lora?: TrajectoryComparison }> {
+  const trajectory = await readGoldenTrajectory(folder);
+  const batches = await readGoldenBatches(join(folder, "batches.safetensors"));
+  const model = await load();
+  const full = await compareTrajectory(model, trajectory, trajectory.full, batches, "full");
+  release(model);
+  if (!existsSync(join(folder, "lora"))) return { full };
+  const adapted = await load();
+  await attachSavedAdapter(adapted, join(folder, "lora"));
+  const lora = await compareTrajectory(adapted, trajectory, trajectory.lora, batches, "lora");
+  release(adapted);
+  return { full, lora };
+}
+
+/** Loads a PEFT adapter folder onto a model. */
+async function attachSavedAdapter(model: LanguageModel, folder: string): Promise<void> {
+  const adapter = await openAdapterFolder(folder);
+  try {
+    const tensors = new Map<string, Float32Array>();
+    for (const name of adapter.tensors.tensors.keys()) tensors.set(name, await adapter.tensors.readFloat32(name));
+    await model.attachLora(toLoraConfig(adapter.config), { tensors });
+  } finally {
+    await adapter.close();
+  }
+}
+
+/** PEFT's fields as LoRA settings. */
+export function toLoraConfig(config: AdapterConfig): LoraConfig {
+  return {
+    r: config.r, alpha: config.lora_alpha, dropout: config.lora_dropout,
+    targetModules: config.target_modules ?? "all-linear", useRslora: config.use_rslora, useDora: config.use_dora,
+  };
+}
+
+function release(model: LanguageModel): void {
+  for (const buffer of model.buffers.values()) model.backend.free(buffer);
+  model.buffers.clear();
+}

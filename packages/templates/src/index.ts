@@ -7,3 +7,6 @@ export { createTemplate } from "./createTemplate.ts";
 export { findTemplate, templateNames } from "./registry.ts";
 export { readRecord, detectRecordFormat, defaultTemplateName, type ReadRecordOptions } from "./records/readRecord.ts";
 export { RecordError, type RecordErrorCode, type RecordPlace } from "./records/recordError.ts";
+export { createJinjaTemplate, type JinjaTemplateOptions } from "./jinja/createJinjaTemplate.ts";
+export type { JinjaLimits } from "./jinja/budget.ts";
+export { expandTurns, isPrefixStable } from "./expandTurns.ts";

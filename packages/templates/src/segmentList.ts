@@ -7,6 +7,8 @@ export interface TurnPlace {
   readonly message: number | null;
   readonly part: TurnPart;
   readonly spanClass?: SpanClass;
+  /** Inside a `{% generation %}` block. */
+  readonly generation?: boolean;
 }
 
 /** Segments in the making: drops empty text and joins neighbours that differ in nothing but their text. */
@@ -42,12 +44,13 @@ export class SegmentList {
     if (text === "") return;
     const last = this.segments.at(-1);
     const joins =
-      kind === "literal" &&
-      last?.kind === "literal" &&
+      last?.kind === kind &&
+      (kind === "literal" || kind === "generationPrompt") &&
       last.role === place.role &&
       last.message === place.message &&
       last.part === place.part &&
-      last.spanClass === place.spanClass;
+      last.spanClass === place.spanClass &&
+      last.generation === place.generation;
     if (joins) this.segments[this.segments.length - 1] = { ...last, text: last.text + text };
     else this.segments.push({ text, kind, ...place, field, fieldStart });
   }

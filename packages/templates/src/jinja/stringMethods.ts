@@ -1,0 +1,175 @@
+import { isPythonSpace, strippedRange } from "../pythonWhitespace.ts";
+import type { Budget } from "./budget.ts";
+import { concat, literal, mapCharacters, type MarkedText, remade, sliceMarked } from "./markedText.ts";
+import { JinjaRuntimeError, List, numberIn, Text, typeName, type Value } from "./value.ts";
+
+type Method = (self: MarkedText, args: readonly Value[], keyword: ReadonlyMap<string, Value>, budget: Budget) => Value;
+
+const strip = (self: MarkedText, sides: "both" | "left" | "right", chars: Value): Value => {
+  const { start, end } = strippedRange(self.text, sides, chars === undefined || chars === null ? undefined : wantText(chars).text);
+  return new Text(sliceMarked(self, start, end));
+};
+
+/** Python's methods of `str` that chat templates call. */
+export const stringMethods: Readonly<Record<string, Method>> = {
+  upper: (self) => new Text(withCase(self, self.text.toUpperCase())),
+  lower: (self) => new Text(withCase(self, self.text.toLowerCase())),
+  title: (self) => new Text(titled(self)),
+  capitalize: (self) => new Text(capitalized(self)),
+  strip: (self, [chars]) => strip(self, "both", chars),
+  lstrip: (self, [chars]) => strip(self, "left", chars),
+  rstrip: (self, [chars]) => strip(self, "right", chars),
+  startswith: (self, [prefix]) => oneOrMany(prefix, (text) => self.text.startsWith(text)),
+  endswith: (self, [suffix]) => oneOrMany(suffix, (text) => self.text.endsWith(text)),
+  removeprefix: (self, [prefix]) => new Text(self.text.startsWith(wantText(prefix).text) ? sliceMarked(self, wantText(prefix).text.length) : self),
+  removesuffix: (self, [suffix]) => {
+    const { text } = wantText(suffix);
+    return new Text(text !== "" && self.text.endsWith(text) ? sliceMarked(self, 0, self.text.length - text.length) : self);
+  },
+  split: (self, args, keyword, budget) => {
+    const separator = args[0] ?? keyword.get("sep");
+    const most = numberIn(args[1] ?? keyword.get("maxsplit") ?? -1) ?? -1;
+    const pieces = separator === undefined || separator === null ? splitAtSpace(self, most) : splitAt(self, wantText(separator).text, most, budget);
+    budget.step(pieces.length);
+    return new List(pieces.map((piece) => new Text(piece)));
+  },
+  rsplit: (self, args, keyword, budget) => {
+    const separator = args[0] ?? keyword.get("sep");
+    const most = numberIn(args[1] ?? keyword.get("maxsplit") ?? -1) ?? -1;
+    if (separator === undefined || separator === null) throw new JinjaRuntimeError("rsplit() without a separator is not supported");
+    const { text } = wantText(separator);
+    const pieces = splitAt(self, text, -1, budget);
+    const kept = most < 0 || pieces.length <= most + 1 ? pieces : [joinMarked(pieces.slice(0, pieces.length - most), separatorOf(self, text)), ...pieces.slice(pieces.length - most)];
+    budget.step(kept.length);
+    return new List(kept.map((piece) => new Text(piece)));
+  },
+  splitlines: (self, _args, _keyword, budget) => {
+    const lines = splitAt(self, "\n", -1, budget);
+    if (lines.at(-1)?.text === "") lines.pop();
+    budget.step(lines.length);
+    return new List(lines.map((line) => new Text(line)));
+  },
+  replace: (self, args, keyword, budget) => {
+    const count = numberIn(args[2] ?? keyword.get("count") ?? -1) ?? -1;
+    return new Text(replaced(self, wantText(args[0] ?? keyword.get("old")).text, wantText(args[1] ?? keyword.get("new")), count, budget));
+  },
+  join: (self, [list], _keyword, budget) => new Text(budget.made(joinMarked(wantList(list).map((item) => wantText(item)), self))),
+  find: (self, [part]) => codePoints(self.text, self.text.indexOf(wantText(part).text)),
+  count: (self, [part]) => {
+    const { text } = wantText(part);
+    return text === "" ? [...self.text].length + 1 : self.text.split(text).length - 1;
+  },
+  isdigit: (self) => /^\p{Nd}+$/u.test(self.text),
+  isalpha: (self) => /^\p{L}+$/u.test(self.text),
+  isspace: (self) => self.text !== "" && [...self.text].every(isPythonSpace),
+};
+
+export function wantText(value: Value): MarkedText {
+  if (value instanceof Text) return value.marked;
+  throw new JinjaRuntimeError(`expected a string, got ${typeName(value)}`);
+}
+
+function wantList(value: Value): readonly Value[] {
+  if (value instanceof List) return value.items;
+  throw new JinjaRuntimeError(`expected a list, got ${typeName(value)}`);
+}
+
+function oneOrMany(value: Value, holds: (text: string) => boolean): boolean {
+  return value instanceof List ? value.items.some((item) => holds(wantText(item).text)) : holds(wantText(value).text);
+}
+
+/** Case mappings never shorten a text, so equal lengths mean that every character kept its place; else only the whole is accounted for. */
+function withCase(self: MarkedText, changed: string): MarkedText {
+  return changed.length === self.text.length ? { text: changed, runs: self.runs } : remade(changed, self);
+}
+
+function titled(self: MarkedText): MarkedText {
+  let inWord = false;
+  return mapCharacters(self, (character) => {
+    const letter = /\p{L}/u.test(character);
+    const changed = !letter ? character : inWord ? character.toLowerCase() : character.toUpperCase();
+    inWord = letter;
+    return changed;
+  });
+}
+
+function capitalized(self: MarkedText): MarkedText {
+  let first = true;
+  return mapCharacters(self, (character) => {
+    const changed = first ? character.toUpperCase() : character.toLowerCase();
+    first = false;
+    return changed;
+  });
+}
+
+function splitAt(self: MarkedText, separator: string, most: number, budget: Budget): MarkedText[] {
+  if (separator === "") throw new JinjaRuntimeError("empty separator");
+  const pieces: MarkedText[] = [];
+  let position = 0;
+  for (let at = self.text.indexOf(separator); at >= 0 && (most < 0 || pieces.length < most); at = self.text.indexOf(separator, position)) {
+    budget.step(1 + (self.runs.length >>> 4));
+    pieces.push(sliceMarked(self, position, at));
+    position = at + separator.length;
+  }
+  pieces.push(sliceMarked(self, position));
+  return pieces;
+}
+
+function splitAtSpace(self: MarkedText, most: number): MarkedText[] {
+  const pieces: MarkedText[] = [];
+  const { text } = self;
+  let position = 0;
+  for (;;) {
+    while (position < text.length && isPythonSpace(text[position]!)) position++;
+    if (position === text.length) return pieces;
+    if (most >= 0 && pieces.length === most) return [...pieces, sliceMarked(self, position)];
+    const start = position;
+    while (position < text.length && !isPythonSpace(text[position]!)) position++;
+    pieces.push(sliceMarked(self, start, position));
+  }
+}
+
+const separatorOf = (self: MarkedText, text: string): MarkedText => {
+  const at = self.text.indexOf(text);
+  return at < 0 ? literal(text) : remade(text, sliceMarked(self, at, at + text.length));
+};
+
+export function joinMarked(pieces: readonly MarkedText[], separator: MarkedText): MarkedText {
+  return concat(pieces.flatMap((piece, i) => (i === 0 ? [piece] : [separator, piece])));
+}
+
+function replaced(self: MarkedText, old: string, by: MarkedText, count: number, budget: Budget): MarkedText {
+  if (count === 0) return self;
+  const pieces: MarkedText[] = [];
+  let position = 0;
+  let length = 0;
+  const push = (piece: MarkedText): void => {
+    length += piece.text.length;
+    budget.step(1 + (self.runs.length >>> 4));
+    if (length > budget.limits.characters) budget.characters(length);
+    pieces.push(piece);
+  };
+  if (old === "") {
+    let left = count < 0 ? Infinity : count;
+    for (const character of self.text) {
+      if (left-- > 0) push(by);
+      push(sliceMarked(self, position, position + character.length));
+      position += character.length;
+    }
+    if (left > 0) push(by);
+    return concat(pieces);
+  }
+  let left = count < 0 ? Infinity : count;
+  for (let at = self.text.indexOf(old); at >= 0 && left-- > 0; at = self.text.indexOf(old, position)) {
+    push(sliceMarked(self, position, at));
+    push(by);
+    position = at + old.length;
+  }
+  push(sliceMarked(self, position));
+  return concat(pieces);
+}
+
+/** A UTF-16 offset as Python counts it, in code points. */
+function codePoints(text: string, offset: number): number {
+  return offset < 0 ? -1 : [...text.slice(0, offset)].length;
+}

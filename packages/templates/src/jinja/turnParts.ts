@@ -1,0 +1,80 @@
+import { splitControlText } from "../controlText.ts";
+import type { Run } from "./markedText.ts";
+import type { Stretch } from "./turnStretches.ts";
+
+/** UTF-16 offsets in a turn's text: header [0, body), body [body, terminator), terminator [terminator, after), then the rest. */
+export interface TurnParts {
+  readonly body: number;
+  readonly terminator: number;
+  readonly after: number;
+  /** The model's own thoughts, tags and all; empty range if there are none. */
+  readonly reasoning: readonly [number, number];
+}
+
+/** What a template is known to write around an answer (see templateProbe.ts). */
+export interface AnswerMarkup {
+  /** Text that opens an assistant turn; null if the template does not say. */
+  readonly opening: string | null;
+  /** Text that ends one; null if there is none. */
+  readonly terminator: string | null;
+}
+
+/** A block of thoughts with nothing in it, written so that the model does not think. */
+const emptyThoughts = /^<think>\s*<\/think>\s*/;
+
+/** Finds the four parts of one turn. */
+export function turnParts({ turn, marked }: Stretch, role: string, markup: AnswerMarkup, controlTokens: readonly string[]): TurnParts {
+  const { text } = marked;
+  const ranges = runRanges(marked.runs);
+  const isAssistant = role === "assistant";
+  const own = ranges.filter(({ run }) => run.origin !== null && run.origin.field !== "role" && (!isAssistant || run.origin.message === turn));
+  const generation = isAssistant ? ranges.filter(({ run }) => run.generation) : [];
+  const lastOwn = own.at(-1)?.end ?? null;
+
+  let body = own[0]?.start ?? null;
+  if (generation.length > 0) {
+    body = generation[0]!.start;
+  } else if (isAssistant && markup.opening !== null && text.startsWith(markup.opening)) {
+    body = markup.opening.length;
+    const literalUntil = ranges.find(({ run, end }) => end > body! && run.origin !== null)?.start ?? text.length;
+    body += emptyThoughts.exec(text.slice(body, literalUntil))?.[0].length ?? 0;
+  }
+
+  const searchFrom = Math.max(lastOwn ?? body ?? 0, body ?? 0);
+  const ending = findEnding(text.slice(searchFrom), isAssistant, markup.terminator, controlTokens, body === null);
+  const terminator = searchFrom + ending.start;
+  body = Math.min(body ?? terminator, terminator);
+  return { body, terminator, after: searchFrom + ending.end, reasoning: isAssistant ? reasoningRange(text, body, terminator) : [0, 0] };
+}
+
+function runRanges(runs: readonly Run[]): { run: Run; start: number; end: number }[] {
+  let position = 0;
+  return runs.map((run) => ({ run, start: position, end: (position += run.length) }));
+}
+
+/** The terminator in the text behind a turn's last words, as a range of that text. */
+function findEnding(tail: string, isAssistant: boolean, known: string | null, controlTokens: readonly string[], hasHeader: boolean): { start: number; end: number } {
+  const trimmed = tail.trimEnd().length;
+  if (isAssistant && known) {
+    const at = tail.lastIndexOf(known);
+    if (at >= 0) return { start: at, end: at + known.length };
+  }
+  const runs = splitControlText(tail.slice(0, trimmed), controlTokens);
+  const last = runs.at(-1);
+  // An answer's tail may end a tool call before it ends the turn; another's words end where their text does.
+  if (!isAssistant && !hasHeader) return { start: 0, end: trimmed };
+  if (last?.control && (runs.length > 1 || !hasHeader)) return { start: trimmed - last.text.length, end: trimmed };
+  return { start: trimmed, end: trimmed };
+}
+
+function reasoningRange(text: string, body: number, terminator: number): readonly [number, number] {
+  const inside = text.slice(body, terminator);
+  const end = inside.indexOf("</think>");
+  const open = inside.indexOf("<think>");
+  if (end < 0 || (open > end && open >= 0)) return [0, 0];
+  // Without an opening tag the header wrote it, and the thoughts start with the body.
+  const start = open < 0 ? 0 : open;
+  if (open > 0 && inside.slice(0, open).trim() !== "") return [0, 0];
+  const close = end + "</think>".length;
+  return [body + start, body + close + /^\s*/.exec(inside.slice(close))![0].length];
+}

@@ -1,0 +1,79 @@
+import { concat, fromData, literal, mapCharacters, type MarkedText } from "./markedText.ts";
+import { Dict, Float, JinjaRuntimeError, List, Namespace, Text, typeName, type Value } from "./value.ts";
+
+/**
+ * Python's `str(value)`, with provenance. One difference on purpose: None gives no text,
+ * because "None" in a prompt is always an accident.
+ */
+export function toText(value: Value): MarkedText {
+  if (value instanceof Text) return value.marked;
+  if (value === null || value === undefined) return literal("");
+  if (value instanceof List && value.origin) return fromData(repr(value), value.origin);
+  if (value instanceof Dict && value.origin) return fromData(repr(value), value.origin);
+  return literal(repr(value));
+}
+
+/** Python's `repr(value)`. */
+function repr(value: Value): string {
+  if (value === undefined) return "Undefined";
+  if (value === null) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (typeof value === "number") return String(value);
+  if (value instanceof Float) return floatText(value.value);
+  if (value instanceof Text) return stringRepr(value.text);
+  if (value instanceof List) return `[${value.items.map(repr).join(", ")}]`;
+  if (value instanceof Dict || value instanceof Namespace) return `{${[...value.entries].map(([key, item]) => `${stringRepr(key)}: ${repr(item)}`).join(", ")}}`;
+  return "<function>";
+}
+
+function floatText(value: number): string {
+  return Number.isInteger(value) && Math.abs(value) < 1e16 ? value.toFixed(1) : String(value);
+}
+
+/** Single quotes unless the text has them and no double ones; control characters escaped. */
+function stringRepr(text: string): string {
+  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
+  const escapes: Record<string, string> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", [quote]: `\\${quote}` };
+  // oxlint-disable-next-line no-control-regex -- control characters are what is escaped here
+  const body = text.replace(/[\\\n\r\t'"\x00-\x1f\x7f]/g, (unit) => escapes[unit] ?? (unit < " " || unit === "\x7f" ? `\\x${unit.charCodeAt(0).toString(16).padStart(2, "0")}` : unit));
+  return quote + body + quote;
+}
+
+export interface JsonStyle {
+  readonly indent: number | null;
+  readonly ensureAscii: boolean;
+  readonly sortKeys: boolean;
+  readonly separators: readonly [string, string] | null;
+}
+
+/** Python's `json.dumps`, as the `tojson` filter of chat templates; an object that came from the data whole is one run of data. */
+export function toJson(value: Value, style: JsonStyle, depth = 0): MarkedText {
+  if (value instanceof Text) return concat([literal('"'), mapCharacters(value.marked, (character) => jsonCharacter(character, style.ensureAscii)), literal('"')]);
+  if (value === null || value === undefined) return literal("null");
+  if (typeof value === "boolean") return literal(String(value));
+  if (typeof value === "number") return literal(String(value));
+  if (value instanceof Float) return literal(floatText(value.value));
+  if (!(value instanceof List || value instanceof Dict || value instanceof Namespace)) throw new JinjaRuntimeError(`Object of type ${typeName(value)} is not JSON serializable`);
+
+  const [itemSeparator, keySeparator] = style.separators ?? [style.indent === null ? ", " : ",", ": "];
+  const newline = style.indent === null ? "" : `\n${" ".repeat(style.indent * depth)}`;
+  const newlineInside = style.indent === null ? "" : `\n${" ".repeat(style.indent * (depth + 1))}`;
+  const [open, close] = value instanceof List ? ["[", "]"] : ["{", "}"];
+  const items =
+    value instanceof List
+      ? value.items.map((item) => toJson(item, style, depth + 1))
+      : sorted([...value.entries], style.sortKeys).map(([key, item]) => concat([toJson(new Text(literal(key)), style), literal(keySeparator), toJson(item, style, depth + 1)]));
+  const pieces = items.flatMap((item, i) => [literal((i > 0 ? itemSeparator : "") + newlineInside), item]);
+  const written = items.length === 0 ? literal(open + close) : concat([literal(open), ...pieces, literal(newline + close)]);
+  const origin = value instanceof Namespace ? null : value.origin;
+  return origin ? fromData(written.text, origin) : written;
+}
+
+const byKey = ([a]: [string, Value], [b]: [string, Value]): number => (a < b ? -1 : a > b ? 1 : 0);
+const sorted = (entries: [string, Value][], sort: boolean): [string, Value][] => (sort ? entries.sort(byKey) : entries);
+
+function jsonCharacter(character: string, ensureAscii: boolean): string {
+  if (ensureAscii && character > "~") return Array.from({ length: character.length }, (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`).join("");
+  // JSON.stringify escapes lone surrogates, which Python leaves alone.
+  return character.length === 1 && character >= "\ud800" && character <= "\udfff" ? character : JSON.stringify(character).slice(1, -1);
+}

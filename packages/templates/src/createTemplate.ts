@@ -4,6 +4,7 @@ import { SegmentList, type TurnPlace } from "./segmentList.ts";
 import { sha256 } from "./sha256.ts";
 import { checkDefinition } from "./checkDefinition.ts";
 import type { TemplateDefinition } from "./templateDefinition.ts";
+import { reasoningRange } from "./reasoningRange.ts";
 import { strippedRange } from "./pythonWhitespace.ts";
 import { TemplateError } from "./templateError.ts";
 import { toolCallText } from "./toolCallText.ts";
@@ -162,7 +163,9 @@ class TurnWriter {
       this.#out.content(message.reasoning_content, body("reasoning"), "reasoning_content");
       this.#out.template(assistant.reasoning.after, body("reasoning"));
     }
-    this.#out.content(message.content, body(), "content");
+    const [, thoughts] = message.content.startsWith("<think>") ? reasoningRange(message.content) : [0, 0];
+    this.#out.content(message.content.slice(0, thoughts), body("reasoning"), "content");
+    this.#out.content(message.content.slice(thoughts), body(), "content", thoughts);
     message.tool_calls?.forEach((call, i) => {
       if (!assistant.toolCall) throw this.#unsupported("tool_calls", index, "tool calls", "Use the model's own chat template (createJinjaTemplate).");
       const first = i === 0 && message.content === "";

@@ -2,6 +2,7 @@ import { closeNames } from "./closeNames.ts";
 import { createTemplate } from "./createTemplate.ts";
 import type { PromptTemplate } from "./promptTemplate.ts";
 import { chatMl, rawText } from "./styles/chatMl.ts";
+import { modelStyles } from "./styles/modelStyles.ts";
 import { litgptModelStyles, litgptStyles } from "./styles/litgptStyles.ts";
 import type { TemplateDefinition } from "./templateDefinition.ts";
 import { TemplateError } from "./templateError.ts";
@@ -34,4 +35,9 @@ export function findTemplate(name: string): PromptTemplate {
   const template = createTemplate(definition);
   made.set(name, template);
   return template;
+}
+
+/** The style that LitGPT would take for a model's name ("Qwen2.5-7B-Instruct"); "default", which adds nothing, for a name that it does not know. */
+export function findTemplateForModel(modelName: string): PromptTemplate {
+  return findTemplate(modelStyles.find(([pattern]) => pattern.test(modelName))?.[1] ?? "default");
 }

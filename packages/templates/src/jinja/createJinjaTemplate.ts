@@ -67,7 +67,7 @@ class JinjaTemplate implements PromptTemplate {
     const { bos, eos } = options.specialTokens ?? {};
     const controlTokens = [bos, eos].filter((token): token is string => Boolean(token));
     const rendered = this.#rendered(conversation, options, parts, false);
-    const segments = toSegments(turnStretches(rendered, markup.terminator), conversation, markup, controlTokens);
+    const segments = toSegments(turnStretches(rendered, markup.terminator, bos), conversation, markup, controlTokens);
     if (!opensTurn) return segments;
 
     const open = this.#rendered(conversation, options, parts, true);
@@ -77,7 +77,7 @@ class JinjaTemplate implements PromptTemplate {
       return text === "" ? segments : [...segments, { text, ...place }];
     }
     // The template writes other text before a generation prompt: what belongs to no turn at the end opens the answer.
-    const other = toSegments(turnStretches(open, markup.terminator), conversation, markup, controlTokens);
+    const other = toSegments(turnStretches(open, markup.terminator, bos), conversation, markup, controlTokens);
     const last = other.findLastIndex(({ part }) => part !== "outside") + 1;
     const text = other.slice(last).map((segment) => segment.text).join("");
     return text === "" ? other : [...other.slice(0, last), { text, ...place }];

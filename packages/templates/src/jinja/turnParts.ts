@@ -1,4 +1,5 @@
 import { splitControlText } from "../controlText.ts";
+import { reasoningRange } from "../reasoningRange.ts";
 import type { Run } from "./markedText.ts";
 import type { Stretch } from "./turnStretches.ts";
 
@@ -44,7 +45,8 @@ export function turnParts({ turn, marked }: Stretch, role: string, markup: Answe
   const ending = findEnding(text.slice(searchFrom), isAssistant, markup.terminator, controlTokens, body === null);
   const terminator = searchFrom + ending.start;
   body = Math.min(body ?? terminator, terminator);
-  return { body, terminator, after: searchFrom + ending.end, reasoning: isAssistant ? reasoningRange(text, body, terminator) : [0, 0] };
+  const [from, to] = isAssistant ? reasoningRange(text.slice(body, terminator)) : [0, 0];
+  return { body, terminator, after: searchFrom + ending.end, reasoning: [body + from, body + to] };
 }
 
 function runRanges(runs: readonly Run[]): { run: Run; start: number; end: number }[] {
@@ -65,16 +67,4 @@ function findEnding(tail: string, isAssistant: boolean, known: string | null, co
   if (!isAssistant && !hasHeader) return { start: 0, end: trimmed };
   if (last?.control && (runs.length > 1 || !hasHeader)) return { start: trimmed - last.text.length, end: trimmed };
   return { start: trimmed, end: trimmed };
-}
-
-function reasoningRange(text: string, body: number, terminator: number): readonly [number, number] {
-  const inside = text.slice(body, terminator);
-  const end = inside.indexOf("</think>");
-  const open = inside.indexOf("<think>");
-  if (end < 0 || (open > end && open >= 0)) return [0, 0];
-  // Without an opening tag the header wrote it, and the thoughts start with the body.
-  const start = open < 0 ? 0 : open;
-  if (open > 0 && inside.slice(0, open).trim() !== "") return [0, 0];
-  const close = end + "</think>".length;
-  return [body + start, body + close + /^\s*/.exec(inside.slice(close))![0].length];
 }

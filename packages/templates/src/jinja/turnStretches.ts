@@ -8,13 +8,15 @@ export interface Stretch {
 }
 
 /**
- * Cuts a rendering into turns. Text written in a loop pass over a message belongs to that message, and so does a
+ * Cuts a rendering into turns; a BOS token at its start belongs to none. Text written in a loop pass over a message belongs to that message, and so does a
  * message's own text wherever it stands. Template text outside every loop pass goes to its neighbours: up to the end
  * of the turn before it (its terminator and the white space behind), then to the turn behind it as its header.
  */
-export function turnStretches(rendered: MarkedText, terminator: string | null): Stretch[] {
-  const pieces = runsOf(rendered);
+export function turnStretches(rendered: MarkedText, terminator: string | null, bos: string | undefined): Stretch[] {
   const stretches: Stretch[] = [];
+  const start = bos && rendered.text.startsWith(bos) ? bos.length : 0;
+  if (start > 0) stretches.push({ turn: null, marked: sliceMarked(rendered, 0, start) });
+  const pieces = runsOf(sliceMarked(rendered, start));
   const push = (turn: number | null, marked: MarkedText): void => {
     if (marked.text === "") return;
     const last = stretches.at(-1);

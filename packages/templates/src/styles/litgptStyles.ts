@@ -46,7 +46,7 @@ export const litgptStyles: readonly TemplateDefinition[] = [
     user: { before: "<|user|>\n", after: "<|endoftext|>\n", ...ignored },
     assistant: { before: "<|assistant|>\n", terminator: "<|endoftext|>", after: "\n" },
   },
-  { name: "falcon", user: { before: "", between: "\n", ...ignored }, assistant: { before: "\nAnswer:", terminator: "eos" }, stops: ["User", "\nUser"] },
+  { name: "falcon", user: { before: "", between: "\n", ...ignored }, assistant: { before: "\nAnswer:", terminator: "eos" }, stops: ["User:", "\nUser"] },
   {
     name: "llama2-function-calling",
     start: searchFunction,

@@ -1,0 +1,35 @@
+/**
+ * Which style suits which model, by name; the first pattern that is found in the name is taken, so the order matters.
+ * The table of LitGPT 0.5.13 (litgpt/prompts.py, model_name_to_prompt_style), upper and lower case told apart as there.
+ */
+export const modelStyles: readonly (readonly [pattern: RegExp, style: string])[] = [
+  [/stablelm-tuned-alpha/, "stablelm-alpha"],
+  [/stablelm-zephyr-3b/, "stablelm-zephyr"],
+  [/stablecode-instruct/, "stablecode"],
+  [/Falcon3.*-Instruct/, "falcon3"],
+  [/falcon.*-instruct/, "falcon"],
+  [/Llama-2-7b-chat-hf-function-calling-v2/, "llama2-function-calling"],
+  [/Llama-2.*-chat/, "llama2"],
+  [/Llama-3.*-Instruct/, "llama3"],
+  [/OLMo-2.*-(Instruct|SFT|DPO)/, "llama3"],
+  [/R1/, "r1"],
+  [/FreeWilly2/, "freewilly2"],
+  [/Platypus/, "platypus"],
+  [/CodeLlama|Mi[sx]tral.*Instruct/, "codellama"],
+  [/phi-1/, "phi-1"],
+  [/phi-2/, "phi-2"],
+  [/Phi-3/, "phi-3"],
+  [/Phi-4-reasoning/, "phi-4-reasoning"],
+  [/Phi-4-mini-reasoning/, "phi-4-mini-reasoning"],
+  [/Phi-4-mini/, "phi-4-mini"],
+  [/phi-4/, "phi-4"],
+  [/tiny-llama.*chat/, "tinyllama"],
+  [/(Code)?Gemma.*-it/, "gemma"],
+  [/OLMo.*-hf/, "olmo"],
+  [/Qwen2\.5-Math-.*/, "qwen2.5-math"],
+  [/Qwen2\.5-.*/, "qwen2.5"],
+  [/QwQ-.*/, "qwq"],
+  [/Qwen3-.*/, "qwen3"],
+  [/SmolLM2.*-Instruct/, "smollm2"],
+  [/salamandra-.*-instruct/, "salamandra"],
+];

@@ -1,0 +1,3 @@
+import { preset } from "@sft/tsdown-preset";
+
+export default preset();

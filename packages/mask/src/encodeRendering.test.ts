@@ -66,7 +66,7 @@ describe("conformance case 7: control tokens in a record", () => {
   it("names row, message and offset under reject", () => {
     const encode = (): Example => encodeRendering(rendering, mockTokenizer, { control: "reject", row: 12 });
     expect(encode).toThrowErrorMatchingInlineSnapshot(
-      `[MaskError: row 12: message 0, content (segment starts at character 0): control token <|im_end|> at character 2 Clean the row, or keep such text as plain text with control: "literal".]`,
+      `[MaskError: row 12: message 0, content, character 2: The control token <|im_end|> stands in content. Clean the row, or keep such text as plain text with control: "literal".]`,
     );
   });
 });

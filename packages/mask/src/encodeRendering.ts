@@ -1,4 +1,4 @@
-import type { Conversation, Rendering } from "@sft/templates";
+import type { Conversation, Rendering, Segment } from "@sft/templates";
 import { buildSpans } from "./buildSpans.ts";
 import { encodeJoint } from "./encodeJoint.ts";
 import { encodeLitgpt } from "./encodeLitgpt.ts";
@@ -26,7 +26,10 @@ export interface EncodeOptions {
   readonly maxLength?: number;
   /** Default "drop", or what the preset imitates. */
   readonly truncation?: TruncationStrategy;
-  /** Whether LitGPT's encoding puts BOS first; default is the tokenizer's `addBosToken`. Other encodings take BOS from the template alone. */
+  /**
+   * True puts the tokenizer's BOS before the row unless the template wrote it. Default false: BOS comes from the template alone;
+   * LitGPT's encoding follows the tokenizer's `addBosToken`.
+   */
   readonly bos?: boolean;
   /** Number of the row in its file, for errors and findings. */
   readonly row?: number;
@@ -108,14 +111,22 @@ function judge(rendering: Rendering, tokenizer: MaskTokenizer, setting: Setting)
 
 function encode({ segments }: Rendering, tokenizer: MaskTokenizer, setting: Setting): TokenTable {
   const { policy, control, row } = setting;
+  const withBos = setting.bos ? openWithBos(segments, tokenizer) : segments;
   switch (policy.encoding) {
     case "segments":
-      return encodeSegments(segments, tokenizer, control, row);
+      return encodeSegments(withBos, tokenizer, control, row);
     case "joint":
-      return encodeJoint(segments, tokenizer, control, row);
+      return encodeJoint(withBos, tokenizer, control, row);
     case "litgpt":
       return encodeLitgpt(segments, tokenizer, { useBos: setting.bos ?? tokenizer.addBosToken ?? false, row });
   }
+}
+
+function openWithBos(segments: readonly Segment[], { bos }: MaskTokenizer): readonly Segment[] {
+  const [first] = segments;
+  if (bos === null || (first !== undefined && first.kind !== "content" && first.text.startsWith(bos.text))) return segments;
+  const { text } = bos;
+  return [{ text, kind: "control", role: null, message: null, field: null, fieldStart: 0, part: "outside" }, ...segments];
 }
 
 function finish(

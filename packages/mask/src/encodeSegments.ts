@@ -39,15 +39,21 @@ export function encodeContentOf(
   try {
     return tokenizer.encodeContent(segment.text, control);
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    const where = `${atRow(row)}message ${segment.message ?? "-"}, ${segment.field ?? "content"}`;
-    const error = new MaskError(
-      "control-token-in-content",
-      `${where} (segment starts at character ${segment.fieldStart}): ${message}`,
-      "Clean the row, or keep such text as plain text with control: \"literal\".",
-      { row, message: segment.message, field: segment.field, fieldStart: segment.fieldStart },
-    );
-    error.cause = cause;
-    throw error;
+    throw explainContentError(cause, segment, row);
   }
+}
+
+function explainContentError(cause: unknown, segment: Segment, row: number | undefined): MaskError {
+  const { code, offset } = cause as { code?: unknown; offset?: unknown };
+  const isControl = code === "control-token-in-content";
+  const character = segment.fieldStart + (typeof offset === "number" ? offset : 0);
+  const where = `${atRow(row)}message ${segment.message ?? "-"}, ${segment.field ?? "content"}, character ${character}`;
+  const error = new MaskError(
+    isControl ? "control-token-in-content" : "content-not-encoded",
+    `${where}: ${cause instanceof Error ? cause.message : String(cause)}`,
+    isControl ? "Clean the row, or keep such text as plain text with control: \"literal\"." : "Look at the row's text there.",
+    { row, message: segment.message, field: segment.field, character },
+  );
+  error.cause = cause;
+  return error;
 }

@@ -12,6 +12,7 @@ export type MaskErrorCode =
   | "several-examples"
   | "prompt-not-prefix"
   | "control-token-in-content"
+  | "content-not-encoded"
   | "length-mismatch";
 
 /** Every error of this package: a stable `code`, the offending `values` and a `hint` that says what to do. */

@@ -25,7 +25,10 @@ export const mockTokenizer: MaskTokenizer & { decode(ids: ArrayLike<number>): st
   encodeContent(text, policy = "literal") {
     controlPattern.lastIndex = 0;
     const found = controlPattern.exec(text);
-    if (policy === "reject" && found) throw new Error(`control token ${found[0]} at character ${found.index}`);
+    if (policy === "reject" && found) {
+      const error = new Error(`The control token ${found[0]} stands in content.`);
+      throw Object.assign(error, { code: "control-token-in-content", offset: found.index });
+    }
     return encodeWith(text, policy === "allow");
   },
   isControl: (id) => Object.values(mockControls).includes(id),

@@ -101,7 +101,7 @@ const spoils: [title: string, code: string, says: string, spoil: (folder: string
   ["a file for a folder", "not-a-folder", "it is a file", (folder) => (rmSync(folder, { recursive: true }), writeFileSync(folder, ""))],
   ["no config", "no-config", "config.json", (folder) => rmSync(join(folder, "config.json"))],
   ["an adapter's folder", "no-config", "base model", (folder) => (rmSync(join(folder, "config.json")), writeFileSync(join(folder, "adapter_config.json"), "{}"))],
-  ["a config that is no JSON", "bad-json", "config.json:2:14: trailing comma", (folder) => writeFileSync(join(folder, "config.json"), '{\n  "model": 1,}')],
+  ["a config that is no JSON", "bad-json", "config.json:2:13: trailing comma", (folder) => writeFileSync(join(folder, "config.json"), '{\n  "model": 1,}')],
   ["a config with a name twice", "bad-json", 'config.json:1:8: the name "a" comes twice', (folder) => writeFileSync(join(folder, "config.json"), '{"a":1,"a":2}')],
   ["a config that is a list", "bad-json", "expected an object, found an array", (folder) => writeFileSync(join(folder, "config.json"), "[]")],
   ["an index of nothing", "bad-index", "weight_map", (folder) => writeFileSync(join(folder, "model.safetensors.index.json"), '{"weight_map":{}}')],

@@ -46,6 +46,13 @@ export function parseStrictJson(text: string): unknown {
     throw new JsonSyntaxError(text, at, at >= text.length ? `${reason}, but the text ends here` : reason);
   }
 
+  /** Passes the ',' that `at` is on, refusing it at its own place when only the closing bracket follows. */
+  function skipComma(closing: string): void {
+    const comma = at++;
+    skipSpace();
+    if (text[at] === closing) throw new JsonSyntaxError(text, comma, `trailing comma before '${closing}'`);
+  }
+
   function found(): string {
     return at >= text.length ? "" : `, found ${JSON.stringify(String.fromCodePoint(text.codePointAt(at)!))}`;
   }
@@ -82,9 +89,7 @@ export function parseStrictJson(text: string): unknown {
       items.push(parseValue(depth));
       if (text[at] === "]") return at++, items;
       if (text[at] !== ",") fail(`expected ',' or ']'${found()}`);
-      at++;
-      skipSpace();
-      if (text[at] === "]") fail("trailing comma before ']'");
+      skipComma("]");
     }
   }
 
@@ -105,9 +110,7 @@ export function parseStrictJson(text: string): unknown {
       entries.set(name, parseValue(depth));
       if (text[at] === "}") return at++, Object.fromEntries(entries);
       if (text[at] !== ",") fail(`expected ',' or '}'${found()}`);
-      at++;
-      skipSpace();
-      if (text[at] === "}") fail("trailing comma before '}'");
+      skipComma("}");
     }
   }
 

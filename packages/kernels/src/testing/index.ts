@@ -1,3 +1,4 @@
+export { brokenBackend, type Fault, type KernelCall } from "./brokenBackend.ts";
 export { conformanceCases } from "./cases/index.ts";
 export * from "./conformance.ts";
 export * from "./conformanceCase.ts";

@@ -1,4 +1,4 @@
-import { activation, gatedActivation, type ActivationKind } from "../../ops/activation.ts";
+import { activation, activationGrad, gatedActivation, type ActivationKind } from "../../ops/activation.ts";
 import { floats, opCase, trained, type ConformanceCase } from "../conformanceCase.ts";
 import { rounded } from "../tolerance.ts";
 
@@ -14,6 +14,8 @@ export const activationCases: readonly ConformanceCase[] = kinds.flatMap((kind) 
   // Far out the functions are x or 0; an exponential there overflows or underflows.
   opCase({ name: `${kind} of large values`, op: activation, attributes: { kind }, inputs: [trained("x", [3, 65], 200)], outputs: [tolerance], gradients: tolerance }),
   opCase({ name: `${kind} over x`, op: activation, attributes: { kind }, inputs: [floats("x", [17, 65], spread)], inPlace: [[0, 0]], outputs: [tolerance] }),
+  ...(["dy", "x"] as const).map((over, index) =>
+    opCase({ name: `${kind} over ${over}`, op: activationGrad, attributes: { kind }, inputs: [floats("dy", [17, 65]), floats("x", [17, 65], spread)], inPlace: [[0, index]], outputs: [tolerance] })),
   ...[[3], [17, 65]].map((shape) =>
     opCase({
       name: `${kind} ${shape.join("x")}`, op: gatedActivation, attributes: { kind }, inputs: [trained("gate", shape, spread), trained("up", shape)],

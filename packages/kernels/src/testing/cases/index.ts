@@ -2,6 +2,7 @@ import type { ConformanceCase } from "../conformanceCase.ts";
 import { activationCases } from "./activation.ts";
 import { attentionCases } from "./attention.ts";
 import { biasCases } from "./bias.ts";
+import { columnCases } from "./columns.ts";
 import { crossEntropyCases } from "./crossEntropy.ts";
 import { dropoutCases } from "./dropout.ts";
 import { elementwiseCases } from "./elementwise.ts";
@@ -15,6 +16,6 @@ import { ropeCases } from "./rope.ts";
 
 /** Every conformance case, single ops first. Names are unique. */
 export const conformanceCases: readonly ConformanceCase[] = [
-  ...elementwiseCases, ...biasCases, ...matmulCases, ...embeddingCases, ...normalisationCases, ...activationCases, ...ropeCases, ...dropoutCases,
+  ...elementwiseCases, ...biasCases, ...columnCases, ...matmulCases, ...embeddingCases, ...normalisationCases, ...activationCases, ...ropeCases, ...dropoutCases,
   ...attentionCases, ...crossEntropyCases, ...generationCases, ...optimiserCases, ...programCases,
 ];

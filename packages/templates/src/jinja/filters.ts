@@ -1,9 +1,10 @@
 import { strippedRange } from "../pythonWhitespace.ts";
 import type { Budget } from "./budget.ts";
-import { concat, literal, type MarkedText, sliceMarked } from "./markedText.ts";
+import { concat, literal, mapCharacters, type MarkedText, sliceMarked } from "./markedText.ts";
+import { binary } from "./operators.ts";
 import { joinMarked, stringMethods, wantText } from "./stringMethods.ts";
 import { tests } from "./tests.ts";
-import { Dict, Float, isEqual, isTrue, JinjaRuntimeError, List, Namespace, numberIn, Text, typeName, type Value } from "./value.ts";
+import { Dict, Float, isEqual, isTrue, JinjaRuntimeError, List, Namespace, numberIn, Text, Tuple, typeName, type Value } from "./value.ts";
 import { toJson, toText } from "./valueText.ts";
 
 type Filter = (value: Value, args: readonly Value[], keyword: ReadonlyMap<string, Value>, budget: Budget) => Value;
@@ -35,7 +36,7 @@ export const filters: Readonly<Record<string, Filter>> = {
   },
   upper: method("upper"),
   lower: method("lower"),
-  title: method("title"),
+  title: (value) => new Text(titled(toText(value))),
   capitalize: method("capitalize"),
   replace: method("replace"),
   length,
@@ -116,9 +117,17 @@ export const filters: Readonly<Record<string, Filter>> = {
     if (number === null) throw new JinjaRuntimeError(`bad operand type for abs(): ${typeName(value)}`);
     return value instanceof Float ? new Float(Math.abs(number)) : Math.abs(number);
   },
-  sum: (value, _args, keyword) => {
-    const attribute = keyword.get("attribute");
-    return elements(value).reduce((sum: number, item) => sum + (numberIn(attribute === undefined ? item : attributeOf(item, attribute)) ?? 0), 0);
+  sum: (value, args, keyword, budget) => {
+    const attribute = args[0] ?? keyword.get("attribute");
+    const start = args[1] ?? keyword.get("start") ?? 0;
+    return elements(value).reduce<Value>((sum, item) => binary("+", sum, attribute === undefined ? item : attributeOf(item, attribute), budget), start);
+  },
+  min: (value) => sortBy(elements(value), (item) => item, false)[0],
+  max: (value) => sortBy(elements(value), (item) => item, false).at(-1),
+  round: (value, args) => {
+    const number = numberIn(value);
+    if (number === null) throw new JinjaRuntimeError(`type ${typeName(value)} doesn't define __round__ method`);
+    return value instanceof Float ? new Float(roundedHalfEven(number, numberIn(args[0]) ?? 0)) : number;
   },
 };
 
@@ -139,8 +148,8 @@ export function elements(value: Value): readonly Value[] {
   throw new JinjaRuntimeError(`'${typeName(value)}' object is not iterable`);
 }
 
-export function pairsOf(value: Value): List[] {
-  if (value instanceof Dict) return [...value.entries].map(([key, item]) => new List([value.key(key), item]));
+export function pairsOf(value: Value): Tuple[] {
+  if (value instanceof Dict) return [...value.entries].map(([key, item]) => new Tuple([value.key(key), item]));
   throw new JinjaRuntimeError(`expected a dict, got ${typeName(value)}`);
 }
 
@@ -182,6 +191,25 @@ function sortBy(items: readonly Value[], keyOf: (item: Value) => Value, caseSens
     .map((item) => ({ item, key: comparable(item) }))
     .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
     .map(({ item }) => item);
+}
+
+/** Python rounds a tie to the even neighbour. */
+function roundedHalfEven(number: number, digits: number): number {
+  const scaled = number * 10 ** digits;
+  const floor = Math.floor(scaled);
+  const rounded = scaled - floor === 0.5 ? floor + (floor % 2 === 0 ? 0 : 1) : Math.round(scaled);
+  return rounded / 10 ** digits;
+}
+
+/** Jinja's filter begins a word behind white space, "-" and opening brackets only; Python's method of that name, behind every non-letter. */
+function titled(self: MarkedText): MarkedText {
+  let inWord = false;
+  return mapCharacters(self, (character) => {
+    const separates = /[-\s({[<]/.test(character);
+    const changed = separates ? character : inWord ? character.toLowerCase() : character.toUpperCase();
+    inWord = !separates;
+    return changed;
+  });
 }
 
 function indented(self: MarkedText, by: MarkedText, first: boolean, blank: boolean, budget: Budget): MarkedText {

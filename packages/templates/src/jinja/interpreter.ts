@@ -6,7 +6,7 @@ import { binary } from "./operators.ts";
 import { Scope } from "./scope.ts";
 import { stringMethods } from "./stringMethods.ts";
 import { tests } from "./tests.ts";
-import { Callable, Dict, Float, isTrue, JinjaRaisedError, JinjaRuntimeError, List, Namespace, numberIn, Text, textOf, typeName, type Value } from "./value.ts";
+import { Callable, Dict, Float, isTrue, JinjaRaisedError, JinjaRuntimeError, List, Namespace, numberIn, Text, textOf, Tuple, typeName, type Value } from "./value.ts";
 import { toText } from "./valueText.ts";
 
 /** The call that stands in for `{% generation %}` (see generationTag.ts). */
@@ -163,7 +163,7 @@ export class Interpreter {
           throw new JinjaRuntimeError(`macro '${name}' takes not more than ${parameters.length} argument(s)`);
         }
         if (left.size > 0 && !mentions(body, "kwargs")) throw new JinjaRuntimeError(`macro '${name}' takes no keyword argument '${left.keys().next().value}'`);
-        inside.set("varargs", new List(positional.slice(parameters.length)));
+        inside.set("varargs", new Tuple(positional.slice(parameters.length)));
         inside.set("kwargs", new Dict(left));
         return new Text(this.#block(body, inside));
       }),
@@ -188,8 +188,9 @@ export class Interpreter {
         return node.value;
       case "FloatLiteral":
         return new Float(node.value);
-      case "ArrayLiteral":
       case "TupleLiteral":
+        return new Tuple(node.value.map((item) => this.#value(item, scope)));
+      case "ArrayLiteral":
         return new List(node.value.map((item) => this.#value(item, scope)));
       case "ObjectLiteral":
         return new Dict(new Map([...node.value].map(([key, item]) => [toText(this.#value(key, scope)).text, this.#value(item, scope)])));

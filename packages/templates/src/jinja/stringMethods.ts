@@ -1,7 +1,7 @@
 import { isPythonSpace, strippedRange } from "../pythonWhitespace.ts";
 import type { Budget } from "./budget.ts";
 import { concat, literal, mapCharacters, type MarkedText, remade, sliceMarked } from "./markedText.ts";
-import { JinjaRuntimeError, List, numberIn, Text, typeName, type Value } from "./value.ts";
+import { JinjaRuntimeError, List, numberIn, Text, Tuple, typeName, type Value } from "./value.ts";
 
 type Method = (self: MarkedText, args: readonly Value[], keyword: ReadonlyMap<string, Value>, budget: Budget) => Value;
 
@@ -59,6 +59,21 @@ export const stringMethods: Readonly<Record<string, Method>> = {
     const { text } = wantText(part);
     return text === "" ? [...self.text].length + 1 : self.text.split(text).length - 1;
   },
+  rfind: (self, [part]) => codePoints(self.text, self.text.lastIndexOf(wantText(part).text)),
+  index: (self, [part]) => {
+    const at = self.text.indexOf(wantText(part).text);
+    if (at < 0) throw new JinjaRuntimeError("substring not found");
+    return codePoints(self.text, at);
+  },
+  partition: (self, [separator]) => {
+    const { text } = wantText(separator);
+    const at = self.text.indexOf(text);
+    if (at < 0) return new Tuple([new Text(self), new Text(literal("")), new Text(literal(""))]);
+    return new Tuple([new Text(sliceMarked(self, 0, at)), new Text(sliceMarked(self, at, at + text.length)), new Text(sliceMarked(self, at + text.length))]);
+  },
+  islower: (self) => self.text === self.text.toLowerCase() && self.text !== self.text.toUpperCase(),
+  isupper: (self) => self.text === self.text.toUpperCase() && self.text !== self.text.toLowerCase(),
+  isalnum: (self) => /^[\p{L}\p{N}]+$/u.test(self.text),
   isdigit: (self) => /^\p{Nd}+$/u.test(self.text),
   isalpha: (self) => /^\p{L}+$/u.test(self.text),
   isspace: (self) => self.text !== "" && [...self.text].every(isPythonSpace),

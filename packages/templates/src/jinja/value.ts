@@ -22,7 +22,7 @@ export class Text {
   }
 }
 
-/** A list or tuple; `origin` if it came from the data whole. */
+/** A list; `origin` if it came from the data whole. */
 export class List {
   readonly items: readonly Value[];
   readonly origin: Origin | null;
@@ -31,6 +31,9 @@ export class List {
     this.origin = origin;
   }
 }
+
+/** A tuple, which differs from a list only in how it prints. */
+export class Tuple extends List {}
 
 export class Dict {
   readonly entries: ReadonlyMap<string, Value>;

@@ -1,5 +1,5 @@
 import { concat, fromData, literal, mapCharacters, type MarkedText } from "./markedText.ts";
-import { Dict, Float, JinjaRuntimeError, List, Namespace, Text, typeName, type Value } from "./value.ts";
+import { Dict, Float, JinjaRuntimeError, List, Namespace, Text, Tuple, typeName, type Value } from "./value.ts";
 
 /**
  * Python's `str(value)`, with provenance. One difference on purpose: None gives no text,
@@ -21,6 +21,7 @@ function repr(value: Value): string {
   if (typeof value === "number") return String(value);
   if (value instanceof Float) return floatText(value.value);
   if (value instanceof Text) return stringRepr(value.text);
+  if (value instanceof Tuple) return `(${value.items.map(repr).join(", ")}${value.items.length === 1 ? "," : ""})`;
   if (value instanceof List) return `[${value.items.map(repr).join(", ")}]`;
   if (value instanceof Dict || value instanceof Namespace) return `{${[...value.entries].map(([key, item]) => `${stringRepr(key)}: ${repr(item)}`).join(", ")}}`;
   return "<function>";
@@ -30,13 +31,18 @@ function floatText(value: number): string {
   return Number.isInteger(value) && Math.abs(value) < 1e16 ? value.toFixed(1) : String(value);
 }
 
-/** Single quotes unless the text has them and no double ones; control characters escaped. */
+/** Single quotes unless the text has them and no double ones; what Python does not call printable is escaped. */
 function stringRepr(text: string): string {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
   const escapes: Record<string, string> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", [quote]: `\\${quote}` };
-  // oxlint-disable-next-line no-control-regex -- control characters are what is escaped here
-  const body = text.replace(/[\\\n\r\t'"\x00-\x1f\x7f]/g, (unit) => escapes[unit] ?? (unit < " " || unit === "\x7f" ? `\\x${unit.charCodeAt(0).toString(16).padStart(2, "0")}` : unit));
+  const body = text.replace(/[\\'"]|(?! )[\p{C}\p{Z}]/gu, (character) => escapes[character] ?? (character === "'" || character === '"' ? character : codeEscape(character.codePointAt(0)!)));
   return quote + body + quote;
+}
+
+function codeEscape(code: number): string {
+  const hex = code.toString(16);
+  if (code <= 0xff) return `\\x${hex.padStart(2, "0")}`;
+  return code <= 0xffff ? `\\u${hex.padStart(4, "0")}` : `\\U${hex.padStart(8, "0")}`;
 }
 
 export interface JsonStyle {

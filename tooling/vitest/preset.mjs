@@ -1,7 +1,10 @@
-import { defineConfig, type ViteUserConfig } from "vitest/config";
+import { defineConfig } from "vitest/config";
 
-/** The one vitest configuration: tests sit beside the source and read every workspace package from source. */
-export function preset(overrides: ViteUserConfig["test"] = {}): ViteUserConfig {
+/**
+ * The one vitest configuration: tests sit beside the source and read every workspace package from source.
+ * @param {import("vitest/config").ViteUserConfig["test"]} overrides
+ */
+export function preset(overrides = {}) {
   return defineConfig({
     resolve: { conditions: ["@sft/source"] },
     ssr: { resolve: { conditions: ["@sft/source"] } },

@@ -1,0 +1,137 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openAdapterFolder, openModelFolder } from "@sft/checkpoint";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { paddedBatches } from "./batchSource.ts";
+import { evaluate } from "./evaluate.ts";
+import type { TrainingEvent } from "./events.ts";
+import { defaultSettings, type TrainingSettings } from "./settings.ts";
+import { loadTinyModel, orderedSampler, randomRows } from "./testing/tinyModel.ts";
+import { train, type TrainResult } from "./train.ts";
+
+const rows = randomRows(12, 21);
+const heldOut = randomRows(5, 22);
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "sft-train-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+interface Run extends TrainResult {
+  readonly events: readonly TrainingEvent[];
+  readonly weights: ReadonlyMap<string, Float32Array>;
+}
+
+/** Trains a fresh model on a fresh backend, as a new process would. */
+async function run(settings: Partial<TrainingSettings>, options: { resumeFrom?: string; signal?: AbortSignal; dropout?: number; threads?: number } = {}): Promise<Run> {
+  const method = settings.method ?? "lora";
+  const model = await loadTinyModel({ lora: method === "lora", dropout: options.dropout ?? 0, threads: options.threads ?? 1 });
+  const events: TrainingEvent[] = [];
+  try {
+    const result = await train({
+      model, heldOut, outputDir: folder, baseModel: "tiny",
+      settings: { ...defaultSettings, maxSteps: 6, learningRate: 5e-3, warmupSteps: 1, method, ...settings },
+      batches: paddedBatches(rows, orderedSampler(rows.length, 4), { microBatchSize: 2 }),
+      onEvent: (event) => void events.push(event),
+      ...(options.resumeFrom ? { resumeFrom: options.resumeFrom } : {}),
+      ...(options.signal ? { signal: options.signal } : {}),
+    });
+    const weights = new Map<string, Float32Array>();
+    for (const { name } of model.trainableParameters(method)) weights.set(name, await model.download(name));
+    return { ...result, events, weights };
+  } finally {
+    await model.backend.dispose();
+  }
+}
+
+function losses({ history }: TrainResult): readonly number[] {
+  return history.flatMap((entry) => (entry.loss === undefined ? [] : [entry.loss]));
+}
+
+describe("train", () => {
+  it("lowers the loss and reports every step, both evaluations and the checkpoint", async () => {
+    const { events, checkpoint } = await run({ maxSteps: 12, method: "full" });
+    const steps = events.filter((event) => event.type === "step");
+    expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, index) => index + 1));
+    expect(steps.at(-1)!.loss).toBeLessThan(steps[0]!.loss - 1);
+    expect(steps.every(({ tokens, supervisedTokens, gradNorm }) => tokens > supervisedTokens && supervisedTokens > 0 && gradNorm > 0)).toBe(true);
+    expect(events.filter(({ type }) => type === "evaluation")).toHaveLength(2);
+    expect(events.map(({ type }) => type)).toEqual(expect.arrayContaining(["start", "saved", "end"]));
+    expect(checkpoint).toBe(join(folder, "checkpoint-12"));
+  });
+
+  it.each(["lora", "full"] as const)("resumes exactly (%s): k + m steps equal k, save, load, m, bit for bit", async (method) => {
+    const whole = await run({ method, maxSteps: 6 }, { dropout: 0.1 });
+    await run({ method, maxSteps: 6, saveSteps: 3 }, { dropout: 0.1 });
+    const resumed = await run({ method, maxSteps: 6 }, { dropout: 0.1, resumeFrom: join(folder, "checkpoint-3") });
+    expect(losses(resumed)).toEqual(losses(whole));
+    expect(losses(resumed)).toHaveLength(6);
+    for (const [name, weights] of whole.weights) expect(resumed.weights.get(name), name).toEqual(weights);
+  });
+
+  it("gives the same bits with one thread and with two", async () => {
+    const [one, two] = [await run({ maxSteps: 3 }, { threads: 1 }), await run({ maxSteps: 3 }, { threads: 2 })];
+    expect(losses(two)).toEqual(losses(one));
+    for (const [name, weights] of one.weights) expect(two.weights.get(name), name).toEqual(weights);
+  });
+
+  it("writes adapter folders and model folders that read back", async () => {
+    await run({ maxSteps: 2 });
+    const adapter = await openAdapterFolder(join(folder, "checkpoint-2"));
+    expect(adapter.config).toMatchObject({ r: 4, lora_alpha: 8, base_model_name_or_path: "tiny" });
+    expect([...adapter.tensors.tensors.keys()]).toContain("base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight");
+    await adapter.close();
+    await run({ maxSteps: 1, method: "full" });
+    const model = await openModelFolder(join(folder, "checkpoint-1"));
+    expect(model.config.model_type).toBe("llama");
+    expect(model.tensors.tensors.has("lm_head.weight")).toBe(true);
+    await model.close();
+  });
+
+  it("writes trainer_state.json with the field names of transformers", async () => {
+    await run({ maxSteps: 2 });
+    const state = JSON.parse(await readFile(join(folder, "checkpoint-2/trainer_state.json"), "utf8")) as Record<string, unknown>;
+    expect(state).toMatchObject({ global_step: 2, max_steps: 2 });
+    expect(state.log_history).toContainEqual(expect.objectContaining({ step: 2, loss: expect.any(Number), grad_norm: expect.any(Number), learning_rate: expect.any(Number) }));
+  });
+
+  it("stops at its signal, saves, and can go on from there", async () => {
+    const stop = new AbortController();
+    const whole = await run({ maxSteps: 6 });
+    await rm(folder, { recursive: true });
+    const promise = run({ maxSteps: 6 }, { signal: stop.signal });
+    setTimeout(() => stop.abort(), 20);
+    const stopped = await promise;
+    if (stopped.aborted) {
+      expect(await readdir(folder)).toEqual([`checkpoint-${stopped.step}`]);
+      const resumed = await run({ maxSteps: 6 }, { resumeFrom: stopped.checkpoint! });
+      expect(losses(resumed)).toEqual(losses(whole));
+    } else {
+      expect(losses(stopped)).toEqual(losses(whole));
+    }
+  });
+
+  it("refuses a checkpoint of another shape and settings that make no sense, by name", async () => {
+    await run({ maxSteps: 1, method: "full" });
+    await expect(run({ maxSteps: 2 }, { resumeFrom: join(folder, "checkpoint-1") })).rejects.toThrow(/adapter_config\.json/);
+    await expect(run({ maxSteps: 2, method: "full" }, { resumeFrom: join(folder, "checkpoint-9") })).rejects.toThrow(/trainer_state\.json/);
+    await expect(run({ maxSteps: 0 })).rejects.toThrow("maxSteps must be a positive integer, got 0");
+    await expect(run({ learningRate: Number.NaN })).rejects.toThrow("learningRate must be 0 or more, got NaN");
+  });
+});
+
+describe("evaluate", () => {
+  it("weighs tokens, not batches: any batch size gives the same loss", async () => {
+    const model = await loadTinyModel();
+    const whole = await evaluate(model, rows, { batchSize: 12 });
+    for (const batchSize of [1, 5]) {
+      const { loss, supervisedTokens } = await evaluate(model, rows, { batchSize });
+      // float32 rounding of a sum of about 100 cross-entropies near 6.
+      expect(Math.abs(loss - whole.loss)).toBeLessThan(1e-5);
+      expect(supervisedTokens).toBe(whole.supervisedTokens);
+    }
+    await model.backend.dispose();
+  });
+});

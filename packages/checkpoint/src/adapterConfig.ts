@@ -94,7 +94,10 @@ const isRank = (value: unknown): boolean => Number.isSafeInteger(value) && (valu
 const isList = (value: unknown, item: (value: unknown) => boolean): boolean => Array.isArray(value) && value.every(item);
 const isTable = (value: unknown, item: (value: unknown) => boolean): boolean =>
   typeof value === "object" && value !== null && !Array.isArray(value) && Object.values(value).every(item);
-const nullOr = (holds: (value: unknown) => boolean) => (value: unknown): boolean => value === null || holds(value);
+const nullOr =
+  (holds: (value: unknown) => boolean) =>
+  (value: unknown): boolean =>
+    value === null || holds(value);
 const namesOrPattern = nullOr((value) => isString(value) || isList(value, isString));
 const boolean: Check = ["true or false", (value) => typeof value === "boolean"];
 

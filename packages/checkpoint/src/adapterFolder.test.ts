@@ -56,7 +56,12 @@ test("a config of an older PEFT, with fewer fields, is completed; newer fields a
 const spoils: [title: string, code: string, says: string, change: Record<string, unknown> | ((folder: string) => void)][] = [
   ["no config", "no-config", "adapter_config.json", (folder) => rmSync(join(folder, "adapter_config.json"))],
   ["no weights", "no-weights", "adapter_model.safetensors", (folder) => rmSync(join(folder, "adapter_model.safetensors"))],
-  ["a pickle", "pickle-weights", "AutoPeftModelForCausalLM", (folder) => (rmSync(join(folder, "adapter_model.safetensors")), writeFileSync(join(folder, "adapter_model.bin"), ""))],
+  [
+    "a pickle",
+    "pickle-weights",
+    "AutoPeftModelForCausalLM",
+    (folder) => (rmSync(join(folder, "adapter_model.safetensors")), writeFileSync(join(folder, "adapter_model.bin"), "")),
+  ],
   ["another method", "bad-adapter-config", 'expected peft_type to be "LORA", found "IA3"', { peft_type: "IA3" }],
   ["a rank of 0", "bad-adapter-config", "expected r to be a whole number from 1, found 0", { r: 0 }],
   ["no alpha", "bad-adapter-config", "lora_alpha to be a number, found nothing", { lora_alpha: undefined }],

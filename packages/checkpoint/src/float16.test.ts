@@ -37,7 +37,7 @@ describe.each(formats)("$name", ({ widen, round, exponentBits, fractionBits }) =
     const wrong: number[] = [];
     for (let low = 0; low < infinity; low++) {
       // The next pattern's value; beyond the largest finite one, what would follow if the exponent went on.
-      const above = low + 1 === infinity ? 2 ** 2 ** (exponentBits - 1) : defined(low + 1);
+      const above = low + 1 === infinity ? 2 ** (2 ** (exponentBits - 1)) : defined(low + 1);
       const tie = Math.fround((defined(low) + above) / 2);
       const [under, exact, over] = round(new Float32Array([neighbour(tie, -1), tie, neighbour(tie, 1)]));
       const even = low % 2 === 0 ? low : low + 1;

@@ -1,6 +1,6 @@
 import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CheckpointError } from "./checkpointError.ts";
 import { openSafetensors } from "./openSafetensors.ts";
@@ -105,7 +105,10 @@ test("what is unusual but allowed is read", async () => {
 
 test("a path where nothing is, and a folder, are refused with the path", async () => {
   const folder = testFolder();
-  for (const [path, code] of [[join(folder, "absent"), "not-found"], [folder, "unreadable"]]) {
+  for (const [path, code] of [
+    [join(folder, "absent"), "not-found"],
+    [folder, "unreadable"],
+  ]) {
     const error = await openSafetensors(path).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(CheckpointError);
     expect(error).toMatchObject({ code, path });
@@ -149,7 +152,13 @@ describe("a valid file, spoilt", () => {
 
   test("with random bytes changed it reads the same data or is refused, never anything else", async () => {
     const path = join(testFolder(), "x.safetensors");
-    const change = fc.tuple(fc.nat({ max: 7 + header.length }), fc.oneof(fc.nat({ max: 255 }), fc.constantFrom(...'{}[]":,0129-.eF\\').map((c) => c.charCodeAt(0))));
+    const change = fc.tuple(
+      fc.nat({ max: 7 + header.length }),
+      fc.oneof(
+        fc.nat({ max: 255 }),
+        fc.constantFrom(...'{}[]":,0129-.eF\\').map((c) => c.charCodeAt(0)),
+      ),
+    );
     const data = [...valid.subarray(8 + header.length)];
     await fc.assert(
       fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 3 }), async (changes) => {

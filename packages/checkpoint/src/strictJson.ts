@@ -25,8 +25,9 @@ export class JsonSyntaxError extends Error {
 }
 
 const deepest = 256;
+const quote = 0x22;
+const backslash = 0x5c;
 const numberPattern = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-const stringPattern = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const spacePattern = /[ \t\n\r]*/y;
 
 /**
@@ -59,11 +60,16 @@ export function parseStrictJson(text: string): unknown {
 
   function parseString(what: string): string {
     if (text[at] !== '"') fail(`expected ${what}${found()}`);
-    stringPattern.lastIndex = at;
-    const match = stringPattern.exec(text);
-    if (match === null) return fail("this string has a raw control character or a bad escape, or is never closed");
-    at = stringPattern.lastIndex;
-    return JSON.parse(match[0]) as string;
+    let end = at + 1;
+    while (end < text.length && text.charCodeAt(end) !== quote) end += text.charCodeAt(end) === backslash ? 2 : 1;
+    if (end >= text.length) return fail("this string is never closed");
+    try {
+      const value = JSON.parse(text.slice(at, end + 1)) as string;
+      at = end + 1;
+      return value;
+    } catch {
+      return fail("this string has a raw control character or a bad escape");
+    }
   }
 
   function parseNumber(): number {
@@ -84,10 +90,10 @@ export function parseStrictJson(text: string): unknown {
     const items: unknown[] = [];
     at++;
     skipSpace();
-    if (text[at] === "]") return at++, items;
+    if (text[at] === "]") return (at++, items);
     for (;;) {
       items.push(parseValue(depth));
-      if (text[at] === "]") return at++, items;
+      if (text[at] === "]") return (at++, items);
       if (text[at] !== ",") fail(`expected ',' or ']'${found()}`);
       skipComma("]");
     }
@@ -97,7 +103,7 @@ export function parseStrictJson(text: string): unknown {
     const entries = new Map<string, unknown>();
     at++;
     skipSpace();
-    if (text[at] === "}") return at++, {};
+    if (text[at] === "}") return (at++, {});
     for (;;) {
       const start = at;
       const name = parseString("a name in double quotes");
@@ -108,7 +114,7 @@ export function parseStrictJson(text: string): unknown {
       if (text[at] !== ":") fail(`expected ':' after a name${found()}`);
       at++;
       entries.set(name, parseValue(depth));
-      if (text[at] === "}") return at++, Object.fromEntries(entries);
+      if (text[at] === "}") return (at++, Object.fromEntries(entries));
       if (text[at] !== ",") fail(`expected ',' or '}'${found()}`);
       skipComma("}");
     }

@@ -1,18 +1,5 @@
 /** Element types by the names that safetensors gives them. */
-export type TensorDType =
-  | "F64"
-  | "F32"
-  | "F16"
-  | "BF16"
-  | "I64"
-  | "I32"
-  | "I16"
-  | "I8"
-  | "U64"
-  | "U32"
-  | "U16"
-  | "U8"
-  | "BOOL";
+export type TensorDType = "F64" | "F32" | "F16" | "BF16" | "I64" | "I32" | "I16" | "I8" | "U64" | "U32" | "U16" | "U8" | "BOOL";
 
 /** Floating-point types, those that `readFloat32` widens and that saving may convert between. */
 export type FloatDType = "F64" | "F32" | "F16" | "BF16";

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { openSafetensors } from "./openSafetensors.ts";
 import { bytesPerElement, dtypesInFileOrder } from "./tensorDType.ts";
@@ -67,7 +67,14 @@ const one = new Float32Array(1);
 const bad: [title: string, tensors: TensorToWrite[], code: string][] = [
   ["data of the wrong length", [{ name: "a", dtype: "F32", shape: [2], data: one }], "wrong-length"],
   ["float32 data called bfloat16", [{ name: "a", dtype: "BF16", shape: [1], data: one }], "wrong-length"],
-  ["two tensors of one name", [{ name: "a", dtype: "F32", shape: [1], data: one }, { name: "a", dtype: "F32", shape: [1], data: one }], "duplicate-name"],
+  [
+    "two tensors of one name",
+    [
+      { name: "a", dtype: "F32", shape: [1], data: one },
+      { name: "a", dtype: "F32", shape: [1], data: one },
+    ],
+    "duplicate-name",
+  ],
   ["the reserved name", [{ name: "__metadata__", dtype: "F32", shape: [1], data: one }], "bad-name"],
   ["half of a surrogate pair", [{ name: "\udc00", dtype: "F32", shape: [1], data: one }], "bad-name"],
   ["a negative size", [{ name: "a", dtype: "F32", shape: [-1], data: one }], "bad-shape"],

@@ -1,8 +1,8 @@
-"""Reads the golden safetensors files with nothing but struct and hashlib and prints figures.json beside this script.
+"""Reads the golden safetensors files with nothing but struct and hashlib and prints one JSON object a file.
 
-Run: python3 packages/checkpoint/testdata/figures.py > packages/checkpoint/testdata/figures.json
+Run: python3 packages/checkpoint/testdata/figures.py > packages/checkpoint/testdata/figures.jsonl
 """
-import hashlib, json, os, struct, sys
+import hashlib, json, os, struct
 
 golden = os.path.join(os.path.dirname(__file__), "../../../tooling/golden/models")
 formats = {"F32": "f", "F64": "d", "F16": "e", "I64": "q", "I32": "i", "I16": "h", "I8": "b", "U8": "B", "BOOL": "B"}
@@ -32,10 +32,6 @@ def figures(path):
         }
     return {"metadata": metadata, "tensors": tensors}
 
-files = {}
-for folder, _, names in os.walk(golden):
-    for name in names:
-        if name.endswith(".safetensors"):
-            path = os.path.join(folder, name)
-            files[os.path.relpath(path, golden)] = figures(path)
-json.dump(dict(sorted(files.items())), sys.stdout)
+paths = [os.path.join(folder, name) for folder, _, names in os.walk(golden) for name in names if name.endswith(".safetensors")]
+for path in sorted(paths):
+    print(json.dumps({"file": os.path.relpath(path, golden), **figures(path)}))

@@ -27,9 +27,7 @@ export async function* jsonLinesRows(chunks: AsyncIterable<string>, path: string
 /** Finds the fault in a line that `JSON.parse` refuses. */
 function refuseLine(text: string, line: number, row: number, path: string): never {
   const looksLikeArray = row === 1 && text.trimStart().startsWith("[");
-  const hint = looksLikeArray
-    ? "This looks like one array of rows: name the file .json."
-    : "Each line must be one whole JSON object.";
+  const hint = looksLikeArray ? "This looks like one array of rows: name the file .json." : "Each line must be one whole JSON object.";
   const scanner = createJsonScanner("values", line);
   const values = [...scan(() => scanner.push(text), path, hint), ...scan(() => scanner.end(), path, hint)];
   // The scanner finds nothing wrong only when several values share the line.

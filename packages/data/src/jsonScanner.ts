@@ -35,17 +35,7 @@ const numberPattern = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
 const wordCharacter = /[-+.\w]/;
 
 /** What may come next. */
-type State =
-  | "value"
-  | "value or ]"
-  | "name"
-  | "name or }"
-  | "colon"
-  | "after value"
-  | "string"
-  | "escape"
-  | "word"
-  | "done";
+type State = "value" | "value or ]" | "name" | "name or }" | "colon" | "after value" | "string" | "escape" | "word" | "done";
 
 /**
  * Reads JSON (RFC 8259) that arrives in pieces, keeping only the value under way in memory, and gives the elements of

@@ -33,9 +33,12 @@ test("seeds and streams differ, negative and large seeds too", () => {
   expect(() => createRandom(0.5)).toThrow(expect.objectContaining({ code: "bad-random-state" }));
 });
 
-test.each([[[0, 0, 0, 0]], [[1, 2, 3]], [[1, 2, 3, -4]], [[1, 2, 3, 2 ** 32]], [[1, 2, 3, 0.5]], ["1234"]])("the state %j is refused", (state) => {
-  expect(() => restoreRandom(state as never)).toThrow(expect.objectContaining({ code: "bad-random-state" }));
-});
+test.each([[[0, 0, 0, 0]], [[1, 2, 3]], [[1, 2, 3, -4]], [[1, 2, 3, 2 ** 32]], [[1, 2, 3, 0.5]], ["1234"]])(
+  "the state %j is refused",
+  (state) => {
+    expect(() => restoreRandom(state as never)).toThrow(expect.objectContaining({ code: "bad-random-state" }));
+  },
+);
 
 test("all orders of four rows come equally often", () => {
   const counts = new Map<string, number>();

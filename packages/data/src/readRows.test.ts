@@ -2,7 +2,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { describe, expect, test } from "vitest";
 import { DataError } from "./dataError.ts";
@@ -10,7 +10,7 @@ import { readAllRows, readRows } from "./readRows.ts";
 import { testFile } from "./testFile.ts";
 
 const values = [
-  { instruction: "Define 'soil'.", output: "dirt, \"earth\"" },
+  { instruction: "Define 'soil'.", output: 'dirt, "earth"' },
   { instruction: "two\nlines\r\nand\u2028more", output: "é😀" },
   { instruction: "", output: "\\n" },
 ];
@@ -112,7 +112,12 @@ const refused: [name: string, content: string | Uint8Array, code: string, says: 
   ["x.csv", 'a,b\n1,"2\n3,4\n', "bad-csv", "x.csv:2: row 1: Quote Not Closed"],
   ["x.csv", 'a,b\n1,2\n1,x"2\n', "bad-csv", "x.csv:3: row 2: Invalid Opening Quote"],
   ["x.csv", "a,a\n1,2\n", "bad-csv", 'x.csv:1: two columns are named "a"'],
-  ["x.jsonl", new Uint8Array([...Buffer.from('{"a":"é"}\n{"a":"'), 0xff, 0x22, 0x7d]), "bad-encoding", "x.jsonl:2: these bytes are not UTF-8"],
+  [
+    "x.jsonl",
+    new Uint8Array([...Buffer.from('{"a":"é"}\n{"a":"'), 0xff, 0x22, 0x7d]),
+    "bad-encoding",
+    "x.jsonl:2: these bytes are not UTF-8",
+  ],
   ["x.csv", Buffer.from("a\n\xe9\n", "latin1"), "bad-encoding", "x.csv:2: these bytes are not UTF-8"],
   ["x.csv", Buffer.from("\uFEFFa\n1\n", "utf16le"), "bad-encoding", "UTF-16"],
   ["x.jsonl.gz", "not gzip", "bad-gzip", "this is not gzip data"],

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { splitRows } from "./splitRows.ts";
 
@@ -6,13 +6,18 @@ const hundred = Array.from({ length: 100 }, (_, i) => i);
 
 test("both parts together are all rows, each in order, the test part as large as asked", () => {
   fc.assert(
-    fc.property(fc.integer({ min: 2, max: 200 }), fc.integer(), fc.double({ min: 0.01, max: 0.4, noNaN: true }), (count, seed, testSize) => {
-      const rows = Array.from({ length: count }, (_, i) => i);
-      const { train, test: held } = splitRows(rows, { testSize, seed });
-      expect(held.length).toBe(Math.max(1, Math.round(count * testSize)));
-      for (const part of [train, held]) expect(part).toEqual([...part].sort((a, b) => a - b));
-      expect([...train, ...held].sort((a, b) => a - b)).toEqual(rows);
-    }),
+    fc.property(
+      fc.integer({ min: 2, max: 200 }),
+      fc.integer(),
+      fc.double({ min: 0.01, max: 0.4, noNaN: true }),
+      (count, seed, testSize) => {
+        const rows = Array.from({ length: count }, (_, i) => i);
+        const { train, test: held } = splitRows(rows, { testSize, seed });
+        expect(held.length).toBe(Math.max(1, Math.round(count * testSize)));
+        for (const part of [train, held]) expect(part).toEqual([...part].sort((a, b) => a - b));
+        expect([...train, ...held].sort((a, b) => a - b)).toEqual(rows);
+      },
+    ),
   );
 });
 

@@ -19,6 +19,8 @@ export class Arena {
   readonly memory: WasmMemory;
   readonly limitBytes: number;
   readonly shared: boolean;
+  /** What the memory was declared with: a module that imports it must declare the same. */
+  readonly maximumPages: number;
   private free: Block[] = [];
   private readonly sizes = new Map<number, number>();
   private end: number = ALIGNMENT;
@@ -26,8 +28,8 @@ export class Arena {
   constructor(limitBytes: number = MAX_PAGES * PAGE_BYTES) {
     this.limitBytes = Math.min(limitBytes, MAX_PAGES * PAGE_BYTES);
     this.shared = typeof SharedArrayBuffer !== "undefined";
-    const maximum = Math.max(1, Math.ceil(this.limitBytes / PAGE_BYTES));
-    this.memory = new webAssembly.Memory({ initial: 1, maximum, shared: this.shared });
+    this.maximumPages = Math.max(1, Math.ceil(this.limitBytes / PAGE_BYTES));
+    this.memory = new webAssembly.Memory({ initial: 1, maximum: this.maximumPages, shared: this.shared });
   }
 
   get usedBytes(): number {

@@ -6,8 +6,8 @@ import { Arena } from "./arena.ts";
 import { CpuBuffer } from "./buffer.ts";
 import { type Precision, storedBytes, viewElements } from "./elements.ts";
 import { CpuExecutable } from "./executable.ts";
+import { createKernels } from "./kernels.ts";
 import type { Kernel } from "./kernel.ts";
-import { referenceKernels } from "./ops/index.ts";
 import { measureScratch, placeProgram, slotBytes } from "./placedProgram.ts";
 
 export interface CpuBackendOptions {
@@ -32,13 +32,14 @@ class CpuBackend implements Backend {
   readonly lost: Promise<BackendLost>;
   private readonly precision: Precision;
   private readonly arena: Arena;
-  private readonly kernels: ReadonlyMap<string, Kernel> = referenceKernels;
+  private readonly kernels: ReadonlyMap<string, Kernel>;
   private announceLoss: (loss: BackendLost) => void = () => {};
   private disposed = false;
 
   constructor({ precision = "float32", memoryBytes }: CpuBackendOptions) {
     this.precision = precision;
     this.arena = new Arena(memoryBytes);
+    this.kernels = createKernels(precision, this.arena);
     this.lost = new Promise((resolve) => (this.announceLoss = resolve));
     this.capabilities = {
       backend: "cpu",

@@ -6,7 +6,7 @@ import { completeAdapterConfig } from "./adapterConfig.ts";
 import { openAdapterFolder, writeAdapterFolder } from "./adapterFolder.ts";
 import { CheckpointError } from "./checkpointError.ts";
 import { tensorsOf } from "./tensorSource.ts";
-import { testFolder } from "./testFolder.ts";
+import { testFolder } from "../testdata/testFolder.ts";
 
 const adapters = [
   ["lora", {}],

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { writeFileAtomic } from "./atomicFile.ts";
 import { replaceFolder } from "./atomicFolder.ts";
-import { testFolder } from "./testFolder.ts";
+import { testFolder } from "../testdata/testFolder.ts";
 
 test("a file is replaced whole, from text or bytes", async () => {
   const folder = testFolder();

@@ -48,7 +48,8 @@ export async function addToFolder(
   try {
     await mkdir(staging);
     await build(staging);
-    const fresh = await readdir(staging);
+    // Weights first, then the JSON files that describe them: a crash in between leaves the old description.
+    const fresh = (await readdir(staging)).sort((a, b) => Number(a.endsWith(".json")) - Number(b.endsWith(".json")));
     for (const name of fresh) await rename(join(staging, name), join(path, name));
     const superseded = (await readdir(path)).filter((name) => isStale(name) && !fresh.includes(name));
     for (const name of superseded) await rm(join(path, name));

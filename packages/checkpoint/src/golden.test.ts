@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { goldenModelPath } from "@sft/golden";
 import { describe, expect, test } from "vitest";
 import { openSafetensors } from "./openSafetensors.ts";
-import { testFolder } from "./testFolder.ts";
+import { testFolder } from "../testdata/testFolder.ts";
 import { tensorsOf } from "./tensorSource.ts";
 import { writeSafetensors } from "./writeSafetensors.ts";
 

@@ -6,7 +6,7 @@ import { CheckpointError } from "./checkpointError.ts";
 import { openSafetensors } from "./openSafetensors.ts";
 import { SafetensorsError } from "./safetensorsError.ts";
 import type { TensorInfo } from "./tensorSource.ts";
-import { testFolder } from "./testFolder.ts";
+import { testFolder } from "../testdata/testFolder.ts";
 
 /** The bytes of a file with this header text and so many bytes of data. */
 function fileOf(header: string | Uint8Array, dataBytes = 0, claimed?: bigint): Uint8Array {

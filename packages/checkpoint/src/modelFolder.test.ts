@@ -6,7 +6,7 @@ import { CheckpointError } from "./checkpointError.ts";
 import { openModelFolder } from "./modelFolder.ts";
 import { tensorsOf } from "./tensorSource.ts";
 import type { TensorSource } from "./tensorSource.ts";
-import { testFolder } from "./testFolder.ts";
+import { testFolder } from "../testdata/testFolder.ts";
 import { writeModelFolder } from "./writeModelFolder.ts";
 
 const llama = goldenModelPath("llama");

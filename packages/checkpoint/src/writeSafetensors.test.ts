@@ -6,7 +6,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { openSafetensors } from "./openSafetensors.ts";
 import { bytesPerElement, dtypesInFileOrder } from "./tensorDType.ts";
 import type { TensorToWrite } from "./tensorSource.ts";
-import { testFolder } from "./testFolder.ts";
+import { testFolder } from "../testdata/testFolder.ts";
 import { writeSafetensors } from "./writeSafetensors.ts";
 
 const tensor = fc

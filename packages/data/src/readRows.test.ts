@@ -7,7 +7,7 @@ import { parquetWriteBuffer } from "hyparquet-writer";
 import { describe, expect, test } from "vitest";
 import { DataError } from "./dataError.ts";
 import { readAllRows, readRows } from "./readRows.ts";
-import { testFile } from "./testFile.ts";
+import { testFile } from "../testdata/testFile.ts";
 
 const values = [
   { instruction: "Define 'soil'.", output: 'dirt, "earth"' },

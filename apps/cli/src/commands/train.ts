@@ -1,0 +1,88 @@
+import { defineCommand, type ArgsDef, type CommandDef } from "citty";
+import { relative } from "node:path";
+import { selectBackend } from "../backend/selectBackend.ts";
+import { createReporter, type Reporter, type ReportStyle } from "../progress/reporter.ts";
+import { listenForInterruption } from "../run/interruption.ts";
+import { prepareRun, type PreparedRun } from "../run/prepareRun.ts";
+import { runTraining, type RunOutcome } from "../run/runTraining.ts";
+import { givenRecipeFlags, recipeFlags } from "../runConfig/recipeFlags.ts";
+import { resolveRunConfig } from "../runConfig/resolveRunConfig.ts";
+import type { RunConfig } from "../runConfig/schema.ts";
+import { decideEntry } from "../runFolder/runFolder.ts";
+import { sampleTable } from "../samples/sampleTable.ts";
+
+export const examples: readonly string[] = [
+  "sft train recipe.yaml",
+  "sft train recipe.yaml --learning-rate 1e-3 --max-steps 10",
+  "sft train recipe.yaml --resume auto",
+  "sft train --base-model ./model --data rows.jsonl --val-set-size 0.1 --output-dir runs/mine",
+];
+
+const command: CommandDef<ArgsDef> = defineCommand({
+  meta: { name: "train", description: "Fine-tune a model as a recipe says; every key of the recipe is also a flag, and flags win." },
+  args: {
+    recipe: { type: "positional", required: false, description: "YAML file" },
+    overwrite: { type: "boolean", description: "replace the run that output_dir holds" },
+    json: { type: "boolean", description: "print one JSON object a line" },
+    quiet: { type: "boolean", description: "print nothing but errors" },
+    ...recipeFlags(),
+  } as ArgsDef,
+  async run({ args }) {
+    const cwd = process.cwd();
+    const { config, notices } = await resolveRunConfig(args.recipe as string | undefined, givenRecipeFlags(args), cwd);
+    const reporter = createReporter(styleOf(args), (text) => void process.stdout.write(text), { columns: () => process.stdout.columns ?? 80, loggingSteps: config.logging_steps });
+    for (const text of notices) reporter.say(`note: ${text}`, { event: "notice", text });
+    const entry = await decideEntry(config.output_dir, { resume: config.resume_from_checkpoint, overwrite: args.overwrite === true });
+    const prepared = await prepareRun(config);
+    const interruption = listenForInterruption();
+    try {
+      describeData(reporter, prepared);
+      const backend = await selectBackend(config, cwd);
+      try {
+        const { backend: name, adapter } = backend.capabilities;
+        reporter.say(`backend   ${name}: ${adapter}`, { event: "backend", backend: name, adapter });
+        const outcome = await runTraining({ config, prepared, entry, backend, reporter, signal: interruption.signal });
+        return conclude(reporter, config, outcome, cwd);
+      } finally {
+        await backend.dispose();
+      }
+    } finally {
+      interruption.stopListening();
+      await prepared.opened.folder.close();
+    }
+  },
+});
+
+export default command;
+
+function styleOf(args: Readonly<Record<string, unknown>>): ReportStyle {
+  if (args.json === true) return "json";
+  if (args.quiet === true) return "quiet";
+  return process.stdout.isTTY ? "live" : "plain";
+}
+
+function describeData(reporter: Reporter, { opened, training, trainRows, heldOutRows, heldOutLosses, chosen }: PreparedRun): void {
+  const { share, policy, losses } = training;
+  const percent = (100 * share.share).toFixed(1);
+  const { name, hash } = chosen.template;
+  reporter.say(`model     ${opened.folder.path} (${opened.config.modelType}, ${opened.config.layers} layers)`, { event: "model", path: opened.folder.path, model_type: opened.config.modelType });
+  reporter.say(`template  ${name} (${hash.slice(0, 12)})   train on: ${policy}`, { event: "policy", template: name, template_hash: hash, mask_policy: policy });
+  reporter.say(`rows      ${trainRows.length} to train, ${heldOutRows.length} held out; ${percent} % of ${share.tokens.toLocaleString("en")} tokens are supervised`, {
+    event: "data", train_rows: trainRows.length, held_out_rows: heldOutRows.length, tokens: share.tokens, supervised_tokens: share.supervised, supervised_share: share.share, dropped: share.dropped, all_masked: share.allMasked,
+  });
+  for (const text of losses) reporter.say(`          ${text}`, { event: "notice", text });
+  for (const text of heldOutLosses) reporter.say(`          held out: ${text}`, { event: "notice", text: `held out: ${text}` });
+}
+
+function conclude(reporter: Reporter, config: RunConfig, { step, aborted, checkpoint, samples, history }: RunOutcome, cwd: string): number {
+  const saved = checkpoint === undefined ? "nothing" : relative(cwd, checkpoint) || checkpoint;
+  if (aborted) {
+    process.stderr.write(`stopped at step ${step}; saved ${saved}. Go on with --resume auto.\n`);
+    return 130;
+  }
+  if (samples.length > 0) reporter.say(`\n${sampleTable(samples, process.stdout.columns ?? 120)}\n`, { event: "samples", samples });
+  const heldOut = history.flatMap(({ eval_loss }) => (eval_loss === undefined ? [] : [eval_loss]));
+  const change = heldOut.length > 0 ? `held-out loss ${heldOut[0]!.toFixed(4)} -> ${heldOut.at(-1)!.toFixed(4)}; ` : "";
+  reporter.say(`done: ${change}saved ${saved}`, { event: "done", step, checkpoint, output_dir: config.output_dir, eval_loss: heldOut.at(-1) });
+  return 0;
+}

@@ -1,0 +1,50 @@
+import { openAdapterFolder, openModelFolder, type ModelFolder } from "@sft/checkpoint";
+import type { Backend } from "@sft/kernels";
+import { findFamily, LanguageModel, type ModelConfig } from "@sft/model";
+import type { Tokenizer } from "@sft/tokenizer";
+import { loadTokenizer } from "@sft/tokenizer/node";
+import { CliError } from "../failure/cliError.ts";
+
+/** A model folder looked at, its weights not read yet: enough to check a run before the slow part. */
+export interface OpenedModel extends AsyncDisposable {
+  readonly folder: ModelFolder;
+  readonly config: ModelConfig;
+  readonly tokenizer: Tokenizer;
+}
+
+/**
+ * Opens a model and its tokenizer, and checks that they belong together.
+ * @throws CliError "vocabulary-mismatch"; ModelError "unknown-family" and others; what opening the files throws
+ */
+export async function openModel(path: string, tokenizerPath: string = path): Promise<OpenedModel> {
+  const folder = await openModelFolder(path);
+  try {
+    const config = findFamily(folder.config).readConfig(folder.config);
+    const tokenizer = await loadTokenizer(tokenizerPath);
+    if (tokenizer.vocabSize > config.vocabSize) {
+      throw new CliError("vocabulary-mismatch", `The tokenizer in ${tokenizerPath} has ${tokenizer.vocabSize} tokens, the embedding of ${path} only ${config.vocabSize} rows.`, "Give the tokenizer that belongs to the model.");
+    }
+    return { folder, config, tokenizer, [Symbol.asyncDispose]: () => folder.close() };
+  } catch (error) {
+    await folder.close();
+    throw error;
+  }
+}
+
+/** Reads the weights into a backend; `positions` is the longest sequence that will run. */
+export async function loadModel({ folder }: OpenedModel, backend: Backend, positions?: number): Promise<LanguageModel> {
+  return LanguageModel.load({ backend, config: folder.config, weights: folder.tensors, ...(positions === undefined ? {} : { positions }) });
+}
+
+/** Puts a saved PEFT adapter on a model. */
+export async function attachAdapter(model: LanguageModel, path: string): Promise<void> {
+  const adapter = await openAdapterFolder(path);
+  try {
+    const { r, lora_alpha, target_modules, use_rslora } = adapter.config;
+    const tensors = new Map<string, Float32Array>();
+    for (const name of adapter.tensors.tensors.keys()) tensors.set(name, await adapter.tensors.readFloat32(name));
+    model.attachLora({ r, alpha: lora_alpha, dropout: 0, targetModules: target_modules ?? "all-linear", useRslora: use_rslora }, { tensors });
+  } finally {
+    await adapter.close();
+  }
+}

@@ -1,0 +1,82 @@
+import { readRows } from "@sft/data";
+import { encodeExamples, type Example, type MaskPolicy, type MaskTokenizer, type TruncationStrategy } from "@sft/mask";
+import { readRecord, type Conversation, type RecordFormat, type Rendering } from "@sft/templates";
+import type { ChosenTemplate, TemplateForFormat } from "./chooseTemplate.ts";
+
+export interface RowSource {
+  readonly path: string;
+  /** Record format; detected row by row when absent. */
+  readonly type?: RecordFormat | undefined;
+}
+
+export interface EncodeSettings {
+  readonly tokenizer: MaskTokenizer;
+  readonly templateFor: TemplateForFormat;
+  /** Policy or preset; by the row's format when absent. */
+  readonly mask?: string | MaskPolicy | undefined;
+  /** In tokens. */
+  readonly maxLength?: number | undefined;
+  readonly truncation?: TruncationStrategy | undefined;
+}
+
+/** Where a row stands; row and line count from 1. */
+export interface RowPlace {
+  readonly file: string;
+  readonly row: number;
+  readonly line?: number;
+}
+
+/** A row on its way to the model, with everything that can be asked about it. */
+export interface EncodedRow {
+  readonly place: RowPlace;
+  readonly conversation: Conversation;
+  readonly chosen: ChosenTemplate;
+  readonly rendering: Rendering;
+  readonly example: Example;
+}
+
+/** Texts of the tokenizer's own tokens, for templates that write them. */
+export function specialTokensOf(tokenizer: Pick<MaskTokenizer, "bos" | "eos">): { readonly bos?: string; readonly eos?: string } {
+  const { bos, eos } = tokenizer;
+  return { ...(bos ? { bos: bos.text } : {}), ...(eos ? { eos: eos.text } : {}) };
+}
+
+/** Reads, renders and encodes the rows of files, one after the other. Errors name file, line and row. */
+export async function* encodeRows(sources: readonly RowSource[], settings: EncodeSettings): AsyncGenerator<EncodedRow> {
+  for (const { path, type } of sources) {
+    for await (const { row, line, value } of readRows(path)) {
+      const place: RowPlace = { file: path, row, ...(line === undefined ? {} : { line }) };
+      yield* encodeRow(value, place, type, settings);
+    }
+  }
+}
+
+/** One row; several examples under the truncation "splitTurns". */
+export function encodeRow(value: unknown, place: RowPlace, type: RecordFormat | undefined, settings: EncodeSettings): EncodedRow[] {
+  const { tokenizer, templateFor, mask, maxLength, truncation } = settings;
+  const conversation = readRecord(value, { ...place, ...(type ? { format: type } : {}) });
+  try {
+    const chosen = templateFor(conversation.record!.format);
+    const rendering = chosen.template.render(conversation, { specialTokens: specialTokensOf(tokenizer) });
+    const examples = encodeExamples(rendering, tokenizer, {
+      row: place.row,
+      ...(mask === undefined ? {} : { mask }),
+      ...(maxLength === undefined ? {} : { maxLength }),
+      ...(truncation === undefined ? {} : { truncation }),
+    });
+    return examples.map((example) => ({ place, conversation, chosen, rendering, example }));
+  } catch (error) {
+    throw placed(error, place);
+  }
+}
+
+/** "data.json:14: row 3". */
+export function describePlace({ file, row, line }: RowPlace): string {
+  return `${file}${line === undefined ? "" : `:${line}`}: row ${row}`;
+}
+
+/** The same error, its message opened by the row's place. */
+function placed(error: unknown, place: RowPlace): unknown {
+  if (error instanceof Error && !error.message.includes(place.file)) error.message = `${describePlace(place)}: ${error.message.replace(/^row \d+: /, "")}`;
+  return error;
+}

@@ -1,0 +1,28 @@
+import { createBatchSampler, type BatchSamplerState } from "@sft/data";
+import { shiftTargets } from "@sft/mask";
+import { paddedBatches, type BatchSource } from "@sft/trainer";
+import type { EncodedRow } from "./encodeRows.ts";
+
+export interface SeededBatchOptions {
+  /** Rows of one optimiser step. */
+  readonly rowsPerStep: number;
+  readonly microBatchSize: number;
+  /** Lengths are rounded up to a multiple of this. */
+  readonly multipleOf: number;
+  readonly seed: number;
+}
+
+/** Micro batches over rows in a seeded order, a new one each epoch; the last batch of an epoch may be smaller. */
+export function seededBatches(rows: readonly EncodedRow[], options: SeededBatchOptions): BatchSource {
+  const examples = rows.map(({ example }) => shiftTargets(example));
+  const sampler = createBatchSampler({ rows: rows.length, batchSize: options.rowsPerStep, seed: options.seed });
+  return paddedBatches(examples, {
+    next: () => sampler.next().indices,
+    get epoch() {
+      const { epoch, batch } = sampler.state();
+      return epoch + batch / sampler.batchesPerEpoch;
+    },
+    state: () => sampler.state(),
+    restore: (state) => sampler.restore(state as BatchSamplerState),
+  }, { microBatchSize: options.microBatchSize, multipleOf: options.multipleOf });
+}

@@ -1,0 +1,54 @@
+import { measureSupervisedShare, type SupervisedShare } from "@sft/mask";
+import { CliError } from "../failure/cliError.ts";
+import type { ChosenTemplate } from "./chooseTemplate.ts";
+import { describePlace, encodeRows, type EncodedRow, type EncodeSettings, type RowSource } from "./encodeRows.ts";
+
+/** Rows that can be trained, and what became of the others. */
+export interface TrainingRows {
+  readonly rows: readonly EncodedRow[];
+  readonly share: SupervisedShare;
+  /** The one template of all rows. */
+  readonly chosen: ChosenTemplate;
+  /** Name of the mask policy of the rows; several, joined, where formats differ. */
+  readonly policy: string;
+  /** "3 rows dropped: longer than 128 tokens", one a reason. */
+  readonly losses: readonly string[];
+}
+
+export interface TrainingRowsOptions extends EncodeSettings {
+  readonly maxLength: number;
+  /** True when the user chose what becomes of long rows; otherwise one that does not fit is an error. */
+  readonly lengthIsChosen: boolean;
+}
+
+/**
+ * Encodes a data set for training or evaluation.
+ * @throws CliError "row-too-long", "no-supervised-rows", "bad-config" for rows that need two templates; and what reading throws
+ */
+export async function readTrainingRows(sources: readonly RowSource[], options: TrainingRowsOptions): Promise<TrainingRows> {
+  const all: EncodedRow[] = [];
+  for await (const row of encodeRows(sources, options)) {
+    const { dropped } = row.example;
+    if (dropped && !options.lengthIsChosen) {
+      throw new CliError("row-too-long", `${describePlace(row.place)} has ${dropped.length} tokens; the model has ${dropped.maxLength} positions.`, "Set sequence_len to drop longer rows, or truncation to say what becomes of them.");
+    }
+    all.push(row);
+  }
+  const share = measureSupervisedShare(all.map(({ example }) => example));
+  const rows = all.filter(({ example }) => example.dropped === null && example.weights.some((weight) => weight > 0));
+  const losses = [
+    ...(share.dropped > 0 ? [`${share.dropped} rows dropped: longer than ${options.maxLength} tokens`] : []),
+    ...(share.allMasked > 0 ? [`${share.allMasked} rows dropped: the mask trains none of their tokens`] : []),
+  ];
+  const names = sources.map(({ path }) => path).join(", ");
+  if (rows.length === 0) {
+    throw new CliError("no-supervised-rows", `${names}: none of ${all.length} rows can be trained (${losses.join("; ")}).`, "Look at them with `sft preview`, or choose another train_on or sequence_len.");
+  }
+  const [first, ...others] = new Map(rows.map(({ chosen }) => [chosen.template.hash, chosen])).values();
+  if (others.length > 0) {
+    const templates = [first!, ...others].map(({ template }) => template.name).join(" and ");
+    throw new CliError("bad-config", `${names}: the rows' formats ask for several templates, ${templates}.`, "Name one for all rows with chat_template.", { usage: true });
+  }
+  const policy = [...new Set(rows.map(({ example }) => example.policy))].join("+");
+  return { rows, share, chosen: first!, policy, losses };
+}

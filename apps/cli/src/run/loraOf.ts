@@ -1,0 +1,9 @@
+import type { LoraConfig } from "@sft/model";
+import type { RunConfig } from "../runConfig/schema.ts";
+
+/** The adapter that a recipe asks for; null for full fine-tuning. */
+export function loraOf(config: RunConfig): LoraConfig | null {
+  if (config.adapter === "none") return null;
+  const { lora_r: r, lora_alpha: alpha, lora_dropout: dropout, lora_target_modules: targetModules, use_rslora: useRslora } = config;
+  return { r, alpha, dropout, targetModules, useRslora };
+}

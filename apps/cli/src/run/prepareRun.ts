@@ -1,0 +1,56 @@
+import { splitRows } from "@sft/data";
+import { findFamily, layoutLora } from "@sft/model";
+import { usageError } from "../failure/cliError.ts";
+import { openModel, type OpenedModel } from "../model/openModel.ts";
+import { chooseTemplate, type ChosenTemplate } from "../rows/chooseTemplate.ts";
+import type { EncodedRow } from "../rows/encodeRows.ts";
+import { readTrainingRows, type TrainingRows } from "../rows/trainingRows.ts";
+import type { RunConfig } from "../runConfig/schema.ts";
+import { loraOf } from "./loraOf.ts";
+
+/** A run with everything checked that can be checked before weights are read and files are written. */
+export interface PreparedRun {
+  readonly opened: OpenedModel;
+  readonly training: TrainingRows;
+  readonly trainRows: readonly EncodedRow[];
+  readonly heldOutRows: readonly EncodedRow[];
+  /** What became of held-out rows that are not used. */
+  readonly heldOutLosses: readonly string[];
+  readonly chosen: ChosenTemplate;
+}
+
+/** Opens model and tokenizer, encodes all rows, and refuses what cannot run. The caller disposes `opened`. */
+export async function prepareRun(config: RunConfig): Promise<PreparedRun> {
+  const opened = await openModel(config.base_model, config.tokenizer);
+  try {
+    checkAgainstModel(config, opened);
+    const templateFor = await chooseTemplate(config.chat_template, opened.tokenizer);
+    const options = {
+      tokenizer: opened.tokenizer, templateFor, mask: config.train_on, truncation: config.truncation,
+      maxLength: config.sequence_len ?? opened.config.maxPositions,
+      lengthIsChosen: config.sequence_len !== undefined || config.truncation !== undefined,
+    };
+    const training = await readTrainingRows(config.datasets, options);
+    const heldOut = config.test_datasets ? await readTrainingRows(config.test_datasets, options) : undefined;
+    const split = config.val_set_size > 0 ? splitRows(training.rows, { testSize: config.val_set_size, seed: config.seed }) : undefined;
+    return {
+      opened, training,
+      trainRows: split?.train ?? training.rows,
+      heldOutRows: heldOut?.rows ?? split?.test ?? [],
+      heldOutLosses: heldOut?.losses ?? [],
+      chosen: training.chosen,
+    };
+  } catch (error) {
+    await opened.folder.close();
+    throw error;
+  }
+}
+
+/** Refuses a sequence length or LoRA targets that the model does not have, before any row is read. */
+function checkAgainstModel(config: RunConfig, { config: model, folder }: OpenedModel): void {
+  if (config.sequence_len !== undefined && config.sequence_len > model.maxPositions) {
+    throw usageError("bad-config", `sequence_len ${config.sequence_len} is longer than the model's ${model.maxPositions} positions (max_position_embeddings of ${config.base_model}).`, `Set sequence_len to ${model.maxPositions} or less.`);
+  }
+  const lora = loraOf(config);
+  if (lora) layoutLora(findFamily(folder.config).parameters(model), lora);
+}

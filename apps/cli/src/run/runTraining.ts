@@ -1,0 +1,119 @@
+import { writeFileAtomic } from "@sft/checkpoint";
+import type { Backend } from "@sft/kernels";
+import type { LanguageModel } from "@sft/model";
+import { shiftTargets } from "@sft/mask";
+import { train, type TrainingEvent, type TrainResult } from "@sft/trainer";
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { loadModel } from "../model/openModel.ts";
+import type { Reporter } from "../progress/reporter.ts";
+import { seededBatches } from "../rows/seededBatches.ts";
+import type { RunConfig } from "../runConfig/schema.ts";
+import { rowsPerStep, toTrainingSettings } from "../runConfig/toTrainingSettings.ts";
+import { appendMetrics, metricsLine, rewindMetrics } from "../runFolder/metricsFile.ts";
+import { promptSettingsFiles } from "../runFolder/promptSettings.ts";
+import { clearRun, type Entry, pruneCheckpoints, runFiles } from "../runFolder/runFolder.ts";
+import { answerPrompts, promptsOfRows, stopTokens, type Answer } from "../samples/answerPrompts.ts";
+import type { Sample } from "../samples/sampleTable.ts";
+import { loraOf } from "./loraOf.ts";
+import type { PreparedRun } from "./prepareRun.ts";
+import { lengthMultiple, positionsNeeded } from "./sequenceLengths.ts";
+
+export interface TrainingRun {
+  readonly config: RunConfig;
+  readonly prepared: PreparedRun;
+  readonly entry: Entry;
+  readonly backend: Backend;
+  readonly reporter: Reporter;
+  readonly signal: AbortSignal;
+}
+
+export interface RunOutcome extends TrainResult {
+  /** Held-out answers before and after; empty when none were asked for or the run was stopped. */
+  readonly samples: readonly Sample[];
+}
+
+/** Loads the model, answers the samples, trains, answers them again; everything that is written goes to the run folder. */
+export async function runTraining({ config, prepared, entry, backend, reporter, signal }: TrainingRun): Promise<RunOutcome> {
+  const { opened, trainRows, heldOutRows, chosen } = prepared;
+  const { tokenizer } = opened;
+  const { maxPositions } = opened.config;
+  const sampleRows = heldOutRows.slice(0, config.sample_prompts);
+  const prompts = promptsOfRows(sampleRows, tokenizer, config.train_on);
+  const lengths = [...trainRows, ...heldOutRows].map(({ example }) => example.ids.length);
+  const model = await loadModel(opened, backend, positionsNeeded([...lengths, ...prompts.map((prompt) => prompt.length + config.sample_max_new_tokens)], maxPositions));
+  const lora = loraOf(config);
+  if (lora) model.attachLora(lora, { seed: config.seed });
+
+  const answer = async (): Promise<Answer[]> =>
+    prompts.length === 0 ? [] : answerPrompts(model, tokenizer, prompts, { maxNewTokens: config.sample_max_new_tokens, stopTokens: stopTokens(chosen.template, tokenizer, opened.config.eosTokenIds) });
+  const before = await answer();
+
+  const metrics = await enterFolder(config, entry);
+  const multipleOf = lengthMultiple(maxPositions);
+  const result = await train({
+    model,
+    settings: toTrainingSettings(config, trainRows.length),
+    batches: seededBatches(trainRows, { rowsPerStep: rowsPerStep(config), microBatchSize: config.micro_batch_size, multipleOf, seed: config.seed }),
+    heldOut: heldOutRows.map(({ example }) => shiftTargets(example)),
+    evaluation: { batchSize: config.micro_batch_size, multipleOf },
+    outputDir: config.output_dir,
+    baseModel: config.base_model,
+    files: await companionFiles(prepared, config),
+    ...(entry.kind === "resume" ? { resumeFrom: entry.from.path } : {}),
+    signal,
+    onEvent: async (event) => {
+      await record(event, metrics, config);
+      reporter.event(event);
+      await untilSignalsAreHeard();
+    },
+  });
+  const after = result.aborted ? [] : await answer();
+  const samples = after.map((answered, index): Sample => {
+    const { messages } = sampleRows[index]!.conversation;
+    return { prompt: lastOf(messages, "user"), before: before[index]!, after: answered, reference: lastOf(messages, "assistant") };
+  });
+  if (samples.length > 0) await writeFileAtomic(join(config.output_dir, runFiles.samples), `${JSON.stringify(samples, null, 2)}\n`);
+  disposeModel(model, backend);
+  return { ...result, samples };
+}
+
+/** Makes the run folder ready. @returns the path of metrics.jsonl */
+async function enterFolder(config: RunConfig, entry: Entry): Promise<string> {
+  const metrics = join(config.output_dir, runFiles.metrics);
+  if (entry.kind === "overwrite") await clearRun(config.output_dir);
+  await mkdir(config.output_dir, { recursive: true });
+  await writeFileAtomic(join(config.output_dir, runFiles.config), stringify(config));
+  await rewindMetrics(metrics, entry.kind === "resume" ? entry.from.step : -1);
+  return metrics;
+}
+
+async function record(event: TrainingEvent, metrics: string, config: RunConfig): Promise<void> {
+  const line = metricsLine(event);
+  if (line) await appendMetrics(metrics, line);
+  if (event.type === "saved" && config.save_total_limit !== undefined) await pruneCheckpoints(config.output_dir, config.save_total_limit);
+}
+
+/** Files saved beside the weights: the template and the mask, and the tokenizer where a whole model is saved. */
+async function companionFiles({ chosen, training }: PreparedRun, config: RunConfig): Promise<Record<string, string>> {
+  const files = promptSettingsFiles(chosen, training.policy);
+  if (config.adapter !== "none") return files;
+  for (const name of ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json"]) {
+    const text = await readFile(join(config.tokenizer ?? config.base_model, name), "utf8").catch(() => null);
+    if (text !== null) files[name] = text;
+  }
+  return files;
+}
+
+/** A backend that computes on this thread lets no signal handler run between steps: a turn of the event loop does. */
+const untilSignalsAreHeard = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+function disposeModel(model: LanguageModel, backend: Backend): void {
+  for (const buffer of model.buffers.values()) backend.free(buffer);
+  model.buffers.clear();
+}
+
+function lastOf(messages: readonly { readonly role: string; readonly content: string }[], role: string): string {
+  return messages.findLast((message) => message.role === role)?.content ?? "";
+}

@@ -1,0 +1,76 @@
+/** What another tool's key means here. */
+interface Alias {
+  readonly key: string;
+  /** The value in our terms; the same when absent. */
+  readonly value?: (value: unknown) => unknown;
+}
+
+const invertedToTrainOn = (value: unknown): unknown => (value === true ? "all" : undefined);
+
+/** Names of LitGPT, TRL, transformers and Axolotl for keys of a recipe. A new alias is one row. */
+const aliases: Readonly<Record<string, Alias>> = {
+  // transformers and TRL
+  model_name_or_path: { key: "base_model" },
+  tokenizer_name_or_path: { key: "tokenizer" },
+  train_file: { key: "datasets" },
+  eval_dataset: { key: "test_datasets" },
+  max_seq_length: { key: "sequence_len" },
+  max_length: { key: "sequence_len" },
+  per_device_train_batch_size: { key: "micro_batch_size" },
+  num_train_epochs: { key: "num_epochs" },
+  lr_scheduler_type: { key: "lr_scheduler" },
+  adam_beta_1: { key: "adam_beta1" },
+  adam_beta_2: { key: "adam_beta2" },
+  lora_target_linear: { key: "lora_target_modules", value: (value) => (value === true ? "all-linear" : undefined) },
+  assistant_only_loss: { key: "train_on", value: (value) => (value === true ? "assistant" : undefined) },
+  completion_only_loss: { key: "train_on", value: (value) => (value === true ? "completion" : undefined) },
+  // Axolotl
+  train_on_inputs: { key: "train_on", value: invertedToTrainOn },
+  peft_use_rslora: { key: "use_rslora" },
+  warmup: { key: "warmup_steps" },
+  // LitGPT
+  checkpoint_dir: { key: "base_model" },
+  out_dir: { key: "output_dir" },
+  prompt_style: { key: "chat_template" },
+  mask_prompt: { key: "train_on", value: (value) => (value === false ? "all" : undefined) },
+  val_split_fraction: { key: "val_set_size" },
+  epochs: { key: "num_epochs" },
+  lr: { key: "learning_rate" },
+  lr_warmup_steps: { key: "warmup_steps" },
+  max_norm: { key: "max_grad_norm" },
+  log_interval: { key: "logging_steps" },
+  save_interval: { key: "save_steps" },
+  resume: { key: "resume_from_checkpoint", value: (value) => (value === true ? "auto" : value === false ? undefined : value) },
+};
+
+export interface Translated {
+  readonly values: Readonly<Record<string, unknown>>;
+  /** One line for each key that was translated. */
+  readonly notices: readonly string[];
+  /** Our key -> the key that was written, where they differ. */
+  readonly written: ReadonlyMap<string, string>;
+}
+
+/** Replaces other tools' keys by ours. A key that is there under our own name wins. */
+export function translateAliases(given: Readonly<Record<string, unknown>>): Translated {
+  const values: Record<string, unknown> = {};
+  const notices: string[] = [];
+  const written = new Map<string, string>();
+  for (const [name, value] of Object.entries(given)) {
+    const alias = Object.hasOwn(aliases, name) ? aliases[name] : undefined;
+    if (!alias) {
+      values[name] = value;
+      continue;
+    }
+    if (alias.key in given) continue;
+    const translated = alias.value ? alias.value(value) : value;
+    notices.push(translated === undefined ? `${name}: ${String(value)} is the default here` : `${name} is read as ${alias.key}${alias.value ? `: ${String(translated)}` : ""}`);
+    if (translated === undefined) continue;
+    values[alias.key] = translated;
+    written.set(alias.key, name);
+  }
+  return { values, notices, written };
+}
+
+/** Every key that is accepted besides our own. */
+export const aliasNames: readonly string[] = Object.keys(aliases);

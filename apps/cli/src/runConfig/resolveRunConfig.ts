@@ -1,0 +1,114 @@
+import { dirname, resolve } from "node:path";
+import { parse } from "yaml";
+import type { z } from "zod";
+import { usageError } from "../failure/cliError.ts";
+import { didYouMean } from "../failure/closeNames.ts";
+import { aliasNames, translateAliases } from "./aliases.ts";
+import { readConfigText, type ConfigText } from "./configText.ts";
+import { runConfigKeys, runConfigSchema, type RunConfig } from "./schema.ts";
+
+export interface ResolvedRunConfig {
+  readonly config: RunConfig;
+  /** What the user should know about how the recipe was read. */
+  readonly notices: readonly string[];
+}
+
+/**
+ * A recipe file (optional) under flags, checked and with absolute paths. What a recipe reads (models, rows, template
+ * files) is looked for beside the recipe; what flags name, and output_dir, from the working directory.
+ * @throws CliError "bad-config" naming file, line, column and key, or the flag
+ */
+export async function resolveRunConfig(path: string | undefined, flags: Readonly<Record<string, string | boolean>>, cwd: string): Promise<ResolvedRunConfig> {
+  const file = path === undefined ? undefined : await readConfigText(resolve(cwd, path));
+  const translated = translateAliases(file?.values ?? {});
+  const fromFlags = Object.fromEntries(Object.entries(flags).map(([key, value]) => [key, typeof value === "string" ? scalar(value) : value]));
+  const merged = { ...withoutRivals(translated.values, fromFlags), ...fromFlags };
+  const checked = runConfigSchema.safeParse(merged, { reportInput: true });
+  if (!checked.success) {
+    const locate = { file, flags: new Set(Object.keys(flags)), written: translated.written };
+    const issues = checked.error.issues.flatMap((issue) => explainIssue(issue, locate));
+    throw usageError("bad-config", issues.join("\n"), "`sft schema` prints every key, `sft train --help` every flag.");
+  }
+  const config = checked.data;
+  checkRivals(config, (key) => placeOf([key], { file, flags: new Set(Object.keys(flags)), written: translated.written }));
+  const beside = (key: string): string => (key in fromFlags || path === undefined ? cwd : dirname(resolve(cwd, path)));
+  return { config: withAbsolutePaths(config, beside, cwd), notices: translated.notices };
+}
+
+/** A flag's text as YAML reads it ("1e-3" is a number), but lists and mappings stay text. */
+function scalar(text: string): unknown {
+  try {
+    const value: unknown = parse(text);
+    return value !== null && typeof value === "object" ? text : (value ?? text);
+  } catch {
+    return text;
+  }
+}
+
+/** Settings of which one makes the other void: a flag for the one drops the file's other. */
+const rivals: readonly (readonly [keyof RunConfig, keyof RunConfig])[] = [["max_steps", "num_epochs"], ["warmup_steps", "warmup_ratio"], ["test_datasets", "val_set_size"]];
+
+function withoutRivals(values: Readonly<Record<string, unknown>>, flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const kept = { ...values };
+  for (const [a, b] of rivals) {
+    if (a in flags) delete kept[b];
+    if (b in flags) delete kept[a];
+  }
+  return kept;
+}
+
+function checkRivals(config: RunConfig, place: (key: string) => string): void {
+  if (config.warmup_steps !== undefined && config.warmup_ratio !== undefined) {
+    throw usageError("bad-config", `${place("warmup_ratio")}: both warmup_steps and warmup_ratio are given.`, "Keep one of them.");
+  }
+  if (config.test_datasets && config.val_set_size > 0) {
+    throw usageError("bad-config", `${place("val_set_size")}: both test_datasets and val_set_size are given.`, "Keep one of them: held-out rows come from a file, or from the training rows.");
+  }
+}
+
+interface Origin {
+  readonly file: ConfigText | undefined;
+  readonly flags: ReadonlySet<string>;
+  readonly written: ReadonlyMap<string, string>;
+}
+
+function placeOf(path: readonly PropertyKey[], { file, flags, written }: Origin, part?: "key" | "value"): string {
+  const [key] = path;
+  if (flags.has(String(key))) return `--${String(key).replaceAll("_", "-")}`;
+  return file ? file.place([written.get(String(key)) ?? key!, ...path.slice(1)], part) : "the recipe";
+}
+
+function explainIssue(issue: z.core.$ZodIssue, origin: Origin): string[] {
+  const name = issue.path.map(String).join(".");
+  if (issue.code === "unrecognized_keys") {
+    const known = issue.path.length === 0 ? [...runConfigKeys, ...aliasNames] : ["path", "type"];
+    return issue.keys.map((key) => `${placeOf([...issue.path, key], origin, "key")}: unknown key ${[...issue.path, key].map(String).join(".")}. ${didYouMean(key, known, "")}`.trimEnd());
+  }
+  if (issue.input === undefined) {
+    const where = issue.path.length > 1 ? placeOf(issue.path, origin) : origin.file?.place([]);
+    return [`${where ?? "the command line"}: ${name} is missing: ${descriptionOf(issue.path)}.`];
+  }
+  const close = issue.code === "invalid_value" && typeof issue.input === "string" ? ` ${didYouMean(issue.input, issue.values.map(String), "")}` : "";
+  return [`${placeOf(issue.path, origin)}: ${name}: ${lowerFirst(issue.message)}, got ${JSON.stringify(issue.input)}.${close}`.trimEnd()];
+}
+
+function descriptionOf([key]: readonly PropertyKey[]): string {
+  return (runConfigSchema.shape as Record<string, { description?: string }>)[String(key)]?.description ?? "it must be given";
+}
+
+const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
+
+function withAbsolutePaths(config: RunConfig, beside: (key: string) => string, cwd: string): RunConfig {
+  const from = (key: keyof RunConfig, path: string): string => resolve(beside(key), path);
+  const isTemplateFile = config.chat_template !== undefined && /\.(jinja|jinja2|j2)$/.test(config.chat_template);
+  return {
+    ...config,
+    base_model: from("base_model", config.base_model),
+    ...(config.tokenizer === undefined ? {} : { tokenizer: from("tokenizer", config.tokenizer) }),
+    datasets: config.datasets.map((set) => ({ ...set, path: from("datasets", set.path) })),
+    ...(config.test_datasets ? { test_datasets: config.test_datasets.map((set) => ({ ...set, path: from("test_datasets", set.path) })) } : {}),
+    ...(isTemplateFile ? { chat_template: from("chat_template", config.chat_template!) } : {}),
+    output_dir: resolve(cwd, config.output_dir),
+    ...(config.resume_from_checkpoint === undefined || config.resume_from_checkpoint === "auto" ? {} : { resume_from_checkpoint: resolve(cwd, config.resume_from_checkpoint) }),
+  };
+}

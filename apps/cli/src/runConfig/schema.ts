@@ -1,0 +1,75 @@
+import { z } from "zod";
+
+const count = z.number().int().positive();
+const steps = z.number().int().nonnegative();
+const share = z.number().min(0).max(1);
+
+const dataset = z.strictObject({
+  path: z.string().min(1).describe("json, jsonl, csv, tsv or parquet; text formats also as .gz"),
+  type: z.enum(["alpaca", "prompt-completion", "messages", "sharegpt", "text"]).optional().describe("record format; detected row by row when absent"),
+});
+
+/** A file name is short for `[{ path }]`. */
+const datasets = z.preprocess((value) => (typeof value === "string" ? value.split(",").map((path) => ({ path })) : value), z.array(dataset).min(1));
+
+/**
+ * A recipe: what `sft train` reads. Keys are those that Axolotl, TRL and LitGPT users know; each description is at once
+ * the flag's help, the JSON Schema's text and the documentation.
+ */
+export const runConfigSchema = z.strictObject({
+  base_model: z.string().min(1).describe("folder of the base model, in Hugging Face's layout"),
+  tokenizer: z.string().min(1).optional().describe("folder of the tokenizer; default: base_model"),
+
+  datasets: datasets.describe("rows to train on"),
+  test_datasets: datasets.optional().describe("held-out rows"),
+  val_set_size: z.number().nonnegative().default(0).describe("hold out this share (below 1) or number of the training rows"),
+  chat_template: z.string().min(1).optional().describe('a built-in style, "tokenizer" for the model\'s own chat template, or a .jinja file; default: by the rows\' format'),
+  train_on: z.string().min(1).optional().describe("mask policy (completion, assistant, last, all) or the name of a peer to imitate; default: by the rows' format"),
+  sequence_len: count.optional().describe("longest row in tokens; default: the model's positions"),
+  truncation: z.enum(["drop", "error", "keepResponse", "splitTurns", "left", "right"]).optional().describe("what becomes of a longer row; default: drop"),
+
+  micro_batch_size: count.default(4).describe("rows that run at once"),
+  gradient_accumulation_steps: count.default(1).describe("micro batches of one optimiser step"),
+  num_epochs: z.number().positive().optional().describe("times over the rows; default 1"),
+  max_steps: count.optional().describe("optimiser steps; wins over num_epochs"),
+
+  learning_rate: z.number().nonnegative().default(2e-4).describe("peak learning rate"),
+  lr_scheduler: z.enum(["cosine", "linear", "constant"]).default("cosine").describe("course of the learning rate after its rise"),
+  warmup_steps: steps.optional().describe("steps over which the learning rate rises"),
+  warmup_ratio: share.optional().describe("the same as a share of all steps"),
+  min_lr: z.number().nonnegative().default(0).describe("learning rate at which the decay ends"),
+  weight_decay: z.number().nonnegative().default(0.01).describe("AdamW's decay of matrices"),
+  adam_beta1: z.number().min(0).lt(1).default(0.9).describe("AdamW's beta1"),
+  adam_beta2: z.number().min(0).lt(1).default(0.999).describe("AdamW's beta2"),
+  adam_epsilon: z.number().positive().default(1e-8).describe("AdamW's epsilon"),
+  max_grad_norm: z.number().nonnegative().default(1).describe("clip the gradient's global norm; 0 does not clip"),
+
+  adapter: z.enum(["lora", "none"]).default("lora").describe('"lora" trains an adapter, "none" all weights'),
+  lora_r: count.default(8).describe("LoRA rank"),
+  lora_alpha: z.number().positive().default(16).describe("LoRA scale times rank"),
+  lora_dropout: z.number().min(0).lt(1).default(0).describe("dropout on the adapter's input"),
+  lora_target_modules: z
+    .preprocess((value) => (typeof value === "string" && value.includes(",") && !/[()[\]*+?|\\]/.test(value) ? value.split(",").map((name) => name.trim()) : value), z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]))
+    .default("all-linear")
+    .describe('"all-linear", a list of module names or endings, or a regular expression'),
+  use_rslora: z.boolean().default(false).describe("scale by alpha / sqrt(r)"),
+
+  logging_steps: count.default(10).describe("print a line every so many steps when not on a terminal"),
+  eval_steps: steps.default(0).describe("measure the held-out loss every so many steps; 0: at the start and the end"),
+  save_steps: steps.default(0).describe("save every so many steps; 0: at the end"),
+  save_total_limit: count.optional().describe("keep only so many checkpoints, the newest"),
+  sample_prompts: steps.default(0).describe("answer so many held-out rows before and after training"),
+  sample_max_new_tokens: count.default(64).describe("longest of those answers"),
+
+  seed: z.number().int().nonnegative().default(0).describe("seeds row order, adapter and dropout"),
+  output_dir: z.string().min(1).default("runs/sft").describe("the run's folder"),
+  resume_from_checkpoint: z.string().min(1).optional().describe('a checkpoint folder, or "auto" for the newest of output_dir'),
+  backend: z.string().min(1).default("auto").describe("auto, cpu, webgpu, or a module that exports createBackend"),
+  threads: count.optional().describe("threads of the CPU backend"),
+});
+
+/** A recipe with its defaults filled in; keys as in the file. */
+export type RunConfig = z.output<typeof runConfigSchema>;
+
+/** Keys of a recipe. */
+export const runConfigKeys: readonly (keyof RunConfig)[] = Object.keys(runConfigSchema.shape) as (keyof RunConfig)[];

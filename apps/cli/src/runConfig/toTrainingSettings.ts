@@ -1,0 +1,29 @@
+import type { TrainingSettings } from "@sft/trainer";
+import type { RunConfig } from "./schema.ts";
+
+/** Rows of one optimiser step. */
+export function rowsPerStep(config: RunConfig): number {
+  return config.micro_batch_size * config.gradient_accumulation_steps;
+}
+
+/** The trainer's settings of a recipe for `rows` training rows. */
+export function toTrainingSettings(config: RunConfig, rows: number): TrainingSettings {
+  const stepsPerEpoch = Math.ceil(rows / rowsPerStep(config));
+  const maxSteps = config.max_steps ?? Math.max(1, Math.ceil((config.num_epochs ?? 1) * stepsPerEpoch));
+  return {
+    method: config.adapter === "none" ? "full" : "lora",
+    maxSteps,
+    learningRate: config.learning_rate,
+    schedule: config.lr_scheduler,
+    warmupSteps: config.warmup_steps ?? Math.ceil((config.warmup_ratio ?? 0) * maxSteps),
+    minLearningRateRatio: config.learning_rate > 0 ? config.min_lr / config.learning_rate : 0,
+    adamBeta1: config.adam_beta1,
+    adamBeta2: config.adam_beta2,
+    adamEpsilon: config.adam_epsilon,
+    weightDecay: config.weight_decay,
+    maxGradNorm: config.max_grad_norm,
+    evalSteps: config.eval_steps,
+    saveSteps: config.save_steps,
+    seed: config.seed,
+  };
+}

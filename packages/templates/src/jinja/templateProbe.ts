@@ -6,7 +6,10 @@ import type { ParsedTemplate } from "./parsedTemplate.ts";
 import type { AnswerMarkup } from "./turnParts.ts";
 
 const question = { role: "user", content: "question" } as const;
-const answer = { role: "assistant", content: "answer" } as const;
+const answers = [
+  { role: "assistant", content: "answer" },
+  { role: "assistant", content: "answer", reasoning_content: "thoughts" },
+] as const;
 const plain = { partsAsList: false, nullAsText: false } as const;
 /** Conversations of growing demands; the first that a template accepts tells its markup. */
 const openings: readonly Conversation[] = [{ messages: [question] }, { messages: [{ role: "system", content: "system" }, question] }];
@@ -16,7 +19,7 @@ export function probeAnswerMarkup(template: ParsedTemplate, options: RenderOptio
   for (const { messages } of openings) {
     const closed = attempt(() => template.render({ messages }, options, plain, false));
     const open = attempt(() => template.render({ messages }, options, plain, true));
-    const whole = attempt(() => template.render({ messages: [...messages, answer] }, options, plain, false));
+    const whole = firstOf(answers, (answer) => attempt(() => template.render({ messages: [...messages, answer] }, options, plain, false)));
     if (!whole) continue;
     const opening = closed && open?.text.startsWith(closed.text) ? open.text.slice(closed.text.length) : null;
     return { opening: opening !== null && whole.text.includes(opening) ? opening : null, terminator: textBehind(whole, messages.length) };
@@ -41,7 +44,15 @@ function textBehind(rendered: MarkedText, index: number): string | null {
     if (run.origin?.message === index) end = position;
   }
   const behind = end < 0 ? "" : rendered.text.slice(end).trimEnd();
-  return behind === "" ? null : behind.trimStart() === "" ? null : behind;
+  return behind === "" ? null : behind;
+}
+
+function firstOf<T, R>(items: readonly T[], make: (item: T) => R | null): R | null {
+  for (const item of items) {
+    const made = make(item);
+    if (made !== null) return made;
+  }
+  return null;
 }
 
 function attempt<T>(act: () => T): T | null {

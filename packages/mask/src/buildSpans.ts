@@ -9,11 +9,16 @@ import type { Verdict } from "./tokenVerdict.ts";
 export function buildSpans(table: TokenTable, verdicts: readonly Verdict[], kept: readonly number[]): ExampleSpan[] {
   const spans: ExampleSpan[] = [];
   let nextSegment = 0;
-  for (let start = 0; start < kept.length; ) {
+  for (let start = 0; start < kept.length;) {
     const owner = table.owner[kept[start]];
     const verdict = verdicts[kept[start]];
     let end = start + 1;
-    while (end < kept.length && kept[end] === kept[end - 1] + 1 && table.owner[kept[end]] === owner && sameVerdict(verdicts[kept[end]], verdict)) {
+    while (
+      end < kept.length &&
+      kept[end] === kept[end - 1] + 1 &&
+      table.owner[kept[end]] === owner &&
+      sameVerdict(verdicts[kept[end]], verdict)
+    ) {
       end++;
     }
     for (; nextSegment < owner; nextSegment++) addEmpty(nextSegment, start);

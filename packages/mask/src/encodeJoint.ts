@@ -1,5 +1,5 @@
 import type { Segment } from "@sft/templates";
-import { encodeContentOf, encodeSegments } from "./encodeSegments.ts";
+import { encodeContentOf, encodeSegments, joinText } from "./encodeSegments.ts";
 import type { MaskTokenizer } from "./maskTokenizer.ts";
 import type { ControlTokenPolicy } from "./tokenOffsets.ts";
 import { appendJoined, createTokenTable, type TokenTable } from "./tokenTable.ts";
@@ -9,12 +9,7 @@ import { appendJoined, createTokenTable, type TokenTable } from "./tokenTable.ts
  * One string cannot tell a record's control-token text from the template's, so unless `control` is "allow"
  * a row whose content holds such text is encoded segment by segment instead, with a warning.
  */
-export function encodeJoint(
-  segments: readonly Segment[],
-  tokenizer: MaskTokenizer,
-  control: ControlTokenPolicy,
-  row?: number,
-): TokenTable {
+export function encodeJoint(segments: readonly Segment[], tokenizer: MaskTokenizer, control: ControlTokenPolicy, row?: number): TokenTable {
   if (segments.length === 0) return createTokenTable(segments);
   if (control !== "allow" && segments.some((segment) => holdsControlText(segment, tokenizer, control, row))) {
     const table = encodeSegments(segments, tokenizer, control, row);
@@ -26,17 +21,12 @@ export function encodeJoint(
     return table;
   }
   const table = createTokenTable(segments);
-  const text = segments.map((segment) => segment.text).join("");
+  const text = joinText(segments, 0, segments.length);
   appendJoined(table, 0, segments.length - 1, tokenizer.encode(text, { addSpecialTokens: false }));
   return table;
 }
 
-function holdsControlText(
-  segment: Segment,
-  tokenizer: MaskTokenizer,
-  control: ControlTokenPolicy,
-  row: number | undefined,
-): boolean {
+function holdsControlText(segment: Segment, tokenizer: MaskTokenizer, control: ControlTokenPolicy, row: number | undefined): boolean {
   if (segment.kind !== "content" || segment.text === "") return false;
   if (control === "reject") encodeContentOf(segment, tokenizer, "reject", row);
   return tokenizer.encode(segment.text, { addSpecialTokens: false }).ids.some((id) => tokenizer.isControl(id));

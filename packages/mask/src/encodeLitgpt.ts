@@ -1,4 +1,5 @@
 import type { Segment } from "@sft/templates";
+import { joinText } from "./encodeSegments.ts";
 import { atRow, MaskError } from "./maskError.ts";
 import type { MaskTokenizer } from "./maskTokenizer.ts";
 import type { TokenOffsets } from "./tokenOffsets.ts";
@@ -15,17 +16,13 @@ export interface LitgptEncodingOptions {
  * another, both with special tokens on; BOS is put before the prompt once, EOS after the answer once. Its known bug is kept
  * and reported: an answer that already ends in EOS loses it (since 0.5.4).
  */
-export function encodeLitgpt(
-  segments: readonly Segment[],
-  tokenizer: MaskTokenizer,
-  { useBos, row }: LitgptEncodingOptions,
-): TokenTable {
+export function encodeLitgpt(segments: readonly Segment[], tokenizer: MaskTokenizer, { useBos, row }: LitgptEncodingOptions): TokenTable {
   const eos = tokenizer.eos;
   if (eos === null) {
     throw new MaskError(
       "missing-eos",
       `${atRow(row)}the litgpt encoding ends every answer with the tokenizer's EOS token, but this tokenizer has none.`,
-      "Use a tokenizer with an eos_token, or the encoding \"segments\".",
+      'Use a tokenizer with an eos_token, or the encoding "segments".',
       { row },
     );
   }
@@ -77,9 +74,7 @@ function appendPrompt(table: TokenTable, end: number, tokenizer: MaskTokenizer, 
 }
 
 function encodeRange(segments: readonly Segment[], from: number, to: number, tokenizer: MaskTokenizer): TokenOffsets {
-  let text = "";
-  for (let s = from; s < to; s++) text += segments[s].text;
-  return tokenizer.encode(text, { addSpecialTokens: true });
+  return tokenizer.encode(joinText(segments, from, to), { addSpecialTokens: true });
 }
 
 function eosSegment(answer: Segment, text: string): Segment {

@@ -3,8 +3,7 @@ import { createMaskPolicy, encodeExamples, encodeRendering, type Example, padBat
 import { mockTokenizer } from "./testing/mockTokenizer.ts";
 import { chatml, promptAnswer } from "./testing/renderings.ts";
 
-const trainedText = (example: Example): string =>
-  mockTokenizer.decode([...example.ids].filter((_, i) => example.weights[i] > 0));
+const trainedText = (example: Example): string => mockTokenizer.decode([...example.ids].filter((_, i) => example.weights[i] > 0));
 const labels = (example: Example): number[] => [...example.ids].map((id, i) => (example.weights[i] > 0 ? id : -100));
 const foo = promptAnswer("Foo", "Bar");
 const fooIds = [73, 110, 58, 32, 70, 111, 111, 32, 79, 117, 116, 58, 66, 97, 114, 1];
@@ -202,7 +201,15 @@ describe("weights of messages and character spans", () => {
     [{ weight: -1 }, "invalid-weight"],
     [{ spans: [{ start: 0, end: 9, weight: 1 }] }, "invalid-span"],
     [{ spans: [{ start: 1, end: 1, weight: 1 }] }, "invalid-span"],
-    [{ spans: [{ start: 0, end: 2, weight: 1 }, { start: 1, end: 3, weight: 1 }] }, "invalid-span"],
+    [
+      {
+        spans: [
+          { start: 0, end: 2, weight: 1 },
+          { start: 1, end: 3, weight: 1 },
+        ],
+      },
+      "invalid-span",
+    ],
   ])("refuses %j", (fields, code) => {
     const rendering = chatml([{ role: "assistant", content: "abc", ...fields }]);
     expect(() => encodeRendering(rendering, mockTokenizer)).toThrow(expect.objectContaining({ code }));

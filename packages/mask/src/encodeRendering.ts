@@ -46,7 +46,7 @@ export function encodeRendering(rendering: Rendering, tokenizer: MaskTokenizer, 
   if (setting.truncation === "splitTurns" && setting.maxLength !== undefined) {
     throw new MaskError(
       "several-examples",
-      "The truncation \"splitTurns\" may make several examples of one rendering.",
+      'The truncation "splitTurns" may make several examples of one rendering.',
       "Call encodeExamples, which returns a list.",
       { truncation: setting.truncation },
     );
@@ -129,12 +129,7 @@ function openWithBos(segments: readonly Segment[], { bos }: MaskTokenizer): read
   return [{ text, kind: "control", role: null, message: null, field: null, fieldStart: 0, part: "outside" }, ...segments];
 }
 
-function finish(
-  rendering: Rendering,
-  table: TokenTable,
-  verdicts: readonly Verdict[],
-  setting: Setting,
-): Example {
+function finish(rendering: Rendering, table: TokenTable, verdicts: readonly Verdict[], setting: Setting): Example {
   // Rows that need no splitting come here under "splitTurns" too, and are short enough for any strategy.
   const strategy = setting.truncation === "splitTurns" ? "drop" : setting.truncation;
   const { kept, dropped, warnings } = truncate(table, verdicts, setting.maxLength, strategy, setting.row);
@@ -167,11 +162,19 @@ function build(
   return { ids, weights, spans, warnings: notes, policy: setting.policy.name, dropped, row: setting.row };
 }
 
+/** Tokens that belong to two parts of a turn, or to two turns: only joint encodings have any. */
 function straddles(table: TokenTable, kept: readonly number[]): ExampleWarning[] {
   if (table.reachesInto.size === 0) return [];
-  return kept.flatMap((token, i): ExampleWarning[] =>
-    table.reachesInto.has(token)
-      ? [{ code: "straddling-token", message: `Token ${i} crosses the border of two segments.`, token: i }]
-      : [],
-  );
+  return kept.flatMap((token, i): ExampleWarning[] => {
+    const reach = table.reachesInto.get(token);
+    if (reach === undefined) return [];
+    const [first, last] = [table.segments[table.owner[token]], table.segments[reach]];
+    if (first.message === last.message && first.part === last.part) return [];
+    const message = `Token ${i} reaches from the ${first.part} of ${turnName(first)} into the ${last.part} of ${turnName(last)}.`;
+    return [{ code: "straddling-token", message, token: i }];
+  });
+}
+
+function turnName({ message, role }: Segment): string {
+  return message === null ? "no message" : `message ${message} (${role})`;
 }

@@ -18,13 +18,7 @@ export { type TruncationStrategy } from "./truncation.ts";
 export { shiftTargets, type ShiftedRow } from "./shiftTargets.ts";
 export { type BatchOptions, type TokenBatch } from "./tokenBatch.ts";
 export { padBatch } from "./padBatch.ts";
-export {
-  planPacking,
-  type PackedPiece,
-  type PackingOptions,
-  type PackingOverflow,
-  type PackingStrategy,
-} from "./packing/planPacking.ts";
+export { planPacking, type PackedPiece, type PackingOptions, type PackingOverflow, type PackingStrategy } from "./packing/planPacking.ts";
 export { packExamples, type PackExamplesOptions, packPlanned } from "./packing/packExamples.ts";
 export { type LabelOptions, toLabels } from "./labels.ts";
 export { explain, type TokenExplanation } from "./explain.ts";

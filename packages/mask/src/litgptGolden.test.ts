@@ -46,30 +46,31 @@ describe("the preset litgpt equals LitGPT 0.5.13", () => {
     expect(datasets.every(({ rows }) => rows.length === 8)).toBe(true);
   });
 
-  it.each(datasets.map((dataset) => [`${dataset.tokenizer} ${dataset.style} masked=${dataset.mask_prompt} max=${dataset.max_seq_length}`, dataset] as const))(
-    "%s",
-    (_, dataset) => {
-      dataset.rows.forEach((row, i) => {
-        const example = asLitgpt(dataset, i);
-        expect([...example.ids], `ids of row ${i}`).toEqual(row.input_ids);
-        expect(afterFirst(toLabels(example)), `labels of row ${i}`).toEqual(afterFirst(row.labels));
-      });
-      const { input_ids, labels } = dataset.collated;
-      const count = input_ids.length;
-      const shifted = Array.from({ length: count }, (_, i) => shiftTargets(asLitgpt(dataset, i)));
-      const batch = padBatch(shifted, { padId: 0 });
-      const length = input_ids[0].length - 1;
-      expect([batch.rows, batch.length]).toEqual([count, length]);
-      for (let i = 0; i < count; i++) {
-        const [from, to] = [i * length, (i + 1) * length];
-        expect([...batch.inputIds.subarray(from, to)].slice(0, shifted[i].inputIds.length)).toEqual(
-          input_ids[i].slice(0, shifted[i].inputIds.length),
-        );
-        const targets = Array.from(batch.targets.subarray(from, to), (id, j) => (batch.weights[from + j] > 0 ? id : -100));
-        expect(targets).toEqual(afterFirst(labels[i]));
-      }
-    },
-  );
+  it.each(
+    datasets.map(
+      (dataset) => [`${dataset.tokenizer} ${dataset.style} masked=${dataset.mask_prompt} max=${dataset.max_seq_length}`, dataset] as const,
+    ),
+  )("%s", (_, dataset) => {
+    dataset.rows.forEach((row, i) => {
+      const example = asLitgpt(dataset, i);
+      expect([...example.ids], `ids of row ${i}`).toEqual(row.input_ids);
+      expect(afterFirst(toLabels(example)), `labels of row ${i}`).toEqual(afterFirst(row.labels));
+    });
+    const { input_ids, labels } = dataset.collated;
+    const count = input_ids.length;
+    const shifted = Array.from({ length: count }, (_, i) => shiftTargets(asLitgpt(dataset, i)));
+    const batch = padBatch(shifted, { padId: 0 });
+    const length = input_ids[0].length - 1;
+    expect([batch.rows, batch.length]).toEqual([count, length]);
+    for (let i = 0; i < count; i++) {
+      const [from, to] = [i * length, (i + 1) * length];
+      expect([...batch.inputIds.subarray(from, to)].slice(0, shifted[i].inputIds.length)).toEqual(
+        input_ids[i].slice(0, shifted[i].inputIds.length),
+      );
+      const targets = Array.from(batch.targets.subarray(from, to), (id, j) => (batch.weights[from + j] > 0 ? id : -100));
+      expect(targets).toEqual(afterFirst(labels[i]));
+    }
+  });
 });
 
 describe("where the default differs from LitGPT, and why", () => {
@@ -78,9 +79,7 @@ describe("where the default differs from LitGPT, and why", () => {
     Object.fromEntries(
       whole.map((dataset) => {
         const tokenizer = tokenizers.get(dataset.tokenizer) as Tokenizer;
-        const rows = dataset.rows.flatMap((_, row) =>
-          differs(encode(dataset, row, {}), asLitgpt(dataset, row), tokenizer) ? [row] : [],
-        );
+        const rows = dataset.rows.flatMap((_, row) => (differs(encode(dataset, row, {}), asLitgpt(dataset, row), tokenizer) ? [row] : []));
         return [`${dataset.tokenizer} ${dataset.style}`, rows];
       }),
     );
@@ -127,9 +126,7 @@ describe("where the default differs from LitGPT, and why", () => {
   });
 
   it("encodes segment by segment, so that record and template share no token: rows whose text ends in a full stop before a blank line", () => {
-    const differ = rowsWhere(
-      (ours, theirs, tokenizer) => `${promptIds(ours, tokenizer)}` !== `${promptIds(theirs, tokenizer)}`,
-    );
+    const differ = rowsWhere((ours, theirs, tokenizer) => `${promptIds(ours, tokenizer)}` !== `${promptIds(theirs, tokenizer)}`);
     const all = [0, 1, 2, 3, 4, 5, 6, 7];
     expect(differ).toEqual({
       // SentencePiece puts a space mark before the first character of every text that it encodes.

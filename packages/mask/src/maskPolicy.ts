@@ -122,7 +122,7 @@ function checkMaskPolicy(policy: MaskPolicy): MaskPolicy {
     throw new MaskError(
       "invalid-mask-policy",
       `Mask policy "${policy.name}": expected turns to be one of ${turns.join(", ")}, got ${JSON.stringify(policy.turns)}.`,
-      "Start from a named policy: createMaskPolicy(\"assistant\", { ... }).",
+      'Start from a named policy: createMaskPolicy("assistant", { ... }).',
       { policy },
     );
   }

@@ -1,5 +1,5 @@
 import type { Message } from "@sft/templates";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   encodeExamples,
@@ -19,19 +19,29 @@ import { chatml } from "./testing/renderings.ts";
 const settings = { numRuns: process.env.CI ? 10_000 : 2_000, interruptAfterTimeLimit: 40_000, markInterruptAsFailure: true };
 
 const hostile = fc.constantFrom(...Object.keys(mockControls), "<|im_", "end|>", "\n", "assistant", "\ud83d\udc4d", "\ud800", "\0");
-const text = fc.array(fc.oneof({ weight: 3, arbitrary: fc.string({ maxLength: 6 }) }, { weight: 1, arbitrary: hostile }), { maxLength: 5 }).map((parts) => parts.join(""));
+const text = fc
+  .array(fc.oneof({ weight: 3, arbitrary: fc.string({ maxLength: 6 }) }, { weight: 1, arbitrary: hostile }), { maxLength: 5 })
+  .map((parts) => parts.join(""));
 const exchange = fc
   .tuple(text, text, fc.option(text, { nil: undefined }), fc.constantFrom(undefined, true, false))
   .map(([question, answer, tool, train]): Message[] => [
     { role: "user", content: question },
-    ...(tool === undefined ? [] : [{ role: "assistant", content: "call" }, { role: "tool", content: tool }]),
+    ...(tool === undefined
+      ? []
+      : [
+          { role: "assistant", content: "call" },
+          { role: "tool", content: tool },
+        ]),
     { role: "assistant", content: answer, train },
   ]);
 const conversation = fc
   .tuple(fc.boolean(), fc.array(exchange, { minLength: 1, maxLength: 4 }))
   .map(([system, exchanges]): Message[] => [...(system ? [{ role: "system", content: "S" }] : []), ...exchanges.flat()]);
 const policy = fc.constantFrom<MaskPolicyName>("completion", "assistant", "last", "all");
-const textOf = (messages: readonly Message[]): string => chatml(messages).segments.map((segment) => segment.text).join("");
+const textOf = (messages: readonly Message[]): string =>
+  chatml(messages)
+    .segments.map((segment) => segment.text)
+    .join("");
 
 describe("properties of an encoded row", () => {
   it("ids decode to the text, and spans tile tokens and text", () => {
@@ -93,9 +103,7 @@ describe("properties of an encoded row", () => {
             trained.set(span.message as number, (trained.get(span.message as number) ?? 0) + 1);
           }
         }
-        const supervised = new Set(
-          example.spans.filter((span) => span.trained && span.role === "assistant").map((span) => span.message),
-        );
+        const supervised = new Set(example.spans.filter((span) => span.trained && span.role === "assistant").map((span) => span.message));
         expect([...trained.keys()].sort()).toEqual([...supervised].sort());
         for (const count of trained.values()) expect(count).toBe(1);
       }),
@@ -193,7 +201,9 @@ describe("properties of truncation", () => {
       fc.property(conversation, limit, (messages, maxLength) => {
         const rendering = chatml(messages);
         const pieces = encodeExamples(rendering, mockTokenizer, { truncation: "splitTurns", maxLength });
-        const seen = pieces.flatMap((piece) => [...new Set(piece.spans.filter((span) => span.role === "assistant").map((span) => span.message))]);
+        const seen = pieces.flatMap((piece) => [
+          ...new Set(piece.spans.filter((span) => span.role === "assistant").map((span) => span.message)),
+        ]);
         expect(new Set(seen).size).toBe(seen.length);
         if (pieces.every((piece) => piece.dropped === null)) {
           const whole = encodeRendering(rendering, mockTokenizer);

@@ -12,11 +12,7 @@ interface Shortenable {
  * Template tokens, control tokens and trained tokens always stay; no character loses only some of its tokens.
  * Null if even empty record text would not fit.
  */
-export function shortenContent(
-  table: TokenTable,
-  verdicts: readonly Verdict[],
-  maxLength: number,
-): readonly number[] | null {
+export function shortenContent(table: TokenTable, verdicts: readonly Verdict[], maxLength: number): readonly number[] | null {
   const runs = findShortenable(table, verdicts);
   const excess = table.ids.length - maxLength;
   const level = waterLevel(
@@ -47,7 +43,7 @@ export function shortenContent(
 function findShortenable(table: TokenTable, verdicts: readonly Verdict[]): Shortenable[] {
   const runs: Shortenable[] = [];
   const n = table.ids.length;
-  for (let start = 0; start < n; ) {
+  for (let start = 0; start < n;) {
     let end = start + 1;
     while (end < n && table.owner[end] === table.owner[start]) end++;
     const { kind, part } = table.segments[table.owner[start]];

@@ -24,9 +24,7 @@ export function judgeTokens(
 ): Verdict[] {
   conversation.messages.forEach((message, i) => checkMessage(message, `${atRow(row)}message ${i}`));
   const turns = chooseTrainedTurns(conversation, policy);
-  const tagged = new Set(
-    policy.generationTags ? table.segments.flatMap(({ generation, message }) => (generation ? [message] : [])) : [],
-  );
+  const tagged = new Set(policy.generationTags ? table.segments.flatMap(({ generation, message }) => (generation ? [message] : [])) : []);
   const bySegment = table.segments.map((segment) =>
     judgeSegment(segment, conversation, turns, policy, tokenizer, tagged.has(segment.message)),
   );
@@ -71,7 +69,7 @@ export function judgeTokens(
       throw new MaskError(
         "straddling-token",
         `${atRow(row)}${what}, with weights ${weights.join(" and ")}.`,
-        "Encode segments one by one, move the border, or choose straddle: \"mask\" or \"train\".",
+        'Encode segments one by one, move the border, or choose straddle: "mask" or "train".',
         { row, weights },
       );
     }

@@ -58,10 +58,7 @@ export function truncate(
     case "keepResponse": {
       const kept = shortenContent(table, verdicts, maxLength);
       if (kept === null) {
-        return drop(
-          "cannot-shorten",
-          `Dropped: ${length} tokens, the limit is ${maxLength}, and template and answer alone do not fit.`,
-        );
+        return drop("cannot-shorten", `Dropped: ${length} tokens, the limit is ${maxLength}, and template and answer alone do not fit.`);
       }
       const message = `${length - kept.length} tokens of record text were cut to fit ${maxLength}.`;
       return { kept, dropped: null, warnings: [{ code: "prompt-shortened", message, token: null }] };

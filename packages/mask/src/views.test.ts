@@ -31,7 +31,11 @@ describe("explain", () => {
   it("says for each token why", () => {
     const rows = explain(example, mockTokenizer);
     expect(rows.map((row) => row.index)).toEqual(Array.from(example.ids, (_, i) => i));
-    expect(rows.map((row) => row.text).join("")).toBe(chatml(messages).segments.map((segment) => segment.text).join(""));
+    expect(rows.map((row) => row.text).join("")).toBe(
+      chatml(messages)
+        .segments.map((segment) => segment.text)
+        .join(""),
+    );
     expect([...new Set(rows.map((row) => `${row.trained ? "+" : "-"} ${row.reason}`))]).toMatchInlineSnapshot(`
       [
         "- nothing predicts the first token of a row",
@@ -121,8 +125,6 @@ describe("errors", () => {
   });
   it("sends splitTurns to encodeExamples", () => {
     const options = { maxLength: 9, truncation: "splitTurns" } as const;
-    expect(() => encodeRendering(chatml(messages), mockTokenizer, options)).toThrow(
-      expect.objectContaining({ code: "several-examples" }),
-    );
+    expect(() => encodeRendering(chatml(messages), mockTokenizer, options)).toThrow(expect.objectContaining({ code: "several-examples" }));
   });
 });

@@ -60,9 +60,7 @@ describe("doctor", () => {
     ]);
     const renderPrompt: DoctorOptions["renderPrompt"] = ({ messages }) => {
       const prompt = chatml(messages, { generationPrompt: true });
-      const segments = prompt.segments.map((segment) =>
-        segment.text === "a1" ? { ...segment, text: "<think>hm</think>a1" } : segment,
-      );
+      const segments = prompt.segments.map((segment) => (segment.text === "a1" ? { ...segment, text: "<think>hm</think>a1" } : segment));
       return { ...prompt, segments };
     };
     const findings = examine(conversation, {}, { renderPrompt });

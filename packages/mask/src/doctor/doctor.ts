@@ -1,4 +1,4 @@
-import type { DoctorContext, DoctorRow, Finding, Severity } from "./finding.ts";
+import type { DoctorContext, DoctorRow, Finding, Severity, Symptom } from "./finding.ts";
 import { doctorRules } from "./rules/index.ts";
 
 /** Settings of {@link doctor}. */
@@ -12,18 +12,17 @@ export interface DoctorOptions extends Omit<DoctorContext, "usualShare"> {
 /** Examines encoded rows and returns findings by row, then by rule, those about the whole data last. */
 export function doctor(rows: readonly DoctorRow[], options: DoctorOptions): readonly Finding[] {
   const context: DoctorContext = { ...options, usualShare: options.usualShare ?? { min: 0.02, max: 0.95 } };
-  const findings: (Finding & { readonly index: number })[] = [];
+  const found: { readonly index: number; readonly finding: Finding }[] = [];
   for (const rule of doctorRules) {
     const set = options.rules?.[rule.id];
     if (set === "off") continue;
-    const report = (index: number | null, symptom: Pick<Finding, "tokens" | "message" | "fix"> & { severity?: Severity }): void => {
-      const { tokens, message, fix } = symptom;
+    const report = (index: number | null, { tokens, message, fix, severity }: Symptom): void => {
       const row = index === null ? null : (rows[index].example.row ?? index);
-      const severity = set ?? symptom.severity ?? rule.severity;
-      findings.push({ rule: rule.id, severity, row, tokens, message, fix, index: index ?? rows.length });
+      const finding = { rule: rule.id, severity: set ?? severity ?? rule.severity, row, tokens, message, fix };
+      found.push({ index: index ?? rows.length, finding });
     };
     rows.forEach((row, index) => rule.checkRow?.(row, context).forEach((symptom) => report(index, symptom)));
     rule.checkAll?.(rows, context).forEach((symptom) => report(symptom.index, symptom));
   }
-  return findings.sort((a, b) => a.index - b.index).map(({ index: _, ...finding }) => finding);
+  return found.sort((a, b) => a.index - b.index).map(({ finding }) => finding);
 }

@@ -5,20 +5,27 @@ const sequences = [[1, 2, 3, 4, 5], [6, 7], [8, 9, 10], [11]];
 const lengths = sequences.map((sequence) => sequence.length);
 const tokensOf = (plan: ReturnType<typeof planPacking>): number[][] =>
   plan.map((pieces) => pieces.flatMap(({ index, start, end }) => sequences[index].slice(start, end)));
-const piecesOf = (plan: ReturnType<typeof planPacking>): number[][] =>
-  plan.map((pieces) => pieces.map(({ start, end }) => end - start));
+const piecesOf = (plan: ReturnType<typeof planPacking>): number[][] => plan.map((pieces) => pieces.map(({ start, end }) => end - start));
 const trainAll = (...ids: number[]): ShiftedRow =>
   shiftTargets({ ids: Int32Array.from(ids), weights: Float32Array.from(ids, (_, i) => (i === 0 ? 0 : 1)) });
 
 describe("conformance case 14: packing", () => {
   it("packs as TRL's bfd", () => {
     const plan = planPacking(lengths, { capacity: 4, overflow: "truncate" });
-    expect(tokensOf(plan)).toEqual([[1, 2, 3, 4], [8, 9, 10, 11], [6, 7]]);
+    expect(tokensOf(plan)).toEqual([
+      [1, 2, 3, 4],
+      [8, 9, 10, 11],
+      [6, 7],
+    ]);
     expect(piecesOf(plan)).toEqual([[4], [3, 1], [2]]);
   });
   it("packs as TRL's bfd_split", () => {
     const plan = planPacking(lengths, { capacity: 4, overflow: "split" });
-    expect(tokensOf(plan)).toEqual([[1, 2, 3, 4], [8, 9, 10, 5], [6, 7, 11]]);
+    expect(tokensOf(plan)).toEqual([
+      [1, 2, 3, 4],
+      [8, 9, 10, 5],
+      [6, 7, 11],
+    ]);
   });
   it("refuses what does not fit unless told otherwise", () => {
     expect(() => planPacking(lengths, { capacity: 4 })).toThrow(expect.objectContaining({ code: "row-too-long" }));

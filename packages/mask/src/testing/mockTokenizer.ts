@@ -45,7 +45,7 @@ const plainId = (code: number): number => (taken.has(code) ? 0x110000 + code : c
 function encodeWith(text: string, controls: boolean): TokenOffsets {
   const ids: number[] = [];
   const offsets: number[] = [];
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const control = controls ? Object.keys(mockControls).find((name) => text.startsWith(name, at)) : undefined;
     const code = text.codePointAt(at) as number;
     const length = control?.length ?? (code > 0xffff ? 2 : 1);

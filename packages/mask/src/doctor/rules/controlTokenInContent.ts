@@ -13,7 +13,7 @@ export const controlTokenInContent: DoctorRule = {
         symptoms.push({
           tokens: { start: token, end: token + 1 },
           message: `Message ${span.message}, ${span.field}: the record's text became control token ${example.ids[token]}.`,
-          fix: "Encode content with control: \"literal\", or clean the row.",
+          fix: 'Encode content with control: "literal", or clean the row.',
         });
       }
     }

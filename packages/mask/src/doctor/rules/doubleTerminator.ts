@@ -10,9 +10,7 @@ export const doubleTerminator: DoctorRule = {
     for (const message of messages) {
       if (message === null) continue;
       const spans = example.spans.filter((span) => span.message === message && span.trained);
-      const ends = new Set(
-        spans.filter((span) => span.part === "terminator").map((span) => example.ids[span.end - 1]),
-      );
+      const ends = new Set(spans.filter((span) => span.part === "terminator").map((span) => example.ids[span.end - 1]));
       const places = spans.flatMap((span) =>
         Array.from({ length: span.end - span.start }, (_, i) => span.start + i).filter((token) => {
           const id = example.ids[token];
@@ -23,7 +21,7 @@ export const doubleTerminator: DoctorRule = {
       symptoms.push({
         tokens: { start: places[0], end: places[places.length - 1] + 1 },
         message: `The terminator of message ${message} is trained ${places.length} times.`,
-        fix: "Remove the terminator from the record's text, or keep control: \"literal\".",
+        fix: 'Remove the terminator from the record\'s text, or keep control: "literal".',
       });
     }
     return symptoms;

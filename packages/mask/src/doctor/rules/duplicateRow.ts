@@ -31,7 +31,5 @@ function hash(ids: Int32Array): number {
 }
 
 function isSame(a: DoctorRow, b: DoctorRow): boolean {
-  return (
-    a.example.ids.every((id, i) => id === b.example.ids[i]) && a.example.weights.every((w, i) => w === b.example.weights[i])
-  );
+  return a.example.ids.every((id, i) => id === b.example.ids[i]) && a.example.weights.every((w, i) => w === b.example.weights[i]);
 }

@@ -7,6 +7,7 @@ import { doubleTerminator } from "./doubleTerminator.ts";
 import { duplicateRow } from "./duplicateRow.ts";
 import { emptyTurn } from "./emptyTurn.ts";
 import { literalNone } from "./literalNone.ts";
+import { missingBos } from "./missingBos.ts";
 import { noTerminator } from "./noTerminator.ts";
 import { overLong } from "./overLong.ts";
 import { prefixUnstable } from "./prefixUnstable.ts";
@@ -18,6 +19,7 @@ export const doctorRules: readonly DoctorRule[] = [
   noTerminator,
   doubleTerminator,
   doubleBos,
+  missingBos,
   controlTokenInContent,
   boundaryMerge,
   allMasked,

@@ -2,16 +2,22 @@ import { ProgramError } from "./errors.ts";
 import { fill } from "./ops/elementwise.ts";
 import type { Contribution } from "./op.ts";
 import type { Tape, Value } from "./tape.ts";
+import { describeType } from "./tensor.ts";
 
 /**
  * Appends the backward pass of `loss` (shape [1]) to the tape by the op table's gradient rules, in reverse order.
  * Every trainable parameter's gradient is added in place into the tensor that `gradientOf` gives for it, so that micro
  * batches accumulate; the caller zeroes those tensors once an optimiser step.
- * @throws ProgramError "no-gradient" when the loss depends on no trainable parameter.
+ * @throws ProgramError "shape-mismatch" when the loss is no scalar, "no-gradient" when the loss depends on no trainable parameter.
  */
 export function backward(tape: Tape, loss: Value, gradientOf: (parameter: Value) => Value): void {
+  if (loss.shape.length !== 1 || loss.shape[0] !== 1) {
+    throw new ProgramError("shape-mismatch", `${tape.name}: the loss must have the shape [1], got ${describeType(loss)}`);
+  }
   if (!loss.requiresGradient) {
-    throw new ProgramError("no-gradient", `${tape.name}: the loss depends on no trainable parameter`);
+    throw new ProgramError("no-gradient", `${tape.name}: the loss depends on no trainable parameter`, {
+      hint: loss.role === "output" ? `Gradients do not flow through ${loss.name}, which is bound as an output: take the op's own result as the loss and copy it there.` : undefined,
+    });
   }
   const gradients = new Map<number, Value>();
   gradients.set(loss.id, tape.apply(fill, [], { value: 1, length: 1 })[0]!);

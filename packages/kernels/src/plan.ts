@@ -12,7 +12,10 @@ export interface MemoryPlan {
   readonly activationBytes: number;
   /** Bytes of the tensors that the caller binds. */
   readonly externalBytes: number;
-  /** Largest sum of live activations at any instruction: no plan can need less. */
+  /**
+   * Largest sum of live activations at any instruction, an output that may take over a dying input counted together with
+   * it: no plan can need less.
+   */
   readonly lowerBoundBytes: number;
 }
 
@@ -43,18 +46,21 @@ export function planMemory(program: Program, table: ReadonlyMap<string, OpDefini
 
   program.instructions.forEach((instruction, position) => {
     const handedOver = new Set<number>();
+    let shareableBytes = 0;
     instruction.outputs.forEach((output, outputSlot) => {
       if (program.tensors[output]!.role !== "activation" || slotOf[output] !== -1) return;
       liveBytes += sizes[output]!;
-      const donor = dyingInput(program, table, instruction.op, position, outputSlot, last, slotOf, sizes[output]!, slots, handedOver);
-      if (donor !== -1) {
+      const candidates = dyingInputs(program, table, position, outputSlot, last);
+      shareableBytes += Math.max(0, ...candidates.map((input) => Math.min(sizes[input]!, sizes[output]!)));
+      const donor = candidates.find((input) => !handedOver.has(input) && slots[slotOf[input]!]! >= sizes[output]!);
+      if (donor !== undefined) {
         handedOver.add(donor);
         slotOf[output] = slotOf[donor]!;
         return;
       }
       slotOf[output] = takeSlot(sizes[output]!, slots, free);
     });
-    lowerBoundBytes = Math.max(lowerBoundBytes, liveBytes);
+    lowerBoundBytes = Math.max(lowerBoundBytes, liveBytes - shareableBytes);
     for (const index of new Set([...instruction.inputs, ...instruction.outputs])) {
       if (last[index] !== position || program.tensors[index]!.role !== "activation" || slotOf[index] === -1) continue;
       liveBytes -= sizes[index]!;
@@ -71,19 +77,15 @@ export function planMemory(program: Program, table: ReadonlyMap<string, OpDefini
   };
 }
 
-/** The input whose storage this output may take over: it dies here, is an activation, fits, and the op allows the alias. */
-function dyingInput(
-  program: Program, table: ReadonlyMap<string, OpDefinition>, op: string, position: number, outputSlot: number,
-  last: Int32Array, slotOf: Int32Array, bytes: number, slots: readonly number[], handedOver: ReadonlySet<number>,
-): number {
-  const { inputs } = program.instructions[position]!;
-  for (const [aliasOutput, aliasInput] of table.get(op)?.mayAlias ?? []) {
+/** Inputs whose storage this output may take over: activations that die here, are read once and not written, and that the op allows. */
+function dyingInputs(program: Program, table: ReadonlyMap<string, OpDefinition>, position: number, outputSlot: number, last: Int32Array): readonly number[] {
+  const { op, inputs, outputs } = program.instructions[position]!;
+  return (table.get(op)?.mayAlias ?? []).flatMap(([aliasOutput, aliasInput]) => {
     const input = inputs[aliasInput];
-    if (aliasOutput !== outputSlot || input === undefined || handedOver.has(input)) continue;
+    if (aliasOutput !== outputSlot || input === undefined || program.tensors[input]!.role !== "activation") return [];
     const readTwice = inputs.indexOf(input) !== inputs.lastIndexOf(input);
-    if (!readTwice && last[input] === position && slotOf[input] !== -1 && slots[slotOf[input]!]! >= bytes) return input;
-  }
-  return -1;
+    return !readTwice && last[input] === position && !outputs.includes(input) ? [input] : [];
+  });
 }
 
 function takeSlot(bytes: number, slots: number[], free: number[]): number {

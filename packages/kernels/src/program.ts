@@ -1,6 +1,6 @@
 import { ProgramError } from "./errors.ts";
 import type { Attributes, OpDefinition } from "./op.ts";
-import { describeType, elementCount, sameShape, type TensorSpec } from "./tensor.ts";
+import { describeType, elementCount, sameShape, type TensorSpec, type TensorType } from "./tensor.ts";
 
 /** One step of a program. Inputs and outputs are indices into the tensor table; an output may also be an input (update in place). */
 export interface Instruction {
@@ -24,7 +24,7 @@ export function externalTensors(program: Program): readonly TensorSpec[] {
 
 /**
  * Checks a program that came from outside (a file, another process): indices in range, known ops, shapes as the op table
- * infers them, unique external names, no activation read before it is written. Throws ProgramError for the first fault.
+ * infers them, unique external names, no activation read before it is written, in-place updates only where the op allows them. Throws ProgramError for the first fault.
  */
 export function validateProgram(program: Program, table: ReadonlyMap<string, OpDefinition>): void {
   const names = new Set<string>();
@@ -32,7 +32,7 @@ export function validateProgram(program: Program, table: ReadonlyMap<string, OpD
     if (tensor.role !== "activation" && names.has(tensor.name)) {
       throw new ProgramError("invalid-program", `program ${program.name}: two external tensors are named ${tensor.name}`);
     }
-    names.add(tensor.name);
+    if (tensor.role !== "activation") names.add(tensor.name);
     if (tensor.shape.some((size) => !Number.isInteger(size) || size < 0) || !Number.isSafeInteger(elementCount(tensor.shape))) {
       throw new ProgramError("invalid-program", `program ${program.name}: tensor ${tensor.name} has the shape [${tensor.shape.join(", ")}]`);
     }
@@ -50,13 +50,29 @@ export function validateProgram(program: Program, table: ReadonlyMap<string, OpD
         throw new ProgramError("invalid-program", `${where}: reads ${program.tensors[index]!.name} before it is written`);
       }
     }
-    const inferred = op.infer(instruction.inputs.map((index) => program.tensors[index]!), instruction.attributes);
+    const inferred = inferAt(where, op, instruction.inputs.map((index) => program.tensors[index]!), instruction.attributes);
     inferred.forEach((type, slot) => {
       const output = program.tensors[instruction.outputs[slot]!];
       if (!output || !sameShape(output.shape, type.shape) || output.dtype !== type.dtype) {
         throw new ProgramError("shape-mismatch", `${where}: output ${slot} must be ${describeType(type)}, the table says ${output ? describeType(output) : "nothing"}`);
       }
     });
-    for (const index of instruction.outputs) written.add(index);
+    instruction.outputs.forEach((index, output) => {
+      written.add(index);
+      instruction.inputs.forEach((input, slot) => {
+        if (input !== index || op.mayAlias?.some((pair) => pair[0] === output && pair[1] === slot)) return;
+        throw new ProgramError("invalid-program", `${where}: output ${output} is written over input ${slot}, ${program.tensors[index]!.name}, which this op cannot do`, { op: op.name });
+      });
+    });
   });
+}
+
+/** Infers, and says which instruction it was when that fails. */
+function inferAt(where: string, op: OpDefinition, inputs: readonly TensorSpec[], attributes: Attributes): readonly TensorType[] {
+  try {
+    return op.infer(inputs, attributes);
+  } catch (error) {
+    if (error instanceof ProgramError) throw new ProgramError(error.code, `${where}: ${error.message}`, { op: op.name });
+    throw error;
+  }
 }

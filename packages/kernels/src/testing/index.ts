@@ -2,6 +2,7 @@ export { brokenBackend, type Fault, type KernelCall } from "./brokenBackend.ts";
 export { conformanceCases } from "./cases/index.ts";
 export * from "./conformance.ts";
 export * from "./conformanceCase.ts";
+export { describeProgram } from "./describeProgram.ts";
 export { differentiableCases, runFiniteDifferences } from "./finiteDifferences.ts";
 export { recordCase, type Check, type RecordedCase } from "./recordCase.ts";
 export { runConformance, runConformanceCase, type CaseResult, type CheckResult, type RunConformanceOptions } from "./runConformance.ts";

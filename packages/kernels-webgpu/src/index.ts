@@ -1,1 +1,5 @@
-export {};
+/// <reference types="@webgpu/types" />
+export { createWebGpuBackend, type AdapterInfo, type WebGpuBackendOptions } from "./webGpuBackend.ts";
+export { defaultLimits, type BoundRange, type Dispatch, type KernelLimits } from "./dispatch.ts";
+export { type Kernel, type KernelSource } from "./kernel.ts";
+export { listDispatches, type DispatchList, type Storage } from "./listDispatches.ts";

@@ -1,0 +1,3 @@
+/// <reference types="@webgpu/types" />
+export { createBackend, type NodeBackendOptions } from "./nodeBackend.ts";
+export { createNodeDevice, type NodeDevice, type NodeDeviceOptions } from "./nodeDevice.ts";

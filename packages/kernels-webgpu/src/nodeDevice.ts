@@ -1,0 +1,68 @@
+import { BackendError } from "@sft/kernels";
+import { create } from "webgpu";
+
+export interface NodeDeviceOptions {
+  /** Part of a device's name, such as "NVIDIA"; the first adapter otherwise. */
+  readonly adapter?: string;
+  /** Graphics interface; Dawn's choice for the platform otherwise. */
+  readonly graphics?: "vulkan" | "metal" | "d3d12" | "null";
+  /** Keep Dawn's bounds checks in shaders, for tests. Training goes without: the kernels check their own. */
+  readonly robust?: boolean;
+}
+
+export interface NodeDevice {
+  readonly device: GPUDevice;
+  readonly info: GPUAdapterInfo;
+}
+
+/** Dawn crashes when the object that `create` returned is collected while a device lives: one entry a living device. */
+const livingInstances = new Map<GPUDevice, GPU>();
+
+/** Toggles of Dawn that a trainer wants: float16 on NVIDIA, and what its flag asks for. */
+const ENABLED = ["allow_unsafe_apis", "vulkan_enable_f16_on_nvidia"];
+/** Checks that the kernels do not need: they test their own bounds, divide by nothing that is 0, and clear what they read. */
+const ENABLED_UNCHECKED = ["disable_robustness", "disable_workgroup_init", "disable_polyfills_on_integer_div_and_mod"];
+const DISABLED = ["timestamp_quantization", "enable_spirv_validation"];
+
+const FEATURES: readonly GPUFeatureName[] = ["shader-f16", "subgroups", "timestamp-query"];
+
+/**
+ * A device of npm `webgpu` with everything that its adapter offers: all limits, float16 and subgroups where there are any.
+ * @throws BackendError "no-adapter" with what to look at.
+ */
+export async function createNodeDevice({ adapter: name, graphics, robust = false }: NodeDeviceOptions = {}): Promise<NodeDevice> {
+  const toggles = robust ? ENABLED : [...ENABLED, ...ENABLED_UNCHECKED];
+  const gpu = create([
+    ...(graphics ? [`backend=${graphics}`] : []),
+    ...(name ? [`adapter=${name}`] : []),
+    `enable-dawn-features=${toggles.join()}`,
+    `disable-dawn-features=${DISABLED.join()}`,
+  ]);
+  let adapter: GPUAdapter | null = null;
+  let cause: unknown;
+  try {
+    adapter = await gpu.requestAdapter({ featureLevel: "core", powerPreference: "high-performance" });
+  } catch (error) {
+    cause = error;
+  }
+  if (!adapter) throw noAdapter(name, graphics, cause);
+  const requiredLimits: Record<string, number> = {};
+  for (const limit in adapter.limits) {
+    const value = adapter.limits[limit as keyof GPUSupportedLimits];
+    if (typeof value === "number") requiredLimits[limit] = value;
+  }
+  const device = await adapter.requestDevice({ requiredFeatures: FEATURES.filter((feature) => adapter.features.has(feature)), requiredLimits });
+  livingInstances.set(device, gpu);
+  void device.lost.then(() => setTimeout(() => livingInstances.delete(device), 1000).unref());
+  return { device, info: adapter.info };
+}
+
+function noAdapter(name: string | undefined, graphics: string | undefined, cause: unknown): BackendError {
+  const wanted = [name && `named ${JSON.stringify(name)}`, graphics && `through ${graphics}`].filter(Boolean).join(" ");
+  const hints = [
+    process.platform === "linux" ? "On Linux a Vulkan driver and its loader (libvulkan.so.1) are needed: `vulkaninfo --summary` lists what is there." : "",
+    name ? "The name is compared with the device's own; leave it out to take the first adapter." : "",
+    "Without a GPU, the cpu backend trains small models.",
+  ];
+  return new BackendError("no-adapter", `no WebGPU adapter${wanted ? ` ${wanted}` : ""} was found${cause instanceof Error ? `: ${cause.message}` : ""}`, { hint: hints.filter(Boolean).join("\n"), cause });
+}

@@ -1,0 +1,100 @@
+import type { AttentionAttributes } from "@sft/kernels";
+import type { OpEmitter } from "../../dispatch.ts";
+import { kernelVariant, type Kernel } from "../../kernel.ts";
+import {
+  addProduct, attentionParameters, attentionValues, headBinding, headTile, loadVector, LOWEST, perVector, softcapFunctions, stageTile, storeVector,
+  tileVariable, visibleFunction, type HeadTile,
+} from "./headTile.ts";
+import { sequenceRanges, sequencesOf } from "./sequenceRanges.ts";
+
+/**
+ * Causal attention without the score matrix in memory: one workgroup a block of queries of one head walks the blocks of keys it
+ * can see, keeping for each query the highest score so far, the sum of exponentials and the weighted sum of values, rescaled
+ * when a higher score comes (Milakov & Gimelshein 2018; Dao et al. 2022).
+ */
+export const attention: OpEmitter = (emitter, { inputs: [q, k, v, segments], outputs: [out, logSumExp], attributes }) => {
+  const settings = attributes as AttentionAttributes;
+  const tokens = q!.shape[0]! / settings.batch;
+  const tile = headTile(settings.headDim, 3, emitter.limits);
+  const heads = settings.queryHeads;
+  for (const range of sequenceRanges("attention", settings, tokens, emitter.limits)) {
+    emitter.dispatch(
+      forwardKernel(tile),
+      {
+        q: sequencesOf(q!, settings.batch, range), k: sequencesOf(k!, settings.batch, range), v: sequencesOf(v!, settings.batch, range),
+        segments: sequencesOf(segments!, settings.batch, range), out: sequencesOf(out!, settings.batch, range), logSumExp: sequencesOf(logSumExp!, settings.batch, range),
+      },
+      attentionValues(settings, tokens),
+      [Math.ceil(tokens / tile.block), heads, range.count],
+    );
+  }
+};
+
+function forwardKernel(tile: HeadTile): Kernel {
+  const { headDim, block, stride } = tile;
+  return kernelVariant(`attention|${headDim}|${block}`, () => ({
+    label: `attention ${headDim}`,
+    workgroupSize: [block * block, 1],
+    bindings: {
+      q: headBinding("read", headDim), k: headBinding("read", headDim), v: headBinding("read", headDim), segments: "read i32",
+      out: headBinding("read_write", headDim), logSumExp: "read_write f32",
+    },
+    parameters: attentionParameters,
+    declarations: [
+      tileVariable("q", tile), tileVariable("k", tile), tileVariable("v", tile),
+      `var<workgroup> scores: array<f32, ${block * block}>;\nvar<workgroup> weights: array<f32, ${block * block}>;\n`,
+      loadVector("q", headDim), loadVector("k", headDim), loadVector("v", headDim), storeVector("out", headDim), softcapFunctions, visibleFunction,
+    ].join(""),
+    body: `
+  let sequence = group.z;
+  let head = group.y;
+  let keyHead = head / (p.queryHeads / p.keyValueHeads);
+  let queryWidth = p.queryHeads * ${headDim}u;
+  let keyWidth = p.keyValueHeads * ${headDim}u;
+  let blockStart = group.x * ${block}u;
+  let row = lane / ${block}u;
+  let column = lane % ${block}u;
+  let query = blockStart + row;
+${stageTile("q", tile, "blockStart", "queryWidth", "head")}
+  var peak = ${LOWEST};
+  var total = 0.0;
+${perVector(tile, (i) => `  var sum${i} = vec4f();`)}
+  var firstKey = 0u;
+  if (p.window != 0u && blockStart + 1u > p.window) { firstKey = (blockStart + 1u - p.window) / ${block}u * ${block}u; }
+  let endKey = min(blockStart + ${block}u, p.tokens);
+  for (var keyStart = firstKey; keyStart < endKey; keyStart += ${block}u) {
+    workgroupBarrier();
+${stageTile("k", tile, "keyStart", "keyWidth", "keyHead")}
+${stageTile("v", tile, "keyStart", "keyWidth", "keyHead")}
+    workgroupBarrier();
+    let seen = isVisible(sequence, query, keyStart + column);
+    var product = 0.0;
+${addProduct("product", "q", "row", "k", "column", tile)}
+    let score = capped(p.scale * product);
+    scores[lane] = select(${LOWEST}, score, seen);
+    workgroupBarrier();
+    var newPeak = peak;
+    for (var j = 0u; j < ${block}u; j++) { newPeak = max(newPeak, scores[row * ${block}u + j]); }
+    let rescale = exp(max(peak - newPeak, -100.0));
+    peak = newPeak;
+    weights[lane] = select(0.0, exp(min(score - peak, 0.0)), seen);
+    workgroupBarrier();
+    total *= rescale;
+${perVector(tile, (i) => `    sum${i} *= rescale;`)}
+    for (var j = 0u; j < ${block}u; j++) {
+      let weight = weights[row * ${block}u + j];
+      total += weight;
+${perVector(tile, (i) => `      sum${i} += weight * vTile[j * ${stride}u + ${vectorOf(tile, i)}];`)}
+    }
+  }
+  if (query >= p.tokens) { return; }
+  let base = (sequence * p.tokens + query) * queryWidth + head * ${headDim}u;
+${perVector(tile, (i) => `  if (column + ${i * block}u < ${tile.vectors}u) { store_out(base, column + ${i * block}u, sum${i} / total); }`)}
+  if (column == 0u) { logSumExp[(sequence * p.queryHeads + head) * p.tokens + query] = peak + log(total); }`,
+  }));
+}
+
+/** WGSL index of the i-th vec4 that this thread holds, kept inside the row for threads that have none. */
+export function vectorOf(tile: HeadTile, i: number): string {
+  return `min(column + ${i * tile.block}u, ${tile.vectors - 1}u)`;
+}

@@ -1,0 +1,121 @@
+import type { AttentionAttributes } from "@sft/kernels";
+import type { KernelLimits } from "../../dispatch.ts";
+import type { BindingType } from "../../kernel.ts";
+
+/**
+ * Rows of one head staged in workgroup memory as vec4s, the last one filled up with zeros. A row takes one vec4 more than it
+ * needs, so that threads reading one column of neighbouring rows meet different memory banks.
+ */
+export interface HeadTile {
+  readonly headDim: number;
+  /** Rows of a tile: queries or keys of a block, and threads along each side of a block of scores. */
+  readonly block: number;
+  /** vec4s of a row. */
+  readonly vectors: number;
+  /** vec4s from one row of a tile to the next. */
+  readonly stride: number;
+  /** vec4s of a row that one of `block` threads holds in registers. */
+  readonly perThread: number;
+}
+
+/** The largest block whose tiles and two block x block arrays of floats fit into workgroup memory. */
+export function headTile(headDim: number, tiles: number, limits: KernelLimits): HeadTile {
+  const vectors = Math.ceil(headDim / 4);
+  const stride = vectors + 1;
+  const fits = (block: number): boolean =>
+    block * block <= limits.maxInvocationsPerWorkgroup && tiles * block * stride * 16 + 2 * block * block * 4 <= limits.workgroupStorageBytes;
+  const block = [16, 8, 4, 2].find(fits) ?? 1;
+  return { headDim, block, vectors, stride, perThread: Math.ceil(vectors / block) };
+}
+
+/** Element type of head operands: four at a time when heads start at multiples of four. */
+export function headElement(headDim: number): "f32" | "vec4f" {
+  return headDim % 4 === 0 ? "vec4f" : "f32";
+}
+
+/** WGSL type of a head operand's binding. */
+export function headBinding(access: "read" | "read_write", headDim: number): BindingType {
+  return `${access} ${headElement(headDim)}`;
+}
+
+/** WGSL function `load_<name>(base, vector)`: elements 4 vector to 4 vector + 3 of the head whose first element is `base`. */
+export function loadVector(name: string, headDim: number): string {
+  if (headElement(headDim) === "vec4f") return `fn load_${name}(base: u32, vector: u32) -> vec4f { return ${name}[(base >> 2u) + vector]; }\n`;
+  return `fn load_${name}(base: u32, vector: u32) -> vec4f {
+  var values = vec4f();
+  for (var j = 0u; j < 4u && 4u * vector + j < ${headDim}u; j++) { values[j] = ${name}[base + 4u * vector + j]; }
+  return values;
+}\n`;
+}
+
+/** WGSL function `store_<name>(base, vector, values)`, the counterpart of `load_<name>`. */
+export function storeVector(name: string, headDim: number): string {
+  if (headElement(headDim) === "vec4f") return `fn store_${name}(base: u32, vector: u32, values: vec4f) { ${name}[(base >> 2u) + vector] = values; }\n`;
+  return `fn store_${name}(base: u32, vector: u32, values: vec4f) {
+  for (var j = 0u; j < 4u && 4u * vector + j < ${headDim}u; j++) { ${name}[base + 4u * vector + j] = values[j]; }
+}\n`;
+}
+
+/** WGSL that fills the tile `<name>Tile` with rows `start` onwards of one head, zeros after the last token. `width` is the elements of a row of the operand. */
+export function stageTile(name: string, tile: HeadTile, start: string, width: string, head: string): string {
+  return `
+    for (var slot = lane; slot < ${tile.block * tile.vectors}u; slot += ${tile.block * tile.block}u) {
+      let tileRow = slot / ${tile.vectors}u;
+      let vector = slot % ${tile.vectors}u;
+      let token = ${start} + tileRow;
+      var values = vec4f();
+      if (token < p.tokens) { values = load_${name}((sequence * p.tokens + token) * ${width} + ${head} * ${tile.headDim}u, vector); }
+      ${name}Tile[tileRow * ${tile.stride}u + vector] = values;
+    }`;
+}
+
+/** WGSL workgroup variable of a tile. */
+export function tileVariable(name: string, tile: HeadTile): string {
+  return `var<workgroup> ${name}Tile: array<vec4f, ${tile.block * tile.stride}>;\n`;
+}
+
+/** WGSL that adds the scalar product of row `i` of one tile with row `j` of another. */
+export function addProduct(sum: string, left: string, i: string, right: string, j: string, tile: HeadTile): string {
+  return `    for (var vector = 0u; vector < ${tile.vectors}u; vector++) { ${sum} += dot(${left}Tile[${i} * ${tile.stride}u + vector], ${right}Tile[${j} * ${tile.stride}u + vector]); }`;
+}
+
+/** Parameters that all attention kernels share. */
+export const attentionParameters = {
+  tokens: "u32", queryHeads: "u32", keyValueHeads: "u32", scale: "f32", window: "u32", softcap: "f32",
+} as const;
+
+/** Their values; `tokens` is the length of a sequence. */
+export function attentionValues(attributes: AttentionAttributes, tokens: number): Record<keyof typeof attentionParameters, number> {
+  const { queryHeads, keyValueHeads, scale, window, softcap } = attributes;
+  return { tokens, queryHeads, keyValueHeads, scale, window, softcap };
+}
+
+/** WGSL: the soft cap, and its slope by the capped score. The argument of tanh is held in range: WGSL leaves an overflow open. */
+export const softcapFunctions = `
+fn capped(score: f32) -> f32 {
+  if (p.softcap == 0.0) { return score; }
+  return p.softcap * tanh(clamp(score / p.softcap, -15.0, 15.0));
+}
+fn slopeOfCap(cappedScore: f32) -> f32 {
+  if (p.softcap == 0.0) { return 1.0; }
+  let t = cappedScore / p.softcap;
+  return 1.0 - t * t;
+}
+`;
+
+/** WGSL: whether a query of a sequence sees a key of it. */
+export const visibleFunction = `
+fn isVisible(sequence: u32, query: u32, key: u32) -> bool {
+  if (query >= p.tokens || key > query) { return false; }
+  if (p.window != 0u && query - key >= p.window) { return false; }
+  return segments[sequence * p.tokens + query] == segments[sequence * p.tokens + key];
+}
+`;
+
+/** Lower than any score, and finite: WGSL lets a compiler assume that there is no infinity. */
+export const LOWEST = "-3.0e38";
+
+/** One line of WGSL for each vec4 that a thread holds. */
+export function perVector(tile: HeadTile, line: (index: number) => string): string {
+  return Array.from({ length: tile.perThread }, (_, index) => line(index)).join("\n");
+}

@@ -1,0 +1,101 @@
+import type { Emitter } from "../../dispatch.ts";
+import { kernelVariant, type BindingType, type Kernel } from "../../kernel.ts";
+import type { Operand, OperandRange } from "../../operand.ts";
+import { rowRanges } from "../../rowRanges.ts";
+
+const COLUMNS = 64;
+const MAX_BLOCKS = 64;
+
+/** Sums over rows of several terms at once, each written by its own output. */
+export interface ColumnSumSource {
+  readonly label: string;
+  /** Inputs bound by row range. */
+  readonly inputs: readonly string[];
+  /** WGSL expressions of row r and column c (of `p.width`), one an output. */
+  readonly terms: readonly string[];
+}
+
+/**
+ * output_t[c] = sum over rows r of term_t(r, c), plus an addend. Two stages without atomics: blocks of rows give partial sums, and
+ * these are added in block order, the addend first. Row ranges of inputs that pass the binding limit only mean more blocks.
+ */
+export function emitColumnSum(
+  emitter: Emitter,
+  source: ColumnSumSource,
+  inputs: Readonly<Record<string, Operand>>,
+  rows: number,
+  width: number,
+  outputs: readonly Operand[],
+  addends: readonly (Operand | undefined)[] = [],
+): void {
+  const { limits } = emitter;
+  const columnGroups = Math.ceil(width / COLUMNS);
+  const ranges = rowRanges(source.label, rows, source.inputs.map((name) => (rows === 0 ? 4 : sizeOfRow(inputs[name]!, rows))), limits.maxBindingBytes);
+  const bindableBlocks = Math.floor(limits.maxBindingBytes / (width * 4)) - ranges.length;
+  const blockRows = Math.max(8, Math.ceil(rows / Math.max(1, Math.min(MAX_BLOCKS, bindableBlocks))));
+  const blocks = ranges.reduce((sum, range) => sum + Math.ceil(range.count / blockRows), 0);
+  const partials = outputs.map(() => emitter.scratch({ shape: [Math.max(1, blocks), width], dtype: "f32" }));
+
+  const partialSums = kernelVariant(`columnSum|${source.label}`, () => ({
+    label: `${source.label}, row blocks`,
+    workgroupSize: [COLUMNS, 1],
+    bindings: {
+      ...Object.fromEntries(source.inputs.map((name) => [name, "read f32"] as [string, BindingType])),
+      ...Object.fromEntries(source.terms.map((_, index) => [`sums${index}`, "read_write f32"] as [string, BindingType])),
+    },
+    parameters: { rows: "u32", width: "u32", blockRows: "u32", firstBlock: "u32" },
+    body: `
+  let c = group.x * ${COLUMNS}u + lane;
+  if (c >= p.width) { return; }
+  let start = group.y * p.blockRows;
+  let end = min(start + p.blockRows, p.rows);
+${source.terms.map((_, index) => `  var total${index} = 0.0;`).join("\n")}
+  for (var r = start; r < end; r++) {
+${source.terms.map((term, index) => `    total${index} += ${term};`).join("\n")}
+  }
+${source.terms.map((_, index) => `  sums${index}[(p.firstBlock + group.y) * p.width + c] = total${index};`).join("\n")}`,
+  }));
+
+  let firstBlock = 0;
+  for (const range of ranges) {
+    const bound = Object.fromEntries(source.inputs.map((name) => [name, rowRangeOf(inputs[name]!, rows, range.start, range.count)]));
+    const sums = Object.fromEntries(partials.map((partial, index) => [`sums${index}`, partial]));
+    const rangeBlocks = Math.ceil(range.count / blockRows);
+    emitter.dispatch(partialSums, { ...bound, ...sums }, { rows: range.count, width, blockRows, firstBlock }, [columnGroups, rangeBlocks]);
+    firstBlock += rangeBlocks;
+  }
+  outputs.forEach((output, index) => {
+    const addend = addends[index];
+    emitter.dispatch(
+      blockSum(addend !== undefined),
+      { sums: partials[index]!, y: output, ...(addend ? { addend } : {}) },
+      { width, blocks },
+      [columnGroups],
+    );
+  });
+}
+
+function blockSum(hasAddend: boolean): Kernel {
+  return kernelVariant(`columnSum|blocks|${hasAddend}`, () => ({
+    label: "columnSum, blocks",
+    workgroupSize: [COLUMNS, 1],
+    bindings: { sums: "read f32", ...(hasAddend ? { addend: "read f32" as const } : {}), y: "read_write f32" },
+    parameters: { width: "u32", blocks: "u32" },
+    body: `
+  let c = group.x * ${COLUMNS}u + lane;
+  if (c >= p.width) { return; }
+  var total = ${hasAddend ? "addend[c]" : "0.0"};
+  for (var block = 0u; block < p.blocks; block++) { total += sums[block * p.width + c]; }
+  y[c] = total;`,
+  }));
+}
+
+/** Bytes of one of `rows` equal parts of an operand, whatever its shape. */
+function sizeOfRow(operand: Operand, rows: number): number {
+  return (operand.shape.reduce((product, size) => product * size, 1) / rows) * 4;
+}
+
+function rowRangeOf(operand: Operand, rows: number, start: number, count: number): OperandRange {
+  const width = sizeOfRow(operand, rows) / 4;
+  return { operand, start: start * width, length: count * width };
+}

@@ -1,0 +1,67 @@
+import type { OpEmitter } from "../../dispatch.ts";
+import { linearGrid, linearGroup } from "../../grid.ts";
+import { kernelVariant } from "../../kernel.ts";
+import { workgroupReduction } from "../../wgsl/reduction.ts";
+import { LOWEST } from "../attention/headTile.ts";
+import { forEachLogitChunk, logitCap } from "./logitChunks.ts";
+
+const THREADS = 256;
+
+/** Head and loss over the supervised rows; logits exist for one chunk of rows at a time. */
+export const linearCrossEntropy: OpEmitter = (emitter, { inputs: [x, weight, rows, targets, weights], outputs: [loss, logSumExp, rowLoss], attributes }) => {
+  const softcap = attributes["softcap"] as number;
+  const vocabulary = weight!.shape[0]!;
+  const rowLosses = kernelVariant("linearCrossEntropy|rows", () => ({
+    label: "linearCrossEntropy, rows",
+    workgroupSize: [THREADS, 1],
+    bindings: { logits: "read f32", rows: "read i32", targets: "read i32", logSumExp: "read_write f32", rowLoss: "read_write f32" },
+    parameters: { count: "u32", first: "u32", vocabulary: "u32", softcap: "f32" },
+    declarations: workgroupReduction(THREADS) + logitCap,
+    body: `
+  let r = ${linearGroup};
+  if (r >= p.count) { return; }
+  let base = r * p.vocabulary;
+  var peak = ${LOWEST};
+  var total = 0.0;
+  for (var c = lane; c < p.vocabulary; c += ${THREADS}u) {
+    let logit = capped(logits[base + c]);
+    let newPeak = max(peak, logit);
+    total = total * exp(max(peak - newPeak, -100.0)) + exp(logit - newPeak);
+    peak = newPeak;
+  }
+  let rowPeak = workgroupMax(peak, lane);
+  let rowTotal = workgroupSum(total * exp(max(peak - rowPeak, -100.0)), lane);
+  if (lane != 0u) { return; }
+  let slot = p.first + r;
+  if (rows[slot] < 0) {
+    logSumExp[slot] = 0.0;
+    rowLoss[slot] = 0.0;
+    return;
+  }
+  let value = rowPeak + log(rowTotal);
+  logSumExp[slot] = value;
+  rowLoss[slot] = value - capped(logits[base + u32(targets[slot])]);`,
+  }));
+  forEachLogitChunk(emitter, x!, weight!, rows!, ({ first, logits }) => {
+    const count = logits.shape[0]!;
+    emitter.dispatch(
+      rowLosses,
+      { logits, rows: rows!, targets: targets!, logSumExp: logSumExp!, rowLoss: rowLoss! },
+      { count, first, vocabulary, softcap },
+      linearGrid(count, emitter.limits),
+    );
+  });
+  const total = kernelVariant("linearCrossEntropy|total", () => ({
+    label: "linearCrossEntropy, total",
+    workgroupSize: [THREADS, 1],
+    bindings: { weights: "read f32", rowLoss: "read f32", loss: "read_write f32" },
+    parameters: { count: "u32" },
+    declarations: workgroupReduction(THREADS),
+    body: `
+  var sum = 0.0;
+  for (var r = lane; r < p.count; r += ${THREADS}u) { sum += weights[r] * rowLoss[r]; }
+  let value = workgroupSum(sum, lane);
+  if (lane == 0u) { loss[0] = value; }`,
+  }));
+  emitter.dispatch(total, { weights: weights!, rowLoss: rowLoss!, loss: loss! }, { count: rows!.shape[0]! }, [1]);
+};

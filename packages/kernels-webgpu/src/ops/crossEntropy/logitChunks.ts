@@ -1,0 +1,54 @@
+import { BackendError } from "@sft/kernels";
+import type { Emitter } from "../../dispatch.ts";
+import { rowBytes, type Operand } from "../../operand.ts";
+import { emitGatherRows } from "../embedding/gatherRows.ts";
+import { emitMatmul } from "../matmul/matmul.ts";
+
+/** Logits that exist at one time; more would not make the products faster. */
+const MAX_LOGIT_BYTES = 256 * 1024 * 1024;
+/** A whole number of matmul tiles. */
+const ROW_MULTIPLE = 64;
+
+/** Logits of a chunk of supervised rows, before the soft cap. */
+export interface LogitChunk {
+  /** First index into `rows`. */
+  readonly first: number;
+  /** (chunk, H): the hidden states of these rows, zeros for padding. */
+  readonly hidden: Operand;
+  /** (chunk, V). */
+  readonly logits: Operand;
+}
+
+/**
+ * Gathers the supervised rows chunk by chunk, multiplies them with the head and hands each chunk on; the memory of one chunk is
+ * used again by the next.
+ */
+export function forEachLogitChunk(emitter: Emitter, x: Operand, weight: Operand, rows: Operand, visit: (chunk: LogitChunk) => void): void {
+  const count = rows.shape[0]!;
+  const [vocabulary, width] = weight.shape as [number, number];
+  const { maxBindingBytes } = emitter.limits;
+  const fitting = Math.floor(Math.min(Math.min(MAX_LOGIT_BYTES, maxBindingBytes) / (vocabulary * 4), maxBindingBytes / rowBytes(x)));
+  const chunkRows = Math.min(count, fitting >= ROW_MULTIPLE ? fitting - (fitting % ROW_MULTIPLE) : fitting);
+  if (count === 0) return;
+  if (chunkRows === 0) {
+    throw new BackendError("unsupported-op", `linearCrossEntropy: the logits of one row take ${vocabulary * 4} bytes, the device binds ${maxBindingBytes}`);
+  }
+  const hiddenMemory = emitter.scratch({ shape: [chunkRows, width], dtype: "f32" });
+  const logitMemory = emitter.scratch({ shape: [chunkRows, vocabulary], dtype: "f32" });
+  for (let first = 0; first < count; first += chunkRows) {
+    const size = Math.min(chunkRows, count - first);
+    const hidden: Operand = { ...hiddenMemory, shape: [size, width] };
+    const logits: Operand = { ...logitMemory, shape: [size, vocabulary] };
+    emitGatherRows(emitter, x, rows, first, hidden);
+    emitMatmul(emitter, { a: hidden, b: weight, y: logits }, false, true, 1);
+    visit({ first, hidden, logits });
+  }
+}
+
+/** WGSL: the soft cap over logits and its slope. The argument of tanh is held in range: WGSL leaves an overflow open. */
+export const logitCap = `
+fn capped(logit: f32) -> f32 {
+  if (p.softcap == 0.0) { return logit; }
+  return p.softcap * tanh(clamp(logit / p.softcap, -15.0, 15.0));
+}
+`;

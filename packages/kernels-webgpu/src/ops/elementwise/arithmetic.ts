@@ -1,0 +1,45 @@
+import { byteLength } from "@sft/kernels";
+import type { Emitter, OpEmitter } from "../../dispatch.ts";
+import type { Operand } from "../../operand.ts";
+import { emitElementwise } from "./elementwiseKernel.ts";
+
+/** y = a + b. */
+export const add: OpEmitter = (emitter, { inputs: [a, b], outputs: [y] }) => {
+  emitElementwise(emitter, { label: "add", inputs: ["a", "b"], outputs: ["y"], body: "  y[i] = a[i] + b[i];" }, { a: a!, b: b!, y: y! });
+};
+
+/** y = a * b. */
+export const multiply: OpEmitter = (emitter, { inputs: [a, b], outputs: [y] }) => {
+  emitElementwise(emitter, { label: "multiply", inputs: ["a", "b"], outputs: ["y"], body: "  y[i] = a[i] * b[i];" }, { a: a!, b: b!, y: y! });
+};
+
+/** y = factor * x. */
+export const scale: OpEmitter = (emitter, { inputs: [x], outputs: [y], attributes }) => {
+  emitElementwise(
+    emitter,
+    { label: "scale", inputs: ["x"], outputs: ["y"], parameters: { factor: "f32" }, body: "  y[i] = p.factor * x[i];" },
+    { x: x!, y: y! },
+    { factor: attributes["factor"] as number },
+  );
+};
+
+/** y = x, for 2-byte types too: two elements a word. */
+export const copy: OpEmitter = (emitter, { inputs: [x], outputs: [y] }) => emitCopy(emitter, x!, y!);
+
+/** y = value everywhere. */
+export const fill: OpEmitter = (emitter, { outputs: [y], attributes }) => emitFill(emitter, y!, attributes["value"] as number);
+
+/** y = 0 everywhere; the input's values do not matter. */
+export const zero: OpEmitter = (emitter, { outputs: [y] }) => emitFill(emitter, y!, 0);
+
+/** Copies x to y where they are not the same memory. As integers: a float copy may flush small values, and small integers are such. */
+export function emitCopy(emitter: Emitter, x: Operand, y: Operand): void {
+  if (x.storage === y.storage) return;
+  const words = (operand: Operand): Operand => ({ storage: operand.storage, shape: [Math.ceil(byteLength(operand) / 4)], dtype: "i32" });
+  emitElementwise(emitter, { label: "copy", element: "u32", inputs: ["x"], outputs: ["y"], body: "  y[i] = x[i];" }, { x: words(x), y: words(y) });
+}
+
+/** Writes one value to every element. */
+export function emitFill(emitter: Emitter, y: Operand, value: number): void {
+  emitElementwise(emitter, { label: "fill", inputs: [], outputs: ["y"], parameters: { value: "f32" }, body: "  y[i] = T(p.value);" }, { y }, { value });
+}

@@ -1,0 +1,31 @@
+import type { OpEmitter } from "../dispatch.ts";
+import { attention } from "./attention/attention.ts";
+import { attentionGrad } from "./attention/attentionGrad.ts";
+import { cachedAttention, writeCache } from "./attention/generation.ts";
+import { addBias, columnSum } from "./bias/bias.ts";
+import { linearCrossEntropy } from "./crossEntropy/linearCrossEntropy.ts";
+import { linearCrossEntropyGrad, linearCrossEntropyWeightGrad } from "./crossEntropy/linearCrossEntropyGrad.ts";
+import { activation, activationGrad, gatedActivation, gatedActivationGrad } from "./elementwise/activation.ts";
+import { add, copy, fill, multiply, scale, zero } from "./elementwise/arithmetic.ts";
+import { dropout } from "./elementwise/dropout.ts";
+import { embedding, embeddingGrad } from "./embedding/embedding.ts";
+import { gatherRows } from "./embedding/gatherRows.ts";
+import { matmul } from "./matmul/matmul.ts";
+import { layerNorm, layerNormGrad, layerNormWeightGrad } from "./normalisation/layerNorm.ts";
+import { rmsNorm, rmsNormGrad, rmsNormWeightGrad } from "./normalisation/rmsNorm.ts";
+import { adamw } from "./optimiser/adamw.ts";
+import { gradNorm } from "./optimiser/gradNorm.ts";
+import { rope } from "./rope.ts";
+
+/** The kernels of every op. Adding an op touches this table and its own file. */
+export const opEmitters: ReadonlyMap<string, OpEmitter> = new Map(Object.entries({
+  embedding, embeddingGrad, gatherRows,
+  matmul, addBias, columnSum,
+  add, multiply, scale, copy, fill, zero, dropout,
+  rmsNorm, rmsNormGrad, rmsNormWeightGrad,
+  layerNorm, layerNormGrad, layerNormWeightGrad,
+  rope, attention, attentionGrad, writeCache, cachedAttention,
+  activation, activationGrad, gatedActivation, gatedActivationGrad,
+  linearCrossEntropy, linearCrossEntropyGrad, linearCrossEntropyWeightGrad,
+  gradNorm, adamw,
+}));

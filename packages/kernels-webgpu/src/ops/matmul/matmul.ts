@@ -1,0 +1,62 @@
+import type { Emitter, OpEmitter } from "../../dispatch.ts";
+import { rowBytes, rowsOf, type Operand } from "../../operand.ts";
+import { rowRanges } from "../../rowRanges.ts";
+import { matmulKernel } from "./matmulKernel.ts";
+import { chooseTile } from "./tile.ts";
+
+/** y[M,N] = alpha op(a) op(b) + addend. */
+export const matmul: OpEmitter = (emitter, { inputs: [a, b, addend], outputs: [y], attributes }) => {
+  emitMatmul(emitter, { a: a!, b: b!, addend, y: y! }, attributes["transposeA"] as boolean, attributes["transposeB"] as boolean, attributes["alpha"] as number);
+};
+
+/** Operands of one product. An addend that is y itself is added in place. */
+export interface MatmulOperands {
+  readonly a: Operand;
+  readonly b: Operand;
+  readonly addend?: Operand | undefined;
+  readonly y: Operand;
+}
+
+/**
+ * Launches a product, piece by piece where an operand passes the binding limit: rows of y (with the rows of a that they need),
+ * columns of y where those are rows of a transposed b, and ranges of the depth, added in ascending order, where that is what an
+ * operand's rows are.
+ */
+export function emitMatmul(emitter: Emitter, { a, b, addend, y }: MatmulOperands, transposeA: boolean, transposeB: boolean, alpha: number): void {
+  const { limits } = emitter;
+  const [m, n] = y.shape as [number, number];
+  const k = transposeA ? a.shape[0]! : a.shape[1]!;
+  const [aStride, bStride, yStride] = [a.shape[1]!, b.shape[1]!, n];
+  const tile = chooseTile(m, n, limits.maxInvocationsPerWorkgroup >= 256 && limits.workgroupStorageBytes >= 32768);
+  const split = (rows: number, sizes: readonly number[]) => rowRanges("matmul", rows, sizes, limits.maxBindingBytes);
+  const whole = (count: number) => [{ start: 0, count }];
+
+  const depthRows = [...(transposeA ? [rowBytes(a)] : []), ...(transposeB ? [] : [rowBytes(b)])];
+  const rowParts = split(m, transposeA ? [rowBytes(y)] : [rowBytes(y), rowBytes(a)]);
+  const columnParts = transposeB ? split(n, [rowBytes(b)]) : whole(n);
+  const depthParts = depthRows.length > 0 && k > 0 ? split(k, depthRows) : whole(k);
+
+  for (const rows of rowParts) {
+    for (const columns of columnParts) {
+      depthParts.forEach((depth, index) => {
+        const separateAddend = index === 0 && addend !== undefined && addend.storage !== y.storage;
+        const accumulate = index > 0 || addend?.storage === y.storage;
+        const partOfA = transposeA ? rowsOf(a, depth.start, depth.count) : rowsOf(a, rows.start, rows.count);
+        const partOfB = transposeB ? rowsOf(b, columns.start, columns.count) : rowsOf(b, depth.start, depth.count);
+        emitter.dispatch(
+          matmulKernel({ tile, transposeA, transposeB, addend: separateAddend }),
+          { a: partOfA, b: partOfB, y: rowsOf(y, rows.start, rows.count), ...(separateAddend ? { addend: rowsOf(addend, rows.start, rows.count) } : {}) },
+          {
+            m: rows.count, n: columns.count, k: depth.count, aStride, bStride, yStride,
+            aFirst: transposeA ? rows.start : depth.start,
+            bFirst: transposeB ? depth.start : columns.start,
+            yFirst: columns.start,
+            alpha,
+            accumulate: accumulate ? 1 : 0,
+          },
+          [Math.ceil(columns.count / tile.tileN), Math.ceil(rows.count / tile.tileM)],
+        );
+      });
+    }
+  }
+}

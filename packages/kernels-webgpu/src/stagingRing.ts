@@ -1,0 +1,52 @@
+import type { DeviceFaults } from "./deviceFaults.ts";
+
+const MAP_READ = 0x01;
+const COPY_DST = 0x08;
+const MODE_READ = 0x01;
+/** Small reads (a loss, a norm) share one size, so that they share buffers. */
+const SMALLEST = 4096;
+const KEPT_BUFFERS = 4;
+
+/** Most bytes of one read; larger downloads are read in parts of this size. */
+export const MAX_STAGING_BYTES: number = 64 * 1024 * 1024;
+
+/**
+ * Reads device memory through a few mappable buffers. A read is queued behind the work that was submitted before it and does not
+ * hold up the work after it.
+ */
+export class StagingRing {
+  private readonly device: GPUDevice;
+  private readonly queue: GPUQueue;
+  private readonly faults: DeviceFaults;
+  private readonly idle: GPUBuffer[] = [];
+
+  constructor(device: GPUDevice, queue: GPUQueue, faults: DeviceFaults) {
+    this.device = device;
+    this.queue = queue;
+    this.faults = faults;
+  }
+
+  /** Copies `bytes` bytes from `offset` on, both multiples of 4. */
+  async read(source: GPUBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
+    const staging = this.take(bytes);
+    const encoder = this.device.createCommandEncoder();
+    encoder.copyBufferToBuffer(source, offset, staging, 0, bytes);
+    this.queue.submit([encoder.finish()]);
+    await this.faults.orLost(staging.mapAsync(MODE_READ, 0, bytes));
+    const data = staging.getMappedRange(0, bytes).slice(0);
+    staging.unmap();
+    if (this.idle.length < KEPT_BUFFERS) this.idle.push(staging);
+    else staging.destroy();
+    return data;
+  }
+
+  destroy(): void {
+    for (const buffer of this.idle.splice(0)) buffer.destroy();
+  }
+
+  private take(bytes: number): GPUBuffer {
+    const fitting = this.idle.findIndex((buffer) => buffer.size >= bytes && buffer.size <= Math.max(SMALLEST, 4 * bytes));
+    if (fitting !== -1) return this.idle.splice(fitting, 1)[0]!;
+    return this.device.createBuffer({ label: "staging", size: Math.max(SMALLEST, bytes), usage: MAP_READ | COPY_DST });
+  }
+}

@@ -1,0 +1,10 @@
+import { expectedAdapter } from "@sft/software-gpu";
+
+/** The adapter that this package's tests run on; `reason` says why there is none. */
+export const testAdapter: Awaited<ReturnType<typeof expectedAdapter>> = await expectedAdapter();
+
+/** Options for `createBackend` in tests: with Dawn's bounds checks, on the adapter that the environment names. */
+export const testDeviceOptions: { readonly robust: true; readonly adapter?: string } = {
+  robust: true,
+  ...(process.env["SFT_EXPECT_ADAPTER"] && testAdapter.adapter ? { adapter: testAdapter.adapter } : {}),
+};

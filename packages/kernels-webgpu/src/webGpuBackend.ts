@@ -1,0 +1,200 @@
+import {
+  BackendError, bytesPerElement, describeType, elementCount, byteLength,
+  type Backend, type BackendBuffer, type BackendLost, type Capabilities, type Executable, type HostArray, type Program, type TensorType,
+} from "@sft/kernels";
+import { compileProgram, type CompileContext } from "./compileProgram.ts";
+import { DeviceFaults } from "./deviceFaults.ts";
+import { encodeDispatches, type GpuExecutable } from "./executable.ts";
+import { asGpuTensor, paddedBytes, TENSOR_USAGE, type GpuTensor } from "./gpuBuffer.ts";
+import { toDeviceArray, toHostArray } from "./hostData.ts";
+import { opEmitters } from "./ops/index.ts";
+import { PipelineCache } from "./pipelineCache.ts";
+import { ScratchPool } from "./scratchPool.ts";
+import { MAX_STAGING_BYTES, StagingRing } from "./stagingRing.ts";
+
+/** What a device calls itself; GPUAdapterInfo has these. */
+export type AdapterInfo = Pick<GPUAdapterInfo, "vendor" | "architecture" | "device" | "description"> & { readonly isFallbackAdapter?: boolean };
+
+export interface WebGpuBackendOptions {
+  readonly device: GPUDevice;
+  /** Defaults to what the device says of its adapter. */
+  readonly adapterInfo?: AdapterInfo;
+  /** Artificial limit on the bytes of one binding; tests set it to see tensors worked on in row ranges. */
+  readonly maxBindingBytes?: number;
+  /** Destroy the device in `dispose`. */
+  readonly ownsDevice?: boolean;
+}
+
+/** Drivers that compute on the processor under a GPU's interface. */
+const SOFTWARE_ADAPTER = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|software|\bcpu\b/i;
+
+/** Bindings stay below 2^31 bytes: some drivers miscount longer ones. */
+const LARGEST_BINDING = 2 ** 31 - 256;
+
+/**
+ * A Backend on any GPUDevice. The device should have been requested with the adapter's own limits; on a device with WebGPU's
+ * default limits large tensors are worked on in more pieces. The caller keeps the device unless `ownsDevice` is set.
+ */
+export async function createWebGpuBackend(options: WebGpuBackendOptions): Promise<Backend> {
+  return new WebGpuBackend(options);
+}
+
+class WebGpuBackend implements Backend {
+  readonly capabilities: Capabilities;
+  readonly lost: Promise<BackendLost>;
+  private readonly device: GPUDevice;
+  private readonly ownsDevice: boolean;
+  private readonly context: CompileContext;
+  private readonly faults: DeviceFaults;
+  private readonly staging: StagingRing;
+  private readonly buffers = new Set<BackendBuffer>();
+  private readonly executables = new Set<Executable>();
+  private disposed = false;
+
+  constructor({ device, adapterInfo = device.adapterInfo, maxBindingBytes, ownsDevice = false }: WebGpuBackendOptions) {
+    this.device = device;
+    this.ownsDevice = ownsDevice;
+    this.faults = new DeviceFaults(device);
+    this.lost = this.faults.lost;
+    const queue = device.queue;
+    const bindable = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize, LARGEST_BINDING, maxBindingBytes ?? Infinity);
+    const limits = {
+      maxBindingBytes: bindable - (bindable % 256),
+      maxWorkgroupsPerDimension: device.limits.maxComputeWorkgroupsPerDimension,
+      maxInvocationsPerWorkgroup: device.limits.maxComputeInvocationsPerWorkgroup,
+      workgroupStorageBytes: device.limits.maxComputeWorkgroupStorageSize,
+    };
+    const words = [adapterInfo.vendor, adapterInfo.architecture, adapterInfo.device, adapterInfo.description].filter(Boolean).join(" ");
+    this.capabilities = {
+      backend: "webgpu",
+      adapter: adapterInfo.device || adapterInfo.description || words || "unknown adapter",
+      hardwareAccelerated: !adapterInfo.isFallbackAdapter && !SOFTWARE_ADAPTER.test(words),
+      float64: false,
+      maxBindingBytes: limits.maxBindingBytes,
+      ops: new Set(opEmitters.keys()),
+      deterministic: true,
+    };
+    this.staging = new StagingRing(device, queue, this.faults);
+    this.context = {
+      device, queue, limits, faults: this.faults, pipelines: new PipelineCache(device, this.faults), scratchPool: new ScratchPool(device), buffers: this.buffers,
+    };
+  }
+
+  allocate(type: TensorType): BackendBuffer {
+    this.expectAlive();
+    const bytes = paddedBytes(byteLength(type));
+    if (bytes > this.device.limits.maxBufferSize) {
+      throw new BackendError("out-of-memory", `allocating ${bytes} bytes for ${describeType(type)}: the device makes no buffer over ${this.device.limits.maxBufferSize} bytes`);
+    }
+    let gpu: GPUBuffer | undefined;
+    const outcome = this.faults.scoped(`allocating ${bytes} bytes for ${describeType(type)}`, () => {
+      gpu = this.device.createBuffer({ size: bytes, usage: TENSOR_USAGE });
+    });
+    outcome.catch((error: Error) => this.faults.record(error, "allocating"));
+    const tensor: GpuTensor = { dtype: type.dtype, length: elementCount(type.shape), gpu: gpu!, freed: false };
+    this.buffers.add(tensor);
+    return tensor;
+  }
+
+  free(resource: BackendBuffer | Executable): void {
+    if (this.executables.delete(resource as Executable)) {
+      const executable = resource as GpuExecutable;
+      executable.freed = true;
+      executable.scratch.release();
+      executable.parameters?.destroy();
+      return;
+    }
+    const tensor = asGpuTensor(resource as BackendBuffer, this.buffers);
+    this.buffers.delete(tensor);
+    tensor.freed = true;
+    tensor.gpu.destroy();
+  }
+
+  upload(buffer: BackendBuffer, data: HostArray, elementOffset: number = 0): void {
+    this.expectAlive();
+    const tensor = asGpuTensor(buffer, this.buffers);
+    const array = toDeviceArray(tensor.dtype, data);
+    expectRange("upload", tensor, elementOffset, array.length);
+    const size = bytesPerElement(tensor.dtype);
+    if ((elementOffset * size) % 4 !== 0 || (array.byteLength % 4 !== 0 && elementOffset + array.length !== tensor.length)) {
+      throw new BackendError("bad-buffer", `upload of ${array.length} ${tensor.dtype} at ${elementOffset}: pieces of 2-byte elements must be whole words`);
+    }
+    if (array.length === 0) return;
+    let bytes = new Uint8Array(array.buffer as ArrayBuffer, array.byteOffset, array.byteLength);
+    if (bytes.length % 4 !== 0) {
+      const padded = new Uint8Array(paddedBytes(bytes.length));
+      padded.set(bytes);
+      bytes = padded;
+    }
+    this.context.queue.writeBuffer(tensor.gpu, elementOffset * size, bytes);
+  }
+
+  async download(buffer: BackendBuffer, elementOffset: number = 0, length?: number): Promise<HostArray> {
+    this.expectAlive();
+    const tensor = asGpuTensor(buffer, this.buffers);
+    const count = length ?? tensor.length - elementOffset;
+    expectRange("download", tensor, elementOffset, count);
+    const size = bytesPerElement(tensor.dtype);
+    const start = elementOffset * size;
+    const firstByte = start - (start % 4);
+    const bytes = paddedBytes(start + count * size - firstByte);
+    const result = new Uint8Array(bytes);
+    // All parts are queued now, so that later runs and uploads cannot change what is read.
+    const parts: Promise<void>[] = [];
+    for (let at = 0; at < bytes; at += MAX_STAGING_BYTES) {
+      const part = Math.min(MAX_STAGING_BYTES, bytes - at);
+      parts.push(this.staging.read(tensor.gpu, firstByte + at, part).then((data) => result.set(new Uint8Array(data), at)));
+    }
+    await Promise.all(parts);
+    this.faults.check();
+    return toHostArray(tensor.dtype, result.buffer.slice(start - firstByte, start - firstByte + count * size));
+  }
+
+  async compile(program: Program, bindings: ReadonlyMap<string, BackendBuffer>): Promise<Executable> {
+    this.expectAlive();
+    const executable = await compileProgram(this.context, program, bindings);
+    this.expectAlive();
+    this.executables.add(executable);
+    return executable;
+  }
+
+  run(executable: Executable): void {
+    this.expectAlive();
+    const compiled = executable as GpuExecutable;
+    if (compiled.freed) throw new BackendError("buffer-freed", `program ${compiled.program.name} was run after it was freed`);
+    if (!this.executables.has(executable)) throw new BackendError("bad-buffer", `program ${compiled.program.name} was not compiled by this backend`);
+    for (const { name, tensor } of compiled.bound) {
+      if (tensor.freed) throw new BackendError("buffer-freed", `program ${compiled.program.name} was run after the buffer of ${name} was freed`);
+    }
+    encodeDispatches(this.device, this.context.queue, compiled.dispatches);
+  }
+
+  async sync(): Promise<void> {
+    this.expectAlive();
+    await this.faults.orLost(this.context.queue.onSubmittedWorkDone());
+    this.faults.check();
+  }
+
+  async dispose(): Promise<void> {
+    if (this.disposed) return;
+    for (const executable of [...this.executables]) this.free(executable);
+    for (const buffer of [...this.buffers]) this.free(buffer);
+    this.staging.destroy();
+    this.disposed = true;
+    if (this.ownsDevice) {
+      this.device.destroy();
+      await this.lost;
+    }
+  }
+
+  private expectAlive(): void {
+    if (this.disposed) throw new BackendError("device-lost", "the backend was disposed", { hint: "Make a new one." });
+    this.faults.check();
+  }
+}
+
+function expectRange(act: string, tensor: GpuTensor, start: number, count: number): void {
+  if (!Number.isInteger(start) || !Number.isInteger(count) || start < 0 || count < 0 || start + count > tensor.length) {
+    throw new BackendError("bad-buffer", `${act} of ${count} elements at ${start}: the buffer holds ${tensor.length}`);
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * WGSL functions that combine one value a thread over a workgroup of `size` threads (a power of two) in a fixed tree, so that
+ * the same data give the same bits. Every thread must call them; every thread gets the result.
+ */
+export function workgroupReduction(size: number): string {
+  const reduce = (name: string, combine: string): string => `
+fn ${name}(value: f32, lane: u32) -> f32 {
+  workgroupBarrier();
+  reduced[lane] = value;
+  for (var stride = ${size / 2}u; stride > 0u; stride >>= 1u) {
+    workgroupBarrier();
+    if (lane < stride) { reduced[lane] = ${combine}; }
+  }
+  workgroupBarrier();
+  return reduced[0];
+}`;
+  return `
+var<workgroup> reduced: array<f32, ${size}>;
+${reduce("workgroupSum", "reduced[lane] + reduced[lane + stride]")}
+${reduce("workgroupMax", "max(reduced[lane], reduced[lane + stride])")}
+`;
+}
+
+/** WGSL: whether a float is NaN or infinite, by its bits, since WGSL lets a compiler assume that no such value exists. */
+export const isNonFinite = `
+fn isNonFinite(value: f32) -> bool { return (bitcast<u32>(value) & 0x7f800000u) == 0x7f800000u; }
+`;

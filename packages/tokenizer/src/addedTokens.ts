@@ -1,5 +1,5 @@
-import type { JsonObject } from "./jsonFields.ts";
-import { arrayField, asObject, booleanField, numberField, stringField } from "./jsonFields.ts";
+import { arrayField, asObject, booleanField, numberField, stringField, type JsonObject } from "./jsonFields.ts";
+import { RUST_WORD } from "./regex/unicodeVersion.ts";
 
 /** A token that is found in the text before the model sees it. */
 export interface AddedToken {
@@ -59,8 +59,8 @@ interface TrieNode {
   readonly children: Map<number, TrieNode>;
 }
 
-const WORD_AT_START = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
-const WORD_AT_END = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]$/u;
+const WORD_AT_START = new RegExp(`^[${RUST_WORD}]`, "v");
+const WORD_AT_END = new RegExp(`[${RUST_WORD}]$`, "v");
 
 /**
  * Builds the search for added tokens: at each place the longest, from left to right.

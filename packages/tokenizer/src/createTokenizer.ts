@@ -52,10 +52,13 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
   const decodeTokens = createDecoder(json["decoder"]);
 
   const idOf = new Map(addedTokens.map(({ content, id }) => [content, id]));
-  const texts: string[] = [];
-  for (const [text, id] of model.vocabulary) texts[id] = text;
-  for (const { content, id } of addedTokens) texts[id] = content;
-  const specialIds = new Set(addedTokens.filter(({ special }) => special).map(({ id }) => id));
+  const texts = [...model.texts];
+  // As in the Rust library, a token that is matched in normalised text reads back as its normalised content.
+  const spellingOf = ({ content, normalized }: AddedToken): string => (normalized ? normalize(untouchedText(content, 0)).text : content);
+  for (const token of addedTokens) texts[token.id] = spellingOf(token);
+  const specialTokens = addedTokens.filter(({ special }) => special);
+  const specialIds = new Set(specialTokens.map(({ id }) => id));
+  const specialTexts = new Set(specialTokens.map(({ content }) => content));
   const tokenToId = (token: string): number | null => idOf.get(token) ?? model.vocabulary.get(token) ?? null;
   const idToToken = (id: number): string | null => texts[id] ?? null;
   const postProcessor = createPostProcessor(json["post_processor"], idToToken);
@@ -70,10 +73,9 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
   };
   const special = (name: SpecialTokenName): SpecialToken | null => resolveSpecialToken(name, sources);
 
-  const normalizedSpelling = ({ content }: AddedToken): string => normalize(untouchedText(content, 0)).text;
   const readingOf = (tokens: readonly AddedToken[], banned: Uint8Array | null): Reading => ({
-    inRawText: createAddedTokenSearch(tokens.filter(({ normalized }) => !normalized), ({ content }) => content),
-    inNormalizedText: createAddedTokenSearch(tokens.filter(({ normalized }) => normalized), normalizedSpelling),
+    inRawText: createAddedTokenSearch(tokens.filter(({ normalized }) => !normalized), spellingOf),
+    inNormalizedText: createAddedTokenSearch(tokens.filter(({ normalized }) => normalized), spellingOf),
     banned,
   });
 
@@ -91,8 +93,8 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
     return builder;
   }
 
-  const finish = (builder: EncodingBuilder, addSpecialTokens: boolean): Encoding => {
-    const run = postProcessor.apply(builder, addSpecialTokens);
+  const finish = (builder: EncodingBuilder, text: string, addSpecialTokens: boolean): Encoding => {
+    const run = postProcessor.apply(builder, text, addSpecialTokens);
     return { ids: Int32Array.from(run.ids), offsets: Int32Array.from(run.offsets) };
   };
 
@@ -110,20 +112,21 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
     addBosToken: "add_bos_token" in config ? booleanField(config, "add_bos_token", "tokenizer_config.json", false) : undefined,
     chatTemplate: files.chatTemplate ?? readChatTemplate(config),
     encode(text: string, { addSpecialTokens = false }: EncodeOptions = {}): Encoding {
-      return finish(tokenize(text, everything), addSpecialTokens);
+      return finish(tokenize(text, everything), text, addSpecialTokens);
     },
     encodeContent(text: string, policy: ControlTokenPolicy = "literal"): Encoding {
-      if (policy === "literal") return finish(tokenize(text, content), false);
+      if (policy === "literal") return finish(tokenize(text, content), text, false);
       const builder = tokenize(text, everything);
       const found = policy === "reject" ? builder.ids.findIndex((id) => control[id] === 1) : -1;
       if (found >= 0) throw new ControlTokenInContentError(texts[builder.ids[found]], builder.ids[found], builder.offsets[2 * found]);
-      return finish(builder, false);
+      return finish(builder, text, false);
     },
     decode(ids: ArrayLike<number>, { skipSpecialTokens = false }: DecodeOptions = {}): string {
       const tokens: string[] = [];
       for (let i = 0; i < ids.length; i++) {
         const token = texts[ids[i]];
-        if (token !== undefined && !(skipSpecialTokens && specialIds.has(ids[i]))) tokens.push(token);
+        const isSpecial = specialIds.has(ids[i]) || specialTexts.has(token);
+        if (token !== undefined && !(skipSpecialTokens && isSpecial)) tokens.push(token);
       }
       return decodeTokens(tokens);
     },
@@ -138,7 +141,7 @@ function addSections(piece: AlignedText, matches: readonly AddedTokenMatch[], bu
   let from = 0;
   for (const { token, start, end } of matches) {
     if (start > from) addBetween(sliceText(piece, from, start));
-    builder.add(token.id, originalStart(piece, start), originalEnd(piece, end));
+    builder.addMatch(token.id, piece.text.slice(start, end), originalStart(piece, start), originalEnd(piece, end));
     from = end;
   }
   if (from < piece.text.length) addBetween(sliceText(piece, from, piece.text.length));

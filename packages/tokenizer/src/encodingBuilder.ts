@@ -6,13 +6,17 @@ import type { TokenRun } from "./postProcessors/createPostProcessor.ts";
 export class EncodingBuilder implements TokenRun {
   readonly ids: number[] = [];
   readonly offsets: number[] = [];
+  readonly sourceTexts: Map<number, string> = new Map();
 
-  add(id: number, start: number, end: number): void {
+  /** Adds an added token that was found as `text`, white space that it took with it included. */
+  addMatch(id: number, text: string, start: number, end: number): void {
+    this.sourceTexts.set(this.ids.length, text);
     this.ids.push(id);
     this.offsets.push(start, end);
   }
 
-  addWord(word: AlignedText, { ids, starts, ends }: WordTokens): void {
+  addWord(word: AlignedText, { ids, starts, ends, sourceTexts }: WordTokens): void {
+    if (sourceTexts !== undefined) for (const [index, text] of sourceTexts) this.sourceTexts.set(this.ids.length + index, text);
     for (let i = 0; i < ids.length; i++) {
       this.ids.push(ids[i]);
       this.offsets.push(originalStart(word, starts[i]), originalEnd(word, ends[i]));

@@ -4,7 +4,7 @@ import { arrayField, booleanField, optionalString, type JsonObject } from "../js
 import { mergeSymbols, type Symbols } from "./mergeSymbols.ts";
 import { createMergeTable, type MergeTable } from "./mergeTable.ts";
 import type { TokenModel, WordTokens } from "./tokenModel.ts";
-import { readVocabulary } from "./vocabulary.ts";
+import { readVocabulary, textsById } from "./vocabulary.ts";
 import { createWordCache } from "./wordCache.ts";
 
 const PATH = "tokenizer.json: model";
@@ -82,7 +82,7 @@ export function createBytePairEncoding(json: JsonObject, byteLevel: boolean): To
     return symbols;
   }
 
-  return { vocabulary, unknownToken, encodeWord: createWordCache(encodeWord) };
+  return { vocabulary, texts: textsById(vocabulary), unknownToken, encodeWord: createWordCache(encodeWord) };
 }
 
 type VisitSymbol = (character: string, start: number, end: number, isFirst: boolean, isLast: boolean) => void;

@@ -35,8 +35,8 @@ function spelling(model: TokenModel): TokenModel {
     ...model,
     encodeWord(word, banned) {
       const spelled = spellInBytes(untouchedText(word, 0));
-      const { ids, starts, ends } = model.encodeWord(spelled.text, banned);
-      return { ids, starts: starts.map((start) => originalStart(spelled, start)), ends: ends.map((end) => originalEnd(spelled, end)) };
+      const { ids, starts, ends, sourceTexts } = model.encodeWord(spelled.text, banned);
+      return { ids, sourceTexts, starts: starts.map((start) => originalStart(spelled, start)), ends: ends.map((end) => originalEnd(spelled, end)) };
     },
   };
 }

@@ -69,6 +69,7 @@ export function createUnigram(json: JsonObject): TokenModel {
     const ids: number[] = [];
     const starts: number[] = [];
     const ends: number[] = [];
+    const sourceTexts = new Map<number, string>();
     const add = (id: number, start: number, end: number): void => {
       ids.push(id);
       starts.push(start);
@@ -83,13 +84,18 @@ export function createUnigram(json: JsonObject): TokenModel {
         continue;
       }
       if (fallback) for (const character of text) forEachUtf8Byte(character.codePointAt(0) as number, (byte) => bytes.push(byteIds[byte]));
-      if (fallback && !bytes.includes(-1)) for (const byteId of bytes) add(byteId, start, end);
-      else add(requireUnknown(word), start, end);
+      if (fallback && !bytes.includes(-1)) {
+        for (const byteId of bytes) add(byteId, start, end);
+      } else {
+        sourceTexts.set(ids.length, text);
+        add(requireUnknown(word), start, end);
+      }
     }
-    return { ids, starts, ends };
+    return { ids, starts, ends, sourceTexts };
   }
 
-  return { vocabulary, unknownToken: unknownId === null ? null : pieces[unknownId].text, encodeWord: createWordCache(encodeWord) };
+  const texts = pieces.map(({ text }) => text);
+  return { vocabulary, texts, unknownToken: unknownId === null ? null : texts[unknownId], encodeWord: createWordCache(encodeWord) };
 }
 
 function insert(root: TrieNode, text: string, id: number): void {

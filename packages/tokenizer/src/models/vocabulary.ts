@@ -14,3 +14,10 @@ export function readVocabulary(json: JsonObject, path: string): Map<string, numb
   }
   return vocabulary;
 }
+
+/** The text of each id. */
+export function textsById(vocabulary: ReadonlyMap<string, number>): string[] {
+  const texts: string[] = [];
+  for (const [text, id] of vocabulary) texts[id] = text;
+  return texts;
+}

@@ -1,7 +1,7 @@
 import { UnknownCharacterError } from "../errors.ts";
 import { stringField, type JsonObject } from "../jsonFields.ts";
 import type { TokenModel } from "./tokenModel.ts";
-import { readVocabulary } from "./vocabulary.ts";
+import { readVocabulary, textsById } from "./vocabulary.ts";
 
 const PATH = "tokenizer.json: model";
 
@@ -11,6 +11,7 @@ export function createWordLevel(json: JsonObject): TokenModel {
   const unknownToken = stringField(json, "unk_token", PATH);
   return {
     vocabulary,
+    texts: textsById(vocabulary),
     unknownToken,
     encodeWord(word, banned) {
       const known = vocabulary.get(word);

@@ -1,7 +1,7 @@
 import { UnknownCharacterError } from "../errors.ts";
 import { numberField, stringField, type JsonObject } from "../jsonFields.ts";
 import type { TokenModel, WordTokens } from "./tokenModel.ts";
-import { readVocabulary } from "./vocabulary.ts";
+import { readVocabulary, textsById } from "./vocabulary.ts";
 import { createWordCache } from "./wordCache.ts";
 
 const PATH = "tokenizer.json: model";
@@ -45,5 +45,5 @@ export function createWordPiece(json: JsonObject): TokenModel {
     return { ids, starts, ends };
   }
 
-  return { vocabulary, unknownToken, encodeWord: createWordCache(encodeWord) };
+  return { vocabulary, texts: textsById(vocabulary), unknownToken, encodeWord: createWordCache(encodeWord) };
 }

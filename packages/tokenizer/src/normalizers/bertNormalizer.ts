@@ -9,7 +9,8 @@ export interface BertOptions {
   readonly stripAccents: boolean;
 }
 
-const CONTROL = /^[\0\ufffd]$|^(?![\t\n\r])\p{C}$/u;
+/** Control, format and private-use characters; unassigned ones stay, as in the Rust library. */
+const CONTROL = /^[\0\ufffd]$|^(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}]$/u;
 const CHINESE =
   /^[\u{4e00}-\u{9fff}\u{3400}-\u{4dbf}\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\u{f900}-\u{faff}\u{2f800}-\u{2fa1f}]$/u;
 

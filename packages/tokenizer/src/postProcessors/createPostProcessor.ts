@@ -2,15 +2,17 @@ import { TokenizerFormatError, UnknownComponentError } from "../errors.ts";
 import { arrayField, asObject, booleanField, stringField, type JsonObject } from "../jsonFields.ts";
 import { trimSpaceOffsets } from "./trimSpaceOffsets.ts";
 
-/** Tokens before post-processing; `offsets` holds start, end of each. */
+/** The tokens of a text; `offsets` holds start and end of each. */
 export interface TokenRun {
-  ids: number[];
-  offsets: number[];
+  readonly ids: number[];
+  readonly offsets: number[];
+  /** By index, the source text of tokens that stand for it without being it. */
+  readonly sourceTexts: ReadonlyMap<number, string>;
 }
 
 export interface PostProcessor {
-  /** Adjusts the run in place: trims offsets and, if asked, adds the special tokens of the template with the range 0, 0. */
-  apply(run: TokenRun, addSpecialTokens: boolean): TokenRun;
+  /** Trims the offsets of `run` in place and, if asked, adds the special tokens of the template with the range 0, 0. */
+  apply(run: TokenRun, text: string, addSpecialTokens: boolean): TokenRun;
 }
 
 type Step = PostProcessor["apply"];
@@ -25,8 +27,8 @@ export function createPostProcessor(value: unknown, tokenOf: (id: number) => str
 function build(json: JsonObject, path: string, tokenOf: (id: number) => string | null): Step {
   const where = `tokenizer.json: ${path}`;
   const type = stringField(json, "type", where);
-  const trim = (keepFirst: boolean): Step => (run) => {
-    trimSpaceOffsets(run, keepFirst, tokenOf);
+  const trim = (keepFirst: boolean): Step => (run, text) => {
+    trimSpaceOffsets(run, text, keepFirst, tokenOf);
     return run;
   };
   switch (type as (typeof KNOWN)[number]) {
@@ -35,21 +37,21 @@ function build(json: JsonObject, path: string, tokenOf: (id: number) => string |
         const stepPath = `${path}.processors.${index}`;
         return build(asObject(step, `tokenizer.json: ${stepPath}`), stepPath, tokenOf);
       });
-      return (run, addSpecialTokens) => steps.reduce((current, step) => step(current, addSpecialTokens), run);
+      return (run, text, addSpecialTokens) => steps.reduce((current, step) => step(current, text, addSpecialTokens), run);
     }
     case "ByteLevel":
       return booleanField(json, "trim_offsets", where, true) ? trim(booleanField(json, "add_prefix_space", where, true)) : (run) => run;
     case "TemplateProcessing": {
       const template = readTemplate(json, where);
-      return (run, addSpecialTokens) => (addSpecialTokens ? fill(template, run) : run);
+      return (run, _text, addSpecialTokens) => (addSpecialTokens ? fill(template, run) : run);
     }
     case "BertProcessing":
     case "RobertaProcessing": {
       const template: TemplatePiece[] = [[readTokenPair(json, "cls", where)], "sequence", [readTokenPair(json, "sep", where)]];
       const trims = type === "RobertaProcessing" && booleanField(json, "trim_offsets", where, true);
       const trimStep = trims ? trim(booleanField(json, "add_prefix_space", where, true)) : null;
-      return (run, addSpecialTokens) => {
-        trimStep?.(run, addSpecialTokens);
+      return (run, text, addSpecialTokens) => {
+        trimStep?.(run, text, addSpecialTokens);
         return addSpecialTokens ? fill(template, run) : run;
       };
     }
@@ -62,9 +64,10 @@ function build(json: JsonObject, path: string, tokenOf: (id: number) => string |
 type TemplatePiece = readonly number[] | "sequence";
 
 function fill(template: readonly TemplatePiece[], run: TokenRun): TokenRun {
-  const filled: TokenRun = { ids: [], offsets: [] };
+  const filled = { ids: [] as number[], offsets: [] as number[], sourceTexts: new Map<number, string>() };
   for (const piece of template) {
     if (piece === "sequence") {
+      for (const [index, text] of run.sourceTexts) filled.sourceTexts.set(filled.ids.length + index, text);
       for (const id of run.ids) filled.ids.push(id);
       for (const offset of run.offsets) filled.offsets.push(offset);
     } else {

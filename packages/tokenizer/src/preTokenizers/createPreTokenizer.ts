@@ -4,6 +4,7 @@ import { arrayField, asObject, booleanField, numberField, stringField, type Json
 import { spellInBytes } from "../normalizers/codePointRewrites.ts";
 import { findRegex, readPattern, type FindMatches } from "../regex/findMatches.ts";
 import { onigurumaToJs } from "../regex/onigurumaToJs.ts";
+import { RUST_WORD } from "../regex/unicodeVersion.ts";
 import { metaspace, readMetaspace } from "./metaspace.ts";
 import { readBehavior, splitPiece, type SplitBehavior } from "./splitPieces.ts";
 
@@ -78,7 +79,7 @@ function addSteps(json: JsonObject, path: string, steps: Step[], isLast: boolean
       steps.push(metaspace(readMetaspace(json, where)));
       return false;
     case "Whitespace":
-      return addSplit(findRegex(/[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\p{White_Space}]+/gu), "Removed", true);
+      return addSplit(findRegex(new RegExp(`[${RUST_WORD}]+|[^${RUST_WORD}\\p{White_Space}]+`, "gv")), "Removed", true);
     case "WhitespaceSplit":
       return addSplit(findRegex(SPACE), "Removed");
     case "BertPreTokenizer":

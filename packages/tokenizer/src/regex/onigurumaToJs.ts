@@ -1,4 +1,5 @@
 import { UnsupportedPatternError } from "../errors.ts";
+import { oldProperty } from "./unicodeVersion.ts";
 
 /**
  * Translates a regular expression of tokenizer.json (Oniguruma, Ruby syntax, UTF-8) to a JavaScript one with the flags "gv".
@@ -13,19 +14,21 @@ export function onigurumaToJs(pattern: string): RegExp {
 }
 
 const SPACE = "\\t-\\r\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
-const WORD = "\\p{L}\\p{M}\\p{Nd}\\p{Pc}";
+/** `\w` inside a class; a bare `\w` takes these six Latin-1 characters as well, which is how Oniguruma's tables have it. */
+const WORD_IN_CLASS: string = ["Alphabetic", "M", "Nd", "Pc"].map((name) => oldProperty(name, false)).join("");
+const WORD = `${WORD_IN_CLASS}\\xb2\\xb3\\xb9\\xbc-\\xbe`;
 const POSIX: Readonly<Record<string, string>> = {
-  alnum: "\\p{L}\\p{M}\\p{Nd}",
-  alpha: "\\p{L}\\p{M}",
+  alnum: `${oldProperty("Alphabetic", false)}${oldProperty("Nd", false)}`,
+  alpha: oldProperty("Alphabetic", false),
   ascii: "\\x00-\\x7f",
   blank: "\\p{Zs}\\t",
   cntrl: "\\p{Cc}",
-  digit: "\\p{Nd}",
-  lower: "\\p{Lowercase}",
-  punct: "\\p{P}\\x24\\x2b\\x3c-\\x3e\\x5e\\x60\\x7c\\x7e",
+  digit: oldProperty("Nd", false),
+  lower: oldProperty("Lowercase", false),
+  punct: `${oldProperty("P", false)}${oldProperty("S", false)}`,
   space: SPACE,
-  upper: "\\p{Uppercase}",
-  word: WORD,
+  upper: oldProperty("Uppercase", false),
+  word: WORD_IN_CLASS,
   xdigit: "0-9a-fA-F",
 };
 const CONTROL_ESCAPES: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, f: 12, v: 11, a: 7, e: 27 };
@@ -167,6 +170,8 @@ class Translator {
   }
 
   private escape(start: number): string {
+    if (this.take("w")) return `[${WORD}]`;
+    if (this.take("W")) return `[^${WORD}]`;
     const set = this.classEscape(start);
     if (set !== null) return `[${set}]`;
     if (this.take("A")) return "(?<![\\s\\S])";
@@ -179,7 +184,7 @@ class Translator {
 
   /** The content of a class for `\s`, `\p{L}` and the like; null if the escape stands for one character. */
   private classEscape(start: number): string | null {
-    const sets: Readonly<Record<string, string>> = { s: SPACE, w: WORD, d: "\\p{Nd}", h: "0-9a-fA-F" };
+    const sets: Readonly<Record<string, string>> = { s: SPACE, w: WORD_IN_CLASS, d: oldProperty("Nd", false), h: "0-9a-fA-F" };
     const letter = this.pattern[this.at] ?? "";
     const lower = letter.toLowerCase();
     if (lower in sets) {
@@ -191,7 +196,7 @@ class Translator {
     if (property === null) return this.fail("an unfinished property", start);
     this.at += property[0].length;
     const negated = (letter === "P") !== (property[1] === "^");
-    return `\\${negated ? "P" : "p"}{${this.propertyName(property[2], start)}}`;
+    return oldProperty(this.propertyName(property[2], start), negated);
   }
 
   private propertyName(name: string, start: number): string {

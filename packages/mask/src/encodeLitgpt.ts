@@ -85,7 +85,11 @@ function eosSegment(answer: Segment, text: string): Segment {
 function withBos(encoding: TokenOffsets, { bos }: MaskTokenizer): TokenOffsets {
   const { ids, offsets } = encoding;
   if (bos === null || ids[0] === bos.id) return encoding;
-  return { ids: Int32Array.of(bos.id, ...ids), offsets: Int32Array.of(0, 0, ...offsets) };
+  const opened = { ids: new Int32Array(ids.length + 1), offsets: new Int32Array(offsets.length + 2) };
+  opened.ids.set(ids, 1);
+  opened.ids[0] = bos.id;
+  opened.offsets.set(offsets, 2);
+  return opened;
 }
 
 function withoutBos({ ids, offsets }: TokenOffsets, { bos }: MaskTokenizer): TokenOffsets {

@@ -1,3 +1,4 @@
+import type { Rendering } from "@sft/templates";
 import { describe, expect, it } from "vitest";
 import { createMaskPolicy, encodeExamples, encodeRendering, type Example, padBatch, shiftTargets } from "./index.ts";
 import { mockTokenizer } from "./testing/mockTokenizer.ts";
@@ -112,6 +113,10 @@ describe("conformance case 9: several turns", () => {
       expect([...weights]).toEqual([0, ...Array<number>(weights.length - 1).fill(1)]);
     }
   });
+  it("trl trains the completion alone of a row of prompt and completion", () => {
+    const example = encodeRendering(foo, mockTokenizer, { mask: "trl" });
+    expect([trainedText(example), example.policy]).toEqual(["Bar</s>", "trl"]);
+  });
   it("gives the policy last by flags on the messages", () => {
     const flagged = chatml(messages.map((message, i) => ({ ...message, train: i === 2 ? false : i === 4 ? true : undefined })));
     const last = encodeRendering(rendering, mockTokenizer, { mask: "last" });
@@ -181,6 +186,31 @@ describe("conformance case 12: tools and reasoning", () => {
   });
 });
 
+describe("{% generation %} blocks", () => {
+  const marked = (generation: readonly string[]): Rendering => {
+    const rendering = chatml([
+      { role: "user", content: "u" },
+      { role: "assistant", content: "said", reasoning_content: "thought" },
+    ]);
+    const segments = rendering.segments.map((segment) =>
+      segment.role === "assistant" && generation.includes(segment.text) ? { ...segment, generation: true } : segment,
+    );
+    return { ...rendering, segments };
+  };
+  const answer = (generation: readonly string[], mask: string): string =>
+    trainedText(encodeRendering(marked(generation), mockTokenizer, { mask }));
+
+  it("say which body text is trained, and train what they hold behind the terminator", () => {
+    expect(answer(["said"], "assistant")).toBe("said<|im_end|>");
+    expect(answer(["said", "<|im_end|>", "\n"], "assistant")).toBe("said<|im_end|>\n");
+    expect(answer([], "assistant")).toBe("thoughtsaid<|im_end|>");
+  });
+  it("count for no peer but TRL's assistant_only_loss", () => {
+    expect(answer(["said"], "unsloth")).toBe("thoughtsaid<|im_end|>\n");
+    expect(answer(["said"], "trl-assistant")).toBe("said<|im_end|>\n");
+  });
+});
+
 describe("weights of messages and character spans", () => {
   it("multiplies a message's weight and lets spans decide inside it", () => {
     const rendering = chatml([
@@ -229,6 +259,19 @@ describe("conformance case 13: truncation", () => {
     expect(mockTokenizer.decode(example.ids)).toBe(`123456${"p".repeat(1936)}654321${"r".repeat(99)}</s>`);
     expect([...example.weights].filter((weight) => weight > 0)).toHaveLength(100);
     expect(example.dropped).toBeNull();
+  });
+  it.each([
+    [3000, 100, 1948, 100],
+    [100, 3000, 100, 1948],
+    [3000, 3000, 1024, 1024],
+  ])("cuts %i + %i tokens as LLaMA-Factory does", (prompt, answer, keptPrompt, keptAnswer) => {
+    const rendering = promptAnswer("p".repeat(prompt - 10), "r".repeat(answer - 1), { before: "12345", after: "54321" });
+    const example = encodeRendering(rendering, mockTokenizer, { maxLength: 2048, truncation: "proportion" });
+    expect([...example.weights].filter((weight) => weight === 0)).toHaveLength(keptPrompt);
+    expect([...example.weights].filter((weight) => weight > 0)).toHaveLength(keptAnswer);
+    const codes = example.warnings.map(({ code }) => code);
+    expect(codes.includes("terminator-cut")).toBe(keptAnswer < answer);
+    expect(codes.includes("prompt-cut")).toBe(keptPrompt < prompt);
   });
   it("drops what cannot be shortened", () => {
     const answer = promptAnswer("p", "r".repeat(99));

@@ -1,5 +1,7 @@
 import { MaskError } from "./maskError.ts";
 import { maskPresets } from "./maskPresets.ts";
+import type { ControlTokenPolicy } from "./tokenOffsets.ts";
+import type { TruncationStrategy } from "./truncation.ts";
 
 /** The four policies of this project. */
 export type MaskPolicyName = "completion" | "assistant" | "last" | "all";
@@ -49,8 +51,8 @@ export interface MaskPolicy {
   /** Name of the policy to use instead for rows of prompt and completion, for tools that decide by the kind of row. */
   readonly forPromptCompletion?: string;
   /** What the imitated tool does with control-token text and over-long rows; options of the call win. */
-  readonly control?: "literal" | "reject" | "allow";
-  readonly truncation?: "drop" | "error" | "keepResponse" | "splitTurns" | "left" | "right";
+  readonly control?: ControlTokenPolicy;
+  readonly truncation?: TruncationStrategy;
 }
 
 const base: Omit<MaskPolicy, "name" | "turns"> = {

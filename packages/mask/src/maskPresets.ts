@@ -27,7 +27,7 @@ export const maskPresets: Readonly<Record<string, PresetRow>> = {
   /** `train_on_assistant`: role tags are part of a torchtune message, so the header is trained. */
   torchtune: peer({ turns: "assistant", ...everything, truncation: "right" }),
   /** Default of `supervised`: each response slot, with the newline behind its terminator. */
-  "llama-factory": peer({ turns: "assistant", afterTerminator: true, truncation: "right" }),
+  "llama-factory": peer({ turns: "assistant", afterTerminator: true, truncation: "proportion" }),
   /** `--mask-prompt`: last turn only. The padding id that mlx-lm trains behind each row is left out: it is not in the text. */
   "mlx-lm": peer({ turns: "last", afterTerminator: true, truncation: "right" }),
   /** `train_on_responses_only`: all that stands between an assistant marker and the next user marker. */

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { tokenizerFolder, type TokenizerName } from "@sft/fixtures";
-import { createJinjaTemplate, findTemplate, type PromptTemplate, readRecord } from "@sft/templates";
+import { createJinjaTemplate, expandTurns, findTemplate, type PromptTemplate, readRecord } from "@sft/templates";
 import type { Tokenizer } from "@sft/tokenizer";
 import { loadTokenizer } from "@sft/tokenizer/node";
 import { beforeAll, describe, expect, it } from "vitest";
-import { assertPromptParity, doctor, encodeRendering, type Example, maskPolicyNames } from "./index.ts";
+import { assertPromptParity, createMaskPolicy, doctor, encodeRendering, type Example, maskPolicyNames } from "./index.ts";
 
 const rows = [
   { instruction: "Name the capital of France.", output: "Paris" },
@@ -94,6 +94,52 @@ describe("the dictionary rows of this repository", () => {
         );
         expect([ids.at(-1), weights.at(-1)]).toEqual([tokenizer.eos?.id, 1]);
       }
+    }
+  });
+});
+
+describe("conformance case 12: Qwen3's own template drops the thoughts of earlier answers", () => {
+  const conversation = readRecord({
+    messages: [
+      { role: "user", content: "one" },
+      { role: "assistant", content: "1", reasoning_content: "count" },
+      { role: "user", content: "two" },
+      { role: "assistant", content: "2", reasoning_content: "count on" },
+    ],
+  });
+
+  it("is found by the doctor, and trained one row a supervised turn", () => {
+    const tokenizer = tokenizers.get("qwen3") as Tokenizer;
+    const template = createJinjaTemplate(tokenizer.chatTemplate as string);
+    const rendering = template.render(conversation);
+    const render = (asked: typeof conversation): typeof rendering => template.render(asked);
+    const findings = doctor([{ rendering, example: encodeRendering(rendering, tokenizer) }], { tokenizer, render });
+    expect(findings.map(({ rule, message }) => [rule, /message (\d)/.exec(message)?.[1]])).toEqual([["prefix-unstable", "1"]]);
+
+    const expanded = expandTurns(template, conversation);
+    expect(expanded).toHaveLength(2);
+    const trained = expanded.map((row) => {
+      const examined = { rendering: template.render(row), example: encodeRendering(template.render(row), tokenizer) };
+      expect(doctor([examined], { tokenizer, render })).toEqual([]);
+      return examined.example.spans
+        .filter((span) => span.trained)
+        .map((span) => span.text)
+        .join("");
+    });
+    expect(trained).toEqual(["<think>\ncount\n</think>\n\n1<|im_end|>", "<think>\ncount on\n</think>\n\n2<|im_end|>"]);
+  });
+});
+
+describe("conformance case 2: LitGPT's alpaca prompt ends in a newline", () => {
+  it("gives an answer's ids whether they are encoded with the prompt or apart", () => {
+    const tokenizer = tokenizers.get("llama3_1") as Tokenizer;
+    const rendering = findTemplate("alpaca").render(readRecord(rows[0]), { specialTokens: { eos: tokenizer.eos?.text } });
+    const joint = encodeRendering(rendering, tokenizer, { mask: createMaskPolicy("completion", { encoding: "joint", straddle: "error" }) });
+    const apart = encodeRendering(rendering, tokenizer);
+    const litgpt = encodeRendering(rendering, tokenizer, { mask: "litgpt" });
+    expect([...joint.ids]).toEqual([...litgpt.ids]);
+    for (const { ids, weights } of [joint, apart, litgpt]) {
+      expect([...ids].filter((_, i) => weights[i] > 0)).toEqual([60704, tokenizer.eos?.id]);
     }
   });
 });

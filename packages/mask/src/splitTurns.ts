@@ -24,7 +24,7 @@ export function splitTurns(table: TokenTable, verdicts: readonly Verdict[], maxL
       pieces.push(current);
       current = [];
     }
-    current.push(...exchange);
+    current = current.concat(exchange);
   });
   pieces.push(current);
   return pieces

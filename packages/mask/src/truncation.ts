@@ -1,4 +1,5 @@
 import type { DropReason, ExampleWarning } from "./example.ts";
+import { cutInProportion } from "./cutInProportion.ts";
 import { atRow, MaskError } from "./maskError.ts";
 import { shortenContent } from "./shortenContent.ts";
 import type { TokenTable } from "./tokenTable.ts";
@@ -6,9 +7,10 @@ import type { Verdict } from "./tokenVerdict.ts";
 
 /**
  * What becomes of a row of more than `maxLength` tokens: `drop` it and count it, throw an `error`, `keepResponse` by
- * shortening what users wrote, `splitTurns` into several rows at turn borders, or cut tokens off its `left` or `right`.
+ * shortening what users wrote, `splitTurns` into several rows at turn borders, cut tokens off its `left` or `right`,
+ * or cut prompts and answers in `proportion`, as LLaMA-Factory does.
  */
-export type TruncationStrategy = "drop" | "error" | "keepResponse" | "splitTurns" | "left" | "right";
+export type TruncationStrategy = "drop" | "error" | "keepResponse" | "splitTurns" | "left" | "right" | "proportion";
 
 /** Tokens that stay, in order; all of them where the example was dropped. */
 export interface Truncated {
@@ -53,6 +55,19 @@ export function truncate(
         kept: [...all.slice(0, head), ...all.slice(from)],
         dropped: null,
         warnings: warnOfCut(table, verdicts, all.slice(head, from)),
+      };
+    }
+    case "proportion": {
+      const kept = cutInProportion(table, maxLength);
+      const stays = new Set(kept);
+      return {
+        kept,
+        dropped: null,
+        warnings: warnOfCut(
+          table,
+          verdicts,
+          all.filter((token) => !stays.has(token)),
+        ),
       };
     }
     case "keepResponse": {

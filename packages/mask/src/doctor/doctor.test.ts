@@ -58,14 +58,17 @@ describe("doctor", () => {
       { role: "user", content: "u2" },
       { role: "assistant", content: "a2" },
     ]);
-    const renderPrompt: DoctorOptions["renderPrompt"] = ({ messages }) => {
-      const prompt = chatml(messages, { generationPrompt: true });
-      const segments = prompt.segments.map((segment) => (segment.text === "a1" ? { ...segment, text: "<think>hm</think>a1" } : segment));
-      return { ...prompt, segments };
+    const render: DoctorOptions["render"] = ({ messages }) => {
+      const rendering = chatml(messages);
+      const segments = rendering.segments.map((segment) =>
+        segment.text === "a1" && messages.length === 2 ? { ...segment, text: "<think>hm</think>a1" } : segment,
+      );
+      return { ...rendering, segments };
     };
-    const findings = examine(conversation, {}, { renderPrompt });
+    const findings = examine(conversation, {}, { render });
     expect(rulesOf(findings)).toEqual(["prefix-unstable error"]);
-    expect(findings[0].message).toContain("Message 3");
+    expect(findings[0].message).toContain("message 1");
+    expect(examine(conversation, { mask: "last" }, { render })).toEqual([]);
   });
 
   it("reports prompt and answer that merge", () => {

@@ -26,8 +26,8 @@ export interface DoctorRow {
 /** What rules may look at besides the row. */
 export interface DoctorContext {
   readonly tokenizer: MaskTokenizer;
-  /** For "prefix-unstable": renders a conversation up to where the assistant speaks. */
-  readonly renderPrompt?: (conversation: Conversation) => Rendering;
+  /** For "prefix-unstable": the template that rendered the rows. */
+  readonly render?: (conversation: Conversation) => Rendering;
   readonly maxLength?: number;
   /** Supervised share of all tokens that raises no question. */
   readonly usualShare: { readonly min: number; readonly max: number };

@@ -1,5 +1,6 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { goldenModels } from "../../golden/goldenChats.ts";
+import { type GoldenChat, goldenModels } from "../../golden/goldenChats.ts";
 import { readRecord } from "../records/readRecord.ts";
 import type { Segment } from "../segment.ts";
 import { TemplateError } from "../templateError.ts";
@@ -78,3 +79,16 @@ describe.each(Object.entries(goldenModels))("%s's conversations", (model, { spec
 });
 
 const order: readonly string[] = ["outside", "header", "body", "terminator", "afterTerminator"];
+
+describe("Jinja2's renderings of random conversations (golden/makeJinjaCases.py)", () => {
+  const cases = JSON.parse(readFileSync(new URL("../../golden/jinja-chats.json", import.meta.url), "utf8")) as readonly (Omit<GoldenChat, "template" | "name"> & { template: string })[];
+
+  it.each(cases.map((chat, i) => ({ ...chat, i })))("$template, conversation $i", ({ template, messages, tools, add_generation_prompt, text, error }) => {
+    const model = goldenModels[template] ?? goldenModels.qwen3!;
+    const source = template === "chatml-generation" ? model.chatml_generation_template : model.chat_template!;
+    const specialTokens = { bos: model.special.bos_token, eos: model.special.eos_token };
+    const render = (): string => textOf(createJinjaTemplate(source).render(readRecord({ messages, tools }), { specialTokens, addGenerationPrompt: add_generation_prompt }).segments);
+    if (error) expect(render).toThrow(TemplateError);
+    else expect(render()).toBe(text);
+  });
+});

@@ -9,12 +9,19 @@ import { CpuExecutable } from "./executable.ts";
 import { createKernels } from "./kernels.ts";
 import type { Kernel } from "./kernel.ts";
 import { measureScratch, placeProgram, slotBytes } from "./placedProgram.ts";
+import { chooseThreads, isWorthThreads } from "./threads/chooseThreads.ts";
+import { ThreadPool } from "./threads/pool.ts";
 
 export interface CpuBackendOptions {
   /** "float64" computes and stores every "f32" tensor in float64: the oracle. Default "float32". */
   readonly precision?: Precision;
-  /** Threads to compute on, the calling one included. */
+  /** Threads to compute on, the calling one included. Default: SFT_THREADS, else all cores up to 16; 1 for float64. */
   readonly threads?: number;
+  /**
+   * Programs of fewer floating-point operations, roughly counted, run on the calling thread alone, since waking the others
+   * would cost more; the result is the same. Default 1,000,000.
+   */
+  readonly worthThreadsOperations?: number;
   /** Largest memory for buffers, activations and scratch together; at most 4 GiB. */
   readonly memoryBytes?: number;
 }
@@ -24,7 +31,11 @@ export interface CpuBackendOptions {
  * The same program on the same data gives the same bits for any number of threads.
  */
 export async function createCpuBackend(options: CpuBackendOptions = {}): Promise<Backend> {
-  return new CpuBackend(options);
+  const { precision = "float32", memoryBytes, worthThreadsOperations = 1_000_000 } = options;
+  const arena = new Arena(memoryBytes);
+  const threads = arena.shared ? await chooseThreads(options.threads, precision) : 1;
+  const pool = threads > 1 ? await ThreadPool.start(threads, precision, arena) : null;
+  return new CpuBackend(precision, arena, pool, worthThreadsOperations);
 }
 
 class CpuBackend implements Backend {
@@ -33,20 +44,25 @@ class CpuBackend implements Backend {
   private readonly precision: Precision;
   private readonly arena: Arena;
   private readonly kernels: ReadonlyMap<string, Kernel>;
+  private readonly pool: ThreadPool | null;
+  private readonly worthThreadsOperations: number;
   private announceLoss: (loss: BackendLost) => void = () => {};
   private disposed = false;
+  private compiled = 0;
 
-  constructor({ precision = "float32", memoryBytes }: CpuBackendOptions) {
+  constructor(precision: Precision, arena: Arena, pool: ThreadPool | null, worthThreadsOperations: number) {
     this.precision = precision;
-    this.arena = new Arena(memoryBytes);
-    this.kernels = createKernels(precision, this.arena);
+    this.arena = arena;
+    this.pool = pool;
+    this.worthThreadsOperations = worthThreadsOperations;
+    this.kernels = createKernels(precision, arena);
     this.lost = new Promise((resolve) => (this.announceLoss = resolve));
     this.capabilities = {
       backend: "cpu",
-      adapter: `CPU, ${precision}, 1 thread`,
+      adapter: `CPU, ${precision}, ${pool ? `${pool.parts} threads` : "1 thread"}`,
       hardwareAccelerated: true,
       float64: precision === "float64",
-      maxBindingBytes: this.arena.limitBytes,
+      maxBindingBytes: arena.limitBytes,
       ops: new Set(this.kernels.keys()),
       deterministic: true,
     };
@@ -62,6 +78,7 @@ class CpuBackend implements Backend {
     if (resource instanceof CpuExecutable) {
       if (resource.freed) return;
       resource.freed = true;
+      if (resource.parts > 1) this.pool?.free(resource.id);
       for (const address of resource.owned) this.arena.release(address);
       return;
     }
@@ -93,8 +110,9 @@ class CpuBackend implements Backend {
     const bound = new Map(externalTensors(program).map((tensor) => [tensor.name, this.expectBinding(program, tensor, bindings.get(tensor.name))]));
     const plan = planMemory(program, opTable);
     const slots = slotBytes(plan, this.precision);
+    const parts = this.pool && isWorthThreads(program, this.worthThreadsOperations) ? this.pool.parts : 1;
     const needed = measureScratch(program, this.kernels);
-    const scratchBytes = needed.sharedBytes + needed.ownBytes;
+    const scratchBytes = needed.sharedBytes + parts * needed.ownBytes;
     const owned: number[] = [];
     try {
       for (const bytes of slots) owned.push(this.arena.allocate(bytes));
@@ -102,7 +120,9 @@ class CpuBackend implements Backend {
       const placed = placeProgram(program, plan, owned, (tensor) => bound.get(tensor.name)!.address, { address: scratchAddress, ...needed });
       owned.push(scratchAddress);
       const planned = slots.reduce((sum, bytes) => sum + bytes, 0) + scratchBytes;
-      return new CpuExecutable(this, program, planned, placed, [...bound.values()], owned);
+      const id = ++this.compiled;
+      if (parts > 1) this.pool!.compile(id, placed);
+      return new CpuExecutable(this, id, parts, program, planned, placed, [...bound.values()], owned);
     } catch (error) {
       for (const address of owned) this.arena.release(address);
       throw error;
@@ -117,7 +137,9 @@ class CpuBackend implements Backend {
     if (target.freed) throw new BackendError("buffer-freed", `run: program ${target.program.name} was freed`);
     const gone = target.buffers.find((buffer) => buffer.freed);
     if (gone) throw new BackendError("buffer-freed", `run: a buffer bound to program ${target.program.name} was freed`);
-    for (const step of target.steps(this.kernels, this.arena.memory.buffer, this.precision, 0, 1)) step.run();
+    const steps = target.steps(this.kernels, this.arena.memory.buffer, this.precision);
+    if (target.parts > 1) this.pool!.run(target.id, steps);
+    else for (const step of steps) step.run();
   }
 
   async sync(): Promise<void> {
@@ -127,6 +149,7 @@ class CpuBackend implements Backend {
   async dispose(): Promise<void> {
     if (this.disposed) return;
     this.disposed = true;
+    await this.pool?.stop();
     this.announceLoss({ reason: "destroyed", message: "the CPU backend was disposed" });
   }
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { opTable } from "./ops/index.ts";
 import { add, multiply, scale } from "./ops/elementwise.ts";
 import { matmul } from "./ops/matmul.ts";
+import { defineOp, type OpDefinition } from "./op.ts";
 import { planMemory } from "./plan.ts";
 import type { Program } from "./program.ts";
 import { Tape } from "./tape.ts";
@@ -82,6 +83,21 @@ describe("planMemory", () => {
     const program = tape.finish();
     const plan = planMemory(program, opTable);
     expect(plan.slotOf[squared.id]).not.toBe(plan.slotOf[x.id]);
+  });
+
+  it("hands one dying input to one output only, and none that is itself an output", () => {
+    const pair = defineOp({ name: "pair", infer: ([x]) => [x!, x!], mayAlias: [[0, 0], [1, 0]] });
+    const table = new Map<string, OpDefinition>([...opTable, ["pair", pair]]);
+    for (const inPlace of [false, true]) {
+      const tape = new Tape("pair");
+      const x = tape.apply(scale, [tape.input("x", [64], "f32")], { factor: 2 })[0]!;
+      const [first, second] = tape.apply(pair, [x], {}, inPlace ? [x] : []);
+      // In place the first output is not read again, so only its being an output keeps the second away from it.
+      tape.apply(add, [inPlace ? second! : first!, second!], {}, [tape.output("y", [64])]);
+      const plan = planMemory(tape.finish(), table);
+      expect(plan.slotOf[first!.id]).toBe(plan.slotOf[x.id]);
+      expect(plan.slotOf[second!.id]).not.toBe(plan.slotOf[x.id]);
+    }
   });
 
   it("rounds slots up to the alignment", () => {

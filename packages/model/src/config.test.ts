@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { goldenModelPath } from "@sft/golden";
 import { describe, expect, it } from "vitest";
 import { findFamily } from "./families/index.ts";
-import { inverseFrequencies, ropeTables } from "./rope.ts";
+import { ropeTables } from "./rope.ts";
+import { scaledFrequencies } from "./ropeScaling.ts";
 
 const tiny = JSON.parse(readFileSync(join(goldenModelPath("llama"), "config.json"), "utf8")) as Record<string, unknown>;
 const scaled = JSON.parse(readFileSync(join(goldenModelPath("llama3-rope-tied"), "config.json"), "utf8")) as Record<string, unknown>;
@@ -44,7 +45,7 @@ describe("reading config.json", () => {
 
 describe("rope tables", () => {
   it("turn by 1/theta^(2i/d) a position", () => {
-    const tables = ropeTables(read(tiny).rope, 16, 4);
+    const tables = ropeTables(read(tiny).ropes.default!, 4);
     for (let index = 0; index < 8; index++) {
       const angle = Math.fround(3 * Math.fround(10000 ** (-index / 8)));
       expect(tables.cos[3 * 8 + index]).toBe(Math.fround(Math.cos(angle)));
@@ -53,8 +54,9 @@ describe("rope tables", () => {
   });
 
   it("slow down long wavelengths by the factor and leave short ones alone under llama3 scaling", () => {
-    const plain = inverseFrequencies({ ...read(scaled).rope, type: "default" }, 16);
-    const slowed = inverseFrequencies(read(scaled).rope, 16);
+    const { parameters } = read(scaled).ropes.default!;
+    const plain = scaledFrequencies({ type: "default", theta: parameters.theta }, 16, 256).frequencies;
+    const slowed = scaledFrequencies(parameters, 16, 256).frequencies;
     expect(slowed[0]).toBe(plain[0]);
     expect(slowed[7]! * 32).toBeCloseTo(plain[7]!, 12);
   });

@@ -1,7 +1,10 @@
 import { ModelError } from "./errors.ts";
-import { readRopeParameters, type RopeParameters } from "./rope.ts";
+import type { RopeTableSpec } from "./rope.ts";
+import { readRopeParameters } from "./ropeScaling.ts";
 
-/** What every family needs of a Hugging Face config.json; a family's own fields are read from `raw` in its file. */
+type Raw = Readonly<Record<string, unknown>>;
+
+/** What every family needs of a Hugging Face config.json. */
 export interface ModelConfig {
   readonly modelType: string;
   readonly vocabSize: number;
@@ -14,15 +17,24 @@ export interface ModelConfig {
   readonly maxPositions: number;
   readonly normEpsilon: number;
   readonly tiedEmbeddings: boolean;
-  readonly rope: RopeParameters;
-  /** End-of-sequence ids, from config.json or generation_config.json; empty when neither says. */
+  /** Rope tables by the name that the forward function asks for; empty without rope. */
+  readonly ropes: Readonly<Record<string, RopeTableSpec>>;
+  /** Scores are multiplied by this; 1/sqrt(headDim) unless the family says otherwise. */
+  readonly attentionScale: number;
+  /** Soft cap on attention scores; 0 means none. */
+  readonly attentionSoftcap: number;
+  /** Soft cap on the output logits; 0 means none. */
+  readonly logitSoftcap: number;
+  /** Sliding window of each layer; 0 means full attention. */
+  readonly windows: readonly number[];
+  /** End-of-sequence ids; empty when the file does not say. */
   readonly eosTokenIds: readonly number[];
   /** The file as it was read, so that it can be written back unchanged. */
-  readonly raw: Readonly<Record<string, unknown>>;
+  readonly raw: Raw;
 }
 
 /** Reads a field that must be there and must be a positive integer. */
-export function requireCount(raw: Readonly<Record<string, unknown>>, key: string): number {
+export function requireCount(raw: Raw, key: string): number {
   const value = raw[key];
   if (typeof value !== "number" || !Number.isInteger(value) || value < 1) {
     throw new ModelError("bad-config", `config.json: ${key} must be a positive integer, got ${JSON.stringify(value)}`);
@@ -31,7 +43,7 @@ export function requireCount(raw: Readonly<Record<string, unknown>>, key: string
 }
 
 /** Reads a finite number with a default. */
-export function optionalNumber(raw: Readonly<Record<string, unknown>>, key: string, fallback: number): number {
+export function optionalNumber(raw: Raw, key: string, fallback: number): number {
   const value = raw[key] ?? fallback;
   if (typeof value !== "number" || !Number.isFinite(value)) {
     throw new ModelError("bad-config", `config.json: ${key} must be a number, got ${JSON.stringify(value)}`);
@@ -40,19 +52,21 @@ export function optionalNumber(raw: Readonly<Record<string, unknown>>, key: stri
 }
 
 /** Refuses a field whose value changes the maths in a way this family does not implement. */
-export function refuseUnless(raw: Readonly<Record<string, unknown>>, key: string, allowed: readonly unknown[]): void {
+export function refuseUnless(raw: Raw, key: string, allowed: readonly unknown[]): void {
   const value = raw[key];
   if (value !== undefined && !allowed.includes(value)) {
-    throw new ModelError("unsupported-config", `config.json: ${key} is ${JSON.stringify(value)}; this family is implemented for ${allowed.map((item) => JSON.stringify(item)).join(" or ")}`);
+    const words = allowed.map((item) => JSON.stringify(item)).join(" or ");
+    throw new ModelError("unsupported-config", `config.json: ${key} is ${JSON.stringify(value)}; this family is implemented for ${words}`);
   }
 }
 
-/** The fields that Llama-like configs share. */
-export function readCommonConfig(raw: Readonly<Record<string, unknown>>): ModelConfig {
+/** The fields that Llama-like configs share: full attention, one rope over the whole head, no soft caps. */
+export function readCommonConfig(raw: Raw): ModelConfig {
   const hiddenSize = requireCount(raw, "hidden_size");
   const heads = requireCount(raw, "num_attention_heads");
   const headDim = raw.head_dim == null ? hiddenSize / heads : requireCount(raw, "head_dim");
   const keyValueHeads = raw.num_key_value_heads == null ? heads : requireCount(raw, "num_key_value_heads");
+  const layers = requireCount(raw, "num_hidden_layers");
   if (!Number.isInteger(headDim) || headDim % 2 !== 0) {
     throw new ModelError("bad-config", `config.json: the head size ${headDim} (head_dim, or hidden_size / num_attention_heads) must be an even integer`);
   }
@@ -64,17 +78,43 @@ export function readCommonConfig(raw: Readonly<Record<string, unknown>>): ModelC
     vocabSize: requireCount(raw, "vocab_size"),
     hiddenSize,
     intermediateSize: requireCount(raw, "intermediate_size"),
-    layers: requireCount(raw, "num_hidden_layers"),
+    layers,
     heads,
     keyValueHeads,
     headDim,
     maxPositions: requireCount(raw, "max_position_embeddings"),
     normEpsilon: optionalNumber(raw, "rms_norm_eps", 1e-6),
     tiedEmbeddings: raw.tie_word_embeddings === true,
-    rope: readRopeParameters(raw),
+    ropes: { default: { parameters: readRopeParameters(raw), rotaryDim: headDim } },
+    attentionScale: headDim ** -0.5,
+    attentionSoftcap: 0,
+    logitSoftcap: 0,
+    windows: new Array<number>(layers).fill(0),
     eosTokenIds: readTokenIds(raw.eos_token_id),
     raw,
   };
+}
+
+/** Rope over the leading part of each head only: `partial_rotary_factor`, in `rope_parameters` or beside it. */
+export function partialRotaryDim(raw: Raw, headDim: number, fallback: number): number {
+  const nested = (raw.rope_parameters ?? {}) as Raw;
+  const share = nested.partial_rotary_factor ?? raw.partial_rotary_factor ?? raw.rotary_pct ?? fallback;
+  const dimensions = typeof share === "number" ? Math.floor(headDim * share) : Number.NaN;
+  if (dimensions >= 2 && dimensions <= headDim && dimensions % 2 === 0) return dimensions;
+  throw new ModelError("bad-config", `config.json: partial_rotary_factor ${JSON.stringify(share)} of a head of ${headDim} must give an even number of dimensions`);
+}
+
+/**
+ * Windows by layer from `layer_types` ("sliding_attention" or "full_attention"), as transformers 5 writes it,
+ * or from `fallback` for older files that leave it out.
+ */
+export function layerWindows(raw: Raw, layers: number, window: number, fallback: (layer: number) => boolean): readonly number[] {
+  const types = raw.layer_types;
+  if (types === undefined || types === null) return Array.from({ length: layers }, (_, layer) => (fallback(layer) ? window : 0));
+  if (!Array.isArray(types) || types.length !== layers || types.some((type) => type !== "sliding_attention" && type !== "full_attention")) {
+    throw new ModelError("unsupported-config", `config.json: layer_types must name "sliding_attention" or "full_attention" for each of ${layers} layers, got ${JSON.stringify(types)}`);
+  }
+  return types.map((type) => (type === "sliding_attention" ? window : 0));
 }
 
 /** A token id, a list of them, or nothing. */

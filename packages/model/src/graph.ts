@@ -1,5 +1,6 @@
 import {
-  addBias, attention, cachedAttention, divide, dropout, embedding, gatedActivation, matmul, rmsNorm, rope, rowNorm, scaleColumns, writeCache,
+  activation, addBias, attention, cachedAttention, divide, dropout, embedding, gatedActivation, layerNorm, matmul, reshape, rmsNorm, rope,
+  rowNorm, scale, scaleColumns, sliceColumns, writeCache,
   type ActivationKind, type Tape, type Value,
 } from "@sft/kernels";
 import type { AdapterLayout, LoraModule } from "./adapters/lora.ts";
@@ -32,9 +33,14 @@ export interface GraphOptions {
 
 /** Names of the tensors that a model program binds besides its parameters. */
 export const inputNames = {
-  ids: "ids", order: "order", positions: "positions", segments: "segments", lengths: "lengths", dropoutSeed: "dropout_seed",
-  ropeCos: "rope.cos", ropeSin: "rope.sin",
+  ids: "ids", order: "order", positions: "positions", positionOrder: "position_order", segments: "segments", lengths: "lengths",
+  dropoutSeed: "dropout_seed",
 } as const;
+
+/** Names of the tensors that hold a rope table of the config. */
+export function ropeNames(table: string): { readonly cos: string; readonly sin: string } {
+  return { cos: `rope.${table}.cos`, sin: `rope.${table}.sin` };
+}
 
 /** Names of the cache tensors of a layer. */
 export function cacheNames(layer: number): { readonly keys: string; readonly values: string } {
@@ -50,7 +56,7 @@ export class Graph {
   readonly config: ModelConfig;
   readonly shape: TokenShape;
   private readonly options: GraphOptions;
-  private readonly shapes: ReadonlyMap<string, readonly number[]>;
+  private readonly specs: ReadonlyMap<string, ParameterSpec>;
   private dropouts = 0;
 
   constructor(options: GraphOptions) {
@@ -58,7 +64,7 @@ export class Graph {
     this.tape = options.tape;
     this.config = options.config;
     this.shape = options.shape;
-    this.shapes = new Map(options.parameters.map((parameter) => [parameter.name, parameter.shape]));
+    this.specs = new Map(options.parameters.map((parameter) => [parameter.name, parameter]));
   }
 
   get rows(): number {
@@ -67,29 +73,40 @@ export class Graph {
 
   /** A parameter by its name in the checkpoint. */
   parameter(name: string): Value {
-    const shape = this.shapes.get(name);
-    if (!shape) throw new ModelError("missing-tensor", `the family declares no parameter ${name}`);
-    return this.tape.parameter(name, shape, this.options.trainable(name));
+    const spec = this.specs.get(name);
+    if (!spec) throw new ModelError("missing-tensor", `the family declares no parameter ${name}`);
+    return this.tape.parameter(name, spec.shape, this.options.trainable(name));
   }
 
   hasParameter(name: string): boolean {
-    return this.shapes.has(name);
+    return this.specs.has(name);
   }
 
   /** Token embeddings [N, hidden] of the ids input. */
   embed(name: string): Value {
+    return this.lookUp(name, inputNames.ids, inputNames.order);
+  }
+
+  /** Learned position embeddings [N, hidden] of the positions input. */
+  embedPositions(name: string): Value {
+    return this.lookUp(name, inputNames.positions, inputNames.positionOrder);
+  }
+
+  private lookUp(name: string, index: string, order: string): Value {
     const weight = this.parameter(name);
-    const ids = this.tape.input(inputNames.ids, [this.rows]);
-    const inputs = weight.requiresGradient ? [weight, ids, this.tape.input(inputNames.order, [this.rows])] : [weight, ids];
+    const rows = this.tape.input(index, [this.rows]);
+    const inputs = weight.requiresGradient ? [weight, rows, this.tape.input(order, [this.rows])] : [weight, rows];
     return this.tape.apply(embedding, inputs, {})[0]!;
   }
 
   /** x · W^T (+ bias) (+ addend) for the linear layer `module`, with its LoRA pair when the adapter has one. */
   linear(x: Value, module: string, addend?: Value): Value {
     const weight = this.parameter(`${module}.weight`);
+    // GPT-2's Conv1D stores its weight [in, out].
+    const transposeB = this.specs.get(`${module}.weight`)!.kind !== "conv1d";
     const lora = this.options.adapter?.modules.get(module);
     if (lora?.magnitude) return this.doraLinear(x, module, lora, addend);
-    let y = this.tape.apply(matmul, addend ? [x, weight, addend] : [x, weight], { transposeA: false, transposeB: true, alpha: 1 })[0]!;
+    let y = this.tape.apply(matmul, addend ? [x, weight, addend] : [x, weight], { transposeA: false, transposeB, alpha: 1 })[0]!;
     if (this.hasParameter(`${module}.bias`)) y = this.tape.apply(addBias, [y, this.parameter(`${module}.bias`)], {})[0]!;
     if (!lora) return y;
     const [a, b] = [this.adapterParameter(lora.a), this.adapterParameter(lora.b)];
@@ -101,23 +118,26 @@ export class Graph {
     return this.tape.apply(rmsNorm, [x, this.parameter(name)], { epsilon: this.config.normEpsilon, weightOffset })[0]!;
   }
 
-  /** Rotates queries or keys by their positions. */
-  rope(x: Value, rotaryDim: number = this.config.headDim): Value {
-    const table = [this.options.ropePositions, rotaryDim / 2];
-    const inputs = [
-      x,
-      this.tape.input(inputNames.positions, [this.rows]),
-      this.tape.input(inputNames.ropeCos, table, "f32"),
-      this.tape.input(inputNames.ropeSin, table, "f32"),
-    ];
+  layerNorm(x: Value, module: string): Value {
+    const inputs = [x, this.parameter(`${module}.weight`), this.parameter(`${module}.bias`)];
+    return this.tape.apply(layerNorm, inputs, { epsilon: this.config.normEpsilon })[0]!;
+  }
+
+  /** Rotates queries or keys by their positions, with a rope table of the config. */
+  rope(x: Value, table: string = "default"): Value {
+    const { rotaryDim } = this.config.ropes[table]!;
+    const names = ropeNames(table);
+    const shape = [this.options.ropePositions, rotaryDim / 2];
+    const inputs = [x, this.tape.input(inputNames.positions, [this.rows]), this.tape.input(names.cos, shape, "f32"), this.tape.input(names.sin, shape, "f32")];
     return this.tape.apply(rope, inputs, { headDim: this.config.headDim, rotaryDim, inverse: false })[0]!;
   }
 
   /** Causal attention of one layer over its own batch or over the layer's cache. */
-  attend(layer: number, q: Value, k: Value, v: Value, options: { readonly window?: number; readonly softcap?: number; readonly scale?: number } = {}): Value {
-    const { window = 0, softcap = 0, scale = this.config.headDim ** -0.5 } = options;
-    const { heads, keyValueHeads, headDim } = this.config;
-    const attributes = { batch: this.shape.batch, queryHeads: heads, keyValueHeads, headDim, scale, window, softcap };
+  attend(layer: number, q: Value, k: Value, v: Value): Value {
+    const { heads, keyValueHeads, headDim, attentionScale, attentionSoftcap, windows } = this.config;
+    const attributes = {
+      batch: this.shape.batch, queryHeads: heads, keyValueHeads, headDim, scale: attentionScale, window: windows[layer]!, softcap: attentionSoftcap,
+    };
     const mode = this.options.attention;
     if (mode.kind === "causal") {
       return this.tape.apply(attention, [q, k, v, this.tape.input(inputNames.segments, [this.rows])], attributes)[0]!;
@@ -133,6 +153,28 @@ export class Graph {
 
   gated(gate: Value, up: Value, kind: ActivationKind): Value {
     return this.tape.apply(gatedActivation, [gate, up], { kind })[0]!;
+  }
+
+  activation(x: Value, kind: ActivationKind): Value {
+    return this.tape.apply(activation, [x], { kind })[0]!;
+  }
+
+  add(a: Value, b: Value): Value {
+    return this.tape.add(a, b);
+  }
+
+  scale(x: Value, factor: number): Value {
+    return this.tape.apply(scale, [x], { factor })[0]!;
+  }
+
+  /** Columns start .. start+width-1: one part of a fused projection. */
+  columns(x: Value, start: number, width: number): Value {
+    return this.tape.apply(sliceColumns, [x], { start, width })[0]!;
+  }
+
+  /** The same elements as `rows` rows. */
+  reshape(x: Value, rows: number): Value {
+    return this.tape.apply(reshape, [x], { rows })[0]!;
   }
 
   /** The pair's product is scaled row by row; the weight norm is computed from detached values, as PEFT does. */

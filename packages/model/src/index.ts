@@ -7,4 +7,5 @@ export { generate, type Generated, type GenerateOptions } from "./generation/gen
 export { argmax, sampleToken, type SamplingOptions } from "./generation/sampling.ts";
 export { type AttentionMode, Graph, inputNames, type TokenShape } from "./graph.ts";
 export * from "./languageModel.ts";
-export { inverseFrequencies, type RopeParameters, ropeTables, type RopeTables } from "./rope.ts";
+export { ropeTables, type RopeTables, type RopeTableSpec } from "./rope.ts";
+export { type RopeParameters, scaledFrequencies } from "./ropeScaling.ts";

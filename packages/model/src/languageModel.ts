@@ -1,10 +1,10 @@
-import { elementCount, pcgHash, Tape, type Backend, type BackendBuffer, type Program, type Value, externalTensors, matmul, gatherRows } from "@sft/kernels";
+import { elementCount, pcgHash, Tape, type Backend, type BackendBuffer, type Program, type Value, externalTensors, matmul, gatherRows, softcap } from "@sft/kernels";
 import { adapterParameters, initialLora, layoutLora, rowNorms, type AdapterLayout, type LoraConfig } from "./adapters/lora.ts";
 import type { ModelConfig } from "./config.ts";
 import { ModelError } from "./errors.ts";
 import { findFamily } from "./families/index.ts";
 import type { ModelFamily, ParameterSpec } from "./families/family.ts";
-import { Graph, inputNames, type AttentionMode, type TokenShape } from "./graph.ts";
+import { Graph, ropeNames, type AttentionMode, type TokenShape } from "./graph.ts";
 import { ropeTables } from "./rope.ts";
 
 /** Reads one tensor of a checkpoint as float32; `tensors` says what is there. Structurally a checkpoint's TensorSource. */
@@ -66,10 +66,10 @@ export class LanguageModel {
     const family = findFamily(raw);
     const config = family.readConfig(raw);
     const model = new LanguageModel(backend, family, config, Math.min(positions ?? config.maxPositions, config.maxPositions));
-    if (weights) checkTensors(model.parameters, weights);
+    const stored = weights ? storedNames(model.parameters, family, weights) : undefined;
     const gaussian = gaussianFrom(seed);
     for (const parameter of model.parameters) {
-      const data = weights ? await weights.readFloat32(parameter.name) : randomWeights(parameter, raw, gaussian);
+      const data = weights ? await weights.readFloat32(stored!.get(parameter.name)!) : randomWeights(parameter, raw, gaussian);
       model.setParameter(parameter, data);
     }
     model.uploadRopeTables();
@@ -119,7 +119,9 @@ export class LanguageModel {
     const chosen = rows === "all" ? hidden : tape.apply(gatherRows, [hidden, tape.input("rows", [rows])], {})[0]!;
     const head = graph.parameter(this.family.headWeight(this.config));
     const output = tape.output("logits", [chosen.shape[0]!, this.config.vocabSize]);
-    tape.apply(matmul, [chosen, head], { transposeA: false, transposeB: true, alpha: 1 }, [output]);
+    const cap = this.config.logitSoftcap;
+    const [logits] = tape.apply(matmul, [chosen, head], { transposeA: false, transposeB: true, alpha: 1 }, [cap === 0 ? output : undefined]);
+    if (cap !== 0) tape.apply(softcap, [logits!], { cap }, [output]);
   }
 
   /** Buffers for every external tensor of a program: the model's own, then `extra`, then new ones for what is left (returned in `made`). */
@@ -161,19 +163,26 @@ export class LanguageModel {
   }
 
   private uploadRopeTables(): void {
-    const half = this.config.headDim / 2;
-    const tables = ropeTables(this.config.rope, this.config.headDim, this.positions);
-    for (const [name, data] of [[inputNames.ropeCos, tables.cos], [inputNames.ropeSin, tables.sin]] as const) {
-      const buffer = this.backend.allocate({ shape: [this.positions, half], dtype: "f32" });
-      this.backend.upload(buffer, data);
-      this.buffers.set(name, buffer);
+    for (const [table, spec] of Object.entries(this.config.ropes)) {
+      const { cos, sin } = ropeTables(spec, this.positions);
+      const names = ropeNames(table);
+      for (const [name, data] of [[names.cos, cos], [names.sin, sin]] as const) {
+        const buffer = this.backend.allocate({ shape: [this.positions, spec.rotaryDim / 2], dtype: "f32" });
+        this.backend.upload(buffer, data);
+        this.buffers.set(name, buffer);
+      }
     }
   }
 }
 
-function checkTensors(parameters: readonly ParameterSpec[], weights: WeightSource): void {
+/** The name under which the checkpoint holds each parameter; throws for one that is missing or has another shape. */
+function storedNames(parameters: readonly ParameterSpec[], family: ModelFamily, weights: WeightSource): ReadonlyMap<string, string> {
+  const stored = new Map<string, string>();
   for (const { name, shape } of parameters) {
-    const found = weights.tensors.get(name);
+    const other = Object.entries(family.aliases ?? {}).find(([, ours]) => ours === name)?.[0];
+    const storedName = !weights.tensors.has(name) && other !== undefined && weights.tensors.has(other) ? other : name;
+    stored.set(name, storedName);
+    const found = weights.tensors.get(storedName);
     if (!found) {
       const similar = [...weights.tensors.keys()].slice(0, 3).join(", ");
       throw new ModelError("missing-tensor", `the checkpoint has no tensor ${name} ([${shape.join(", ")}])`, `It holds ${weights.tensors.size} tensors: ${similar}, ... Is it the right model?`);
@@ -182,6 +191,7 @@ function checkTensors(parameters: readonly ParameterSpec[], weights: WeightSourc
       throw new ModelError("wrong-shape", `tensor ${name} is [${found.shape.join(", ")}], config.json asks for [${shape.join(", ")}]`, "config.json and the weights belong to different models.");
     }
   }
+  return stored;
 }
 
 function randomWeights(parameter: ParameterSpec, raw: Readonly<Record<string, unknown>>, gaussian: () => number): Float32Array {

@@ -38,6 +38,7 @@ export function microBatchInputs(batch: TokenBatch, weightSum: number): Readonly
   return new Map<string, HostArray>([
     [inputNames.ids, batch.inputIds],
     [inputNames.order, orderById(batch.inputIds)],
+    [inputNames.positionOrder, orderById(batch.positions)],
     [inputNames.positions, batch.positions],
     [inputNames.segments, batch.segments],
     [lossInputs.rows, rows],

@@ -22,7 +22,7 @@ function recordLoss(model: LanguageModel, { tape, graph, hidden }: RecordedForwa
     tape.input(lossInputs.targets, [supervised]),
     tape.input(lossInputs.weights, [supervised], "f32"),
   ];
-  return tape.apply(linearCrossEntropy, inputs, { softcap: 0 })[0]!;
+  return tape.apply(linearCrossEntropy, inputs, { softcap: model.config.logitSoftcap })[0]!;
 }
 
 /** Forward and backward of one micro batch: adds its loss to the step's loss and its gradients to the step's gradients. */

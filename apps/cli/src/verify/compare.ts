@@ -23,7 +23,7 @@ export async function compareCase(model: LanguageModel, golden: GoldenCase, meth
     const [actual] = await model.backend.download(optimiser.state.get(stateNames.loss)!);
     let worst = { name: "", relL2: -1 };
     for (const [name, expected] of golden.gradients) {
-      const buffer = optimiser.state.get(stateNames.gradient(name));
+      const buffer = optimiser.state.get(stateNames.gradient(model.family.aliases?.[name] ?? name));
       // A gradient that this implementation does not compute counts as entirely wrong.
       const distance = buffer ? relativeL2(await model.backend.download(buffer), expected) : Infinity;
       if (!(distance <= worst.relL2)) worst = { name, relL2: distance };

@@ -41,6 +41,9 @@ export const copy: Kernel = {
   }],
 };
 
+/** Row-major elements keep their order under a new shape. */
+export const reshape: Kernel = copy as Kernel;
+
 export const fill: Kernel<FillAttributes> = {
   phases: [(call) => {
     const [from, to] = elements(call);

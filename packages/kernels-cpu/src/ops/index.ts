@@ -5,7 +5,7 @@ import { addBias, columnSum } from "./bias.ts";
 import { padColumns, rowNorm, scaleColumns, sliceColumns } from "./columns.ts";
 import { linearCrossEntropy, linearCrossEntropyGrad, linearCrossEntropyWeightGrad } from "./crossEntropy.ts";
 import { dropout } from "./dropout.ts";
-import { add, copy, divide, fill, multiply, scale, softcap, zero } from "./elementwise.ts";
+import { add, copy, divide, fill, multiply, reshape, scale, softcap, zero } from "./elementwise.ts";
 import { embedding, embeddingGrad, gatherRows } from "./embedding.ts";
 import { cachedAttention, writeCache } from "./generation.ts";
 import { layerNorm, layerNormGrad, layerNormWeightGrad } from "./layerNorm.ts";
@@ -17,7 +17,7 @@ import { rope } from "./rope.ts";
 const kernels = {
   embedding, embeddingGrad, gatherRows,
   matmul, addBias, columnSum, rowNorm, scaleColumns, sliceColumns, padColumns,
-  add, multiply, divide, scale, softcap, copy, fill, zero, dropout,
+  add, multiply, divide, scale, softcap, copy, reshape, fill, zero, dropout,
   rmsNorm, rmsNormGrad, rmsNormWeightGrad,
   layerNorm, layerNormGrad, layerNormWeightGrad,
   rope, attention, attentionGrad, writeCache, cachedAttention,

@@ -1,6 +1,7 @@
 import { ProgramError } from "../errors.ts";
 import { addedTo, defineOp, expectType, type Contribution, type OpDefinition } from "../op.ts";
 import type { Value } from "../tape.ts";
+import { describeType, elementCount } from "../tensor.ts";
 
 /** y = a + b, same shape. */
 export const add: OpDefinition<Record<never, never>> = defineOp({
@@ -63,6 +64,24 @@ export const copy: OpDefinition<Record<never, never>> = defineOp({
     return [{ shape: inputs[0]!.shape, dtype: inputs[0]!.dtype }];
   },
   gradient: ({ tape, outputGradients: [dy] }) => [passThrough(tape.add.bind(tape), dy!, tape)],
+});
+
+export type ReshapeAttributes = { readonly rows: number };
+
+/** The same elements in the same order, seen as [rows, elements / rows]: heads as rows of their own, and back. */
+export const reshape: OpDefinition<ReshapeAttributes> = defineOp<ReshapeAttributes>({
+  name: "reshape",
+  infer(inputs, { rows }) {
+    expectType.count("reshape", inputs, 1);
+    expectType.dtype("reshape", "x", inputs[0]!, "f32");
+    const elements = elementCount(inputs[0]!.shape);
+    if (!Number.isInteger(rows) || rows < 1 || elements % rows !== 0) {
+      throw new ProgramError("shape-mismatch", `reshape: ${describeType(inputs[0]!)} does not divide into ${rows} rows`, { op: "reshape" });
+    }
+    return [{ shape: [rows, elements / rows], dtype: "f32" }];
+  },
+  gradient: ({ tape, inputs: [x], outputGradients: [dy] }) => [addedTo(tape, () => tape.apply(reshape, [dy!], { rows: x!.shape[0]! })[0]!)],
+  mayAlias: [[0, 0]],
 });
 
 export type FillAttributes = { readonly value: number; readonly length: number };

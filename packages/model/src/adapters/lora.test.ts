@@ -11,7 +11,7 @@ const parameters: readonly ParameterSpec[] = [
     linear(`model.layers.${layer}.self_attn.v_proj`, 4, 8),
     linear(`model.layers.${layer}.mlp.down_proj`, 8, 16),
   ]),
-  linear("lm_head", 32, 8),
+  { name: "lm_head.weight", shape: [32, 8], kind: "head" },
 ];
 const config = { r: 2, alpha: 4, dropout: 0 };
 

@@ -35,8 +35,6 @@ export interface AdapterLayout {
   readonly dropout: number;
 }
 
-const outputHead = "lm_head";
-
 /** PEFT's tensor names in adapter_model.safetensors; a magnitude vector has no ".weight" there. */
 export function loraTensorName(module: string, part: "lora_A" | "lora_B" | "lora_magnitude_vector"): string {
   return `base_model.model.${module}.${part}${part === "lora_magnitude_vector" ? "" : ".weight"}`;
@@ -44,7 +42,7 @@ export function loraTensorName(module: string, part: "lora_A" | "lora_B" | "lora
 
 /** The linear modules that `targetModules` selects, in the model's order. */
 export function matchTargets(parameters: readonly ParameterSpec[], targets: LoraConfig["targetModules"]): readonly string[] {
-  const modules = parameters.filter(({ kind }) => kind === "linear").map(({ name }) => name.slice(0, -".weight".length));
+  const modules = parameters.filter(({ kind }) => kind === "linear" || kind === "conv1d").map(({ name }) => name.slice(0, -".weight".length));
   const matched = modules.filter((module) => isTarget(module, targets));
   const unmatched = typeof targets === "string" ? (matched.length === 0 ? [targets] : []) : targets.filter((target) => !modules.some((module) => isTarget(module, [target])));
   if (unmatched.length === 0) return matched;
@@ -57,7 +55,7 @@ export function matchTargets(parameters: readonly ParameterSpec[], targets: Lora
 }
 
 function isTarget(module: string, targets: LoraConfig["targetModules"]): boolean {
-  if (targets === "all-linear") return module !== outputHead;
+  if (targets === "all-linear") return true;
   if (typeof targets !== "string") return targets.some((target) => module === target || module.endsWith(`.${target}`));
   try {
     return new RegExp(`^(?:${targets})$`).test(module);
@@ -70,12 +68,13 @@ function isTarget(module: string, targets: LoraConfig["targetModules"]): boolean
 export function layoutLora(parameters: readonly ParameterSpec[], config: LoraConfig): AdapterLayout {
   if (!Number.isInteger(config.r) || config.r < 1) throw new ModelError("bad-lora", `LoRA rank must be a positive integer, got ${config.r}`);
   if (!(config.dropout >= 0 && config.dropout < 1)) throw new ModelError("bad-lora", `LoRA dropout must be in [0, 1), got ${config.dropout}`);
-  const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]));
+  const specs = new Map(parameters.map((parameter) => [parameter.name, parameter]));
   const scale = config.alpha / (config.useRslora ? Math.sqrt(config.r) : config.r);
   const modules = new Map<string, LoraModule>();
   for (const module of matchTargets(parameters, config.targetModules)) {
-    if (module === outputHead) throw new ModelError("bad-lora", "LoRA on lm_head is not implemented", "Leave lm_head out of lora_target_modules.");
-    const [out, input] = shapes.get(`${module}.weight`) as [number, number];
+    const { kind, shape } = specs.get(`${module}.weight`)!;
+    if (kind === "conv1d" && config.useDora) throw new ModelError("bad-lora", `DoRA on ${module} is not implemented for weights stored [in, out]`, "Use LoRA.");
+    const [out, input] = (kind === "conv1d" ? shape.toReversed() : shape) as [number, number];
     modules.set(module, {
       a: { name: loraTensorName(module, "lora_A"), shape: [config.r, input], kind: "linear" },
       b: { name: loraTensorName(module, "lora_B"), shape: [out, config.r], kind: "linear" },

@@ -1,9 +1,17 @@
 import { closeNames, ModelError } from "../errors.ts";
 import type { ModelFamily } from "./family.ts";
+import { gemma2, gemma3 } from "./gemma.ts";
+import { gpt2 } from "./gpt2.ts";
+import { gptNeox } from "./gptNeox.ts";
 import { llama } from "./llama.ts";
+import { mistral } from "./mistral.ts";
+import { olmo2 } from "./olmo2.ts";
+import { phi3 } from "./phi3.ts";
+import { qwen2, qwen3 } from "./qwen.ts";
+import { smollm3 } from "./smollm3.ts";
 
 /** The family table. A new family is one file beside llama.ts and one line here. */
-export const families: readonly ModelFamily[] = [llama];
+export const families: readonly ModelFamily[] = [llama, mistral, qwen2, qwen3, gemma2, gemma3, phi3, smollm3, olmo2, gpt2, gptNeox];
 
 /** The family of a config.json, by `model_type`, else by `architectures`. */
 export function findFamily(raw: Readonly<Record<string, unknown>>): ModelFamily {

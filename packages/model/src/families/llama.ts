@@ -2,36 +2,54 @@ import type { Value } from "@sft/kernels";
 import { readCommonConfig, refuseUnless, type ModelConfig } from "../config.ts";
 import type { Graph } from "../graph.ts";
 import type { ModelFamily, ParameterSpec } from "./family.ts";
+import { embeddingTable, linear, linearWithBias, norm, outputHead } from "./parameterList.ts";
 
 /** Llama 1 to 3: grouped queries, rotate-half rope, SwiGLU, RMS norms before each block, tied or separate head. */
 export const llama: ModelFamily = {
   modelType: "llama",
   architecture: "LlamaForCausalLM",
-
   readConfig(raw) {
     refuseUnless(raw, "attention_bias", [false, null]);
     refuseUnless(raw, "mlp_bias", [false, null]);
     refuseUnless(raw, "hidden_act", ["silu"]);
     return readCommonConfig(raw);
   },
-
-  parameters,
-
-  headWeight: (config) => (config.tiedEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight"),
-
-  forward(graph) {
-    let x = graph.embed("model.embed_tokens.weight");
-    for (let layer = 0; layer < graph.config.layers; layer++) x = block(graph, x, layer);
-    return graph.rmsNorm(x, "model.norm.weight");
-  },
+  parameters: (config) => preNormParameters(config),
+  headWeight: tiedOrOwnHead,
+  forward: (graph) => preNormForward(graph),
 };
 
-function block(graph: Graph, x: Value, layer: number): Value {
+/** What a relative of Llama does otherwise. */
+export interface PreNormOptions {
+  /** Biases on the q, k and v projections (Qwen 2). */
+  readonly queryKeyValueBias?: boolean;
+  /** RMS norms over each head of q and k before rope (Qwen 3). */
+  readonly headNorms?: boolean;
+  /** Layers that leave positions out (SmolLM 3). */
+  readonly usesRope?: (layer: number) => boolean;
+}
+
+export function tiedOrOwnHead(config: ModelConfig): string {
+  return config.tiedEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight";
+}
+
+/** The decoder that Llama's relatives share: norm, attention, residual, norm, gated MLP, residual. */
+export function preNormForward(graph: Graph, options: PreNormOptions = {}): Value {
+  let x = graph.embed("model.embed_tokens.weight");
+  for (let layer = 0; layer < graph.config.layers; layer++) x = block(graph, x, layer, options);
+  return graph.rmsNorm(x, "model.norm.weight");
+}
+
+function block(graph: Graph, x: Value, layer: number, options: PreNormOptions): Value {
   const name = `model.layers.${layer}`;
-  const attentionInput = graph.rmsNorm(x, `${name}.input_layernorm.weight`);
-  const q = graph.rope(graph.linear(attentionInput, `${name}.self_attn.q_proj`));
-  const k = graph.rope(graph.linear(attentionInput, `${name}.self_attn.k_proj`));
-  const v = graph.linear(attentionInput, `${name}.self_attn.v_proj`);
+  const input = graph.rmsNorm(x, `${name}.input_layernorm.weight`);
+  const project = (projection: "q" | "k"): Value => {
+    const heads = graph.linear(input, `${name}.self_attn.${projection}_proj`);
+    const normed = options.headNorms ? graph.rmsNorm(heads, `${name}.self_attn.${projection}_norm.weight`) : heads;
+    return options.usesRope?.(layer) === false ? normed : graph.rope(normed);
+  };
+  const [q, k] = [project("q"), project("k")];
+  const v = graph.linear(input, `${name}.self_attn.v_proj`);
   const afterAttention = graph.linear(graph.attend(layer, q, k, v), `${name}.self_attn.o_proj`, x);
 
   const mlpInput = graph.rmsNorm(afterAttention, `${name}.post_attention_layernorm.weight`);
@@ -40,26 +58,25 @@ function block(graph: Graph, x: Value, layer: number): Value {
   return graph.linear(graph.gated(gate, up, "silu"), `${name}.mlp.down_proj`, afterAttention);
 }
 
-function parameters(config: ModelConfig): readonly ParameterSpec[] {
+/** Parameters of that decoder in checkpoint order. */
+export function preNormParameters(config: ModelConfig, options: PreNormOptions = {}): readonly ParameterSpec[] {
   const { hiddenSize, intermediateSize, vocabSize, heads, keyValueHeads, headDim } = config;
-  const linear = (name: string, out: number, input: number): ParameterSpec => ({ name: `${name}.weight`, shape: [out, input], kind: "linear" });
-  const norm = (name: string): ParameterSpec => ({ name: `${name}.weight`, shape: [hiddenSize], kind: "norm" });
-  const specs: ParameterSpec[] = [{ name: "model.embed_tokens.weight", shape: [vocabSize, hiddenSize], kind: "embedding" }];
+  const projection = options.queryKeyValueBias ? linearWithBias : (...args: Parameters<typeof linear>) => [linear(...args)];
+  const specs: ParameterSpec[] = [embeddingTable("model.embed_tokens", vocabSize, hiddenSize)];
   for (let layer = 0; layer < config.layers; layer++) {
     const name = `model.layers.${layer}`;
     specs.push(
-      norm(`${name}.input_layernorm`),
-      linear(`${name}.self_attn.q_proj`, heads * headDim, hiddenSize),
-      linear(`${name}.self_attn.k_proj`, keyValueHeads * headDim, hiddenSize),
-      linear(`${name}.self_attn.v_proj`, keyValueHeads * headDim, hiddenSize),
+      norm(`${name}.input_layernorm`, hiddenSize),
+      ...projection(`${name}.self_attn.q_proj`, heads * headDim, hiddenSize),
+      ...projection(`${name}.self_attn.k_proj`, keyValueHeads * headDim, hiddenSize),
+      ...projection(`${name}.self_attn.v_proj`, keyValueHeads * headDim, hiddenSize),
       linear(`${name}.self_attn.o_proj`, hiddenSize, heads * headDim),
-      norm(`${name}.post_attention_layernorm`),
+      ...(options.headNorms ? [norm(`${name}.self_attn.q_norm`, headDim), norm(`${name}.self_attn.k_norm`, headDim)] : []),
+      norm(`${name}.post_attention_layernorm`, hiddenSize),
       linear(`${name}.mlp.gate_proj`, intermediateSize, hiddenSize),
       linear(`${name}.mlp.up_proj`, intermediateSize, hiddenSize),
       linear(`${name}.mlp.down_proj`, hiddenSize, intermediateSize),
     );
   }
-  specs.push(norm("model.norm"));
-  if (!config.tiedEmbeddings) specs.push(linear("lm_head", vocabSize, hiddenSize));
-  return specs;
+  return [...specs, norm("model.norm", hiddenSize), ...outputHead("lm_head", config)];
 }

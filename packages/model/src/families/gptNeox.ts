@@ -1,0 +1,58 @@
+import type { Value } from "@sft/kernels";
+import { optionalNumber, partialRotaryDim, readCommonConfig, refuseUnless, type ModelConfig } from "../config.ts";
+import type { Graph } from "../graph.ts";
+import type { ModelFamily, ParameterSpec } from "./family.ts";
+import { embeddingTable, layerNormParameters, linearWithBias, outputHead } from "./parameterList.ts";
+
+/** GPT-NeoX and Pythia: attention and MLP in parallel from two layer norms, partial rope, q, k and v interleaved head by head. */
+export const gptNeox: ModelFamily = {
+  modelType: "gpt_neox",
+  architecture: "GPTNeoXForCausalLM",
+  aliases: { "lm_head.weight": "embed_out.weight" },
+  readConfig(raw) {
+    refuseUnless(raw, "hidden_act", ["gelu"]);
+    refuseUnless(raw, "attention_bias", [true]);
+    const config = readCommonConfig(raw);
+    const rotaryDim = partialRotaryDim(raw, config.headDim, 0.25);
+    return { ...config, normEpsilon: optionalNumber(raw, "layer_norm_eps", 1e-5), ropes: { default: { ...config.ropes.default!, rotaryDim } } };
+  },
+  parameters,
+  headWeight: (config) => (config.tiedEmbeddings ? "gpt_neox.embed_in.weight" : "embed_out.weight"),
+  forward(graph) {
+    let x = graph.embed("gpt_neox.embed_in.weight");
+    for (let layer = 0; layer < graph.config.layers; layer++) x = block(graph, x, layer);
+    return graph.layerNorm(x, "gpt_neox.final_layer_norm");
+  },
+};
+
+function block(graph: Graph, x: Value, layer: number): Value {
+  const name = `gpt_neox.layers.${layer}`;
+  const { heads, headDim } = graph.config;
+  const fused = graph.linear(graph.layerNorm(x, `${name}.input_layernorm`), `${name}.attention.query_key_value`);
+  // Each head's 3 * headDim columns hold its q, k and v: as rows of their own they are plain column ranges.
+  const byHead = graph.reshape(fused, graph.rows * heads);
+  const [q, k, v] = [0, 1, 2].map((part) => graph.reshape(graph.columns(byHead, part * headDim, headDim), graph.rows)) as [Value, Value, Value];
+  const attention = graph.linear(graph.attend(layer, graph.rope(q), graph.rope(k), v), `${name}.attention.dense`);
+  const parallel = graph.config.raw.use_parallel_residual !== false;
+  const afterAttention = parallel ? x : graph.add(x, attention);
+  const inner = graph.activation(graph.linear(graph.layerNorm(afterAttention, `${name}.post_attention_layernorm`), `${name}.mlp.dense_h_to_4h`), "gelu");
+  const mlp = graph.linear(inner, `${name}.mlp.dense_4h_to_h`);
+  return parallel ? graph.add(graph.add(mlp, attention), x) : graph.add(afterAttention, mlp);
+}
+
+function parameters(config: ModelConfig): readonly ParameterSpec[] {
+  const { vocabSize, hiddenSize, intermediateSize, layers } = config;
+  const specs: ParameterSpec[] = [embeddingTable("gpt_neox.embed_in", vocabSize, hiddenSize)];
+  for (let layer = 0; layer < layers; layer++) {
+    const name = `gpt_neox.layers.${layer}`;
+    specs.push(
+      ...linearWithBias(`${name}.attention.dense`, hiddenSize, hiddenSize),
+      ...linearWithBias(`${name}.attention.query_key_value`, 3 * hiddenSize, hiddenSize),
+      ...layerNormParameters(`${name}.input_layernorm`, hiddenSize),
+      ...linearWithBias(`${name}.mlp.dense_4h_to_h`, hiddenSize, intermediateSize),
+      ...linearWithBias(`${name}.mlp.dense_h_to_4h`, intermediateSize, hiddenSize),
+      ...layerNormParameters(`${name}.post_attention_layernorm`, hiddenSize),
+    );
+  }
+  return [...specs, ...layerNormParameters("gpt_neox.final_layer_norm", hiddenSize), ...outputHead("embed_out", config)];
+}

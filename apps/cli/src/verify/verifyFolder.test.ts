@@ -1,0 +1,39 @@
+import { goldenFamilies, goldenModelPath } from "@sft/golden";
+import { createCpuBackend } from "@sft/kernels-cpu";
+import type { Backend } from "@sft/kernels";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { verifyFolder } from "./verifyFolder.ts";
+
+let backend: Backend;
+beforeAll(async () => {
+  backend = await createCpuBackend({ threads: 1 });
+});
+afterAll(() => backend.dispose());
+
+/**
+ * The bounds are the project's promise for float32 on a CPU: a float32 sum of a few hundred terms is off by some 1e-6 of its
+ * norm, several layers deep; what is measured is printed by `sft verify` and lies ten times lower.
+ */
+describe("PyTorch's golden folders on the CPU backend", () => {
+  it.each(goldenFamilies())("%s: logits, loss, all gradients, greedy tokens, adapters and 24 optimiser steps", async (family) => {
+    const result = await verifyFolder(goldenModelPath(family), backend);
+    expect(result.refused).toBeUndefined();
+    expect(result.logits!.relL2).toBeLessThanOrEqual(1e-5);
+    expect(Math.abs(result.loss!.actual - result.loss!.expected)).toBeLessThanOrEqual(1e-5);
+    expect(result.grads!.worst.relL2, result.grads!.worst.name).toBeLessThanOrEqual(1e-4);
+    expect(result.greedy).toEqual({ match: true });
+    for (const adapter of [result.lora, result.rslora, result.dora]) {
+      if (!adapter) continue;
+      expect(adapter.logits.relL2).toBeLessThanOrEqual(1e-5);
+      expect(adapter.grads.worst.relL2, adapter.grads.worst.name).toBeLessThanOrEqual(1e-4);
+    }
+    expect(result.lora).toBeDefined();
+    for (const steps of [result.trajectory!.full!, result.trajectory!.lora!]) {
+      expect(steps.maxLossDiff).toBeLessThanOrEqual(2e-3);
+      expect(steps.maxGradNormRelDiff).toBeLessThanOrEqual(1e-2);
+    }
+    expect(result.pass).toBe(true);
+  });
+
+  it("covers twelve families", () => expect(goldenFamilies()).toHaveLength(12));
+});

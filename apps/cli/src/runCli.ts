@@ -12,10 +12,15 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   try {
     return await dispatch(argv);
   } catch (error) {
-    const { exitCode, text } = describeFailure(asUsageError(error), process.env.SFT_DEBUG === "1");
-    process.stderr.write(`${text}\n`);
-    return exitCode;
+    return reportFailure(error);
   }
+}
+
+/** Prints what went wrong in words. @returns the exit code */
+export function reportFailure(error: unknown): number {
+  const { exitCode, text } = describeFailure(asUsageError(error), process.env.SFT_DEBUG === "1");
+  process.stderr.write(`${text}\n`);
+  return exitCode;
 }
 
 async function dispatch(argv: readonly string[]): Promise<number> {

@@ -1,4 +1,5 @@
 import type { Backend, CreateBackend } from "@sft/kernels";
+import { mayHaveGpu } from "./mayHaveGpu.ts";
 import { loadBackendModule } from "./loadBackendModule.ts";
 
 export interface BackendChoice {
@@ -12,7 +13,7 @@ type Create = (options: { readonly threads?: number }) => Promise<Backend>;
 /** The backends that come with sft; each is loaded only when chosen. */
 const builtIn: Readonly<Record<string, () => Promise<Create>>> = {
   cpu: async () => (await import("@sft/kernels-cpu")).createBackend,
-  webgpu: async () => (await import("@sft/kernels-webgpu/node")).createBackend,
+  webgpu: async () => (await import("@sft/kernels-webgpu/node")).createBackend as Create,
 };
 
 /** Names that --backend takes besides modules. */
@@ -31,6 +32,7 @@ export async function selectBackend({ backend, threads }: BackendChoice, cwd: st
 
 /** A backend on a GPU of hardware; null where there is none, whatever the reason. */
 async function realGpu(): Promise<Backend | null> {
+  if (!mayHaveGpu()) return null;
   try {
     const gpu = await (await builtIn.webgpu!())({});
     if (gpu.capabilities.hardwareAccelerated) return gpu;

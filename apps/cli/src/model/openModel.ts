@@ -40,10 +40,10 @@ export async function loadModel({ folder }: OpenedModel, backend: Backend, posit
 export async function attachAdapter(model: LanguageModel, path: string): Promise<void> {
   const adapter = await openAdapterFolder(path);
   try {
-    const { r, lora_alpha, target_modules, use_rslora } = adapter.config;
+    const { r, lora_alpha, target_modules, use_rslora, use_dora } = adapter.config;
     const tensors = new Map<string, Float32Array>();
     for (const name of adapter.tensors.tensors.keys()) tensors.set(name, await adapter.tensors.readFloat32(name));
-    model.attachLora({ r, alpha: lora_alpha, dropout: 0, targetModules: target_modules ?? "all-linear", useRslora: use_rslora }, { tensors });
+    await model.attachLora({ r, alpha: lora_alpha, dropout: 0, targetModules: target_modules ?? "all-linear", useRslora: use_rslora, useDora: use_dora }, { tensors });
   } finally {
     await adapter.close();
   }

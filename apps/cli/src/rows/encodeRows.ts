@@ -1,6 +1,6 @@
 import { readRows } from "@sft/data";
-import { encodeExamples, type Example, type MaskPolicy, type MaskTokenizer, type TruncationStrategy } from "@sft/mask";
-import { readRecord, type Conversation, type RecordFormat, type Rendering } from "@sft/templates";
+import { defaultMaskPolicy, encodeExamples, type Example, type MaskPolicy, type MaskTokenizer, type TruncationStrategy } from "@sft/mask";
+import { expandTurns, readRecord, type Conversation, type RecordFormat, type Rendering } from "@sft/templates";
 import type { ChosenTemplate, TemplateForFormat } from "./chooseTemplate.ts";
 
 export interface RowSource {
@@ -51,20 +51,28 @@ export async function* encodeRows(sources: readonly RowSource[], settings: Encod
   }
 }
 
-/** One row; several examples under the truncation "splitTurns". */
+/**
+ * One row; several examples under the truncation "splitTurns", and where the template rewrites history (Qwen3 drops
+ * earlier thoughts) and every assistant turn is to be trained: then one example a turn, each as the model would see it.
+ */
 export function encodeRow(value: unknown, place: RowPlace, type: RecordFormat | undefined, settings: EncodeSettings): EncodedRow[] {
   const { tokenizer, templateFor, mask, maxLength, truncation } = settings;
   const conversation = readRecord(value, { ...place, ...(type ? { format: type } : {}) });
   try {
     const chosen = templateFor(conversation.record!.format);
-    const rendering = chosen.template.render(conversation, { specialTokens: specialTokensOf(tokenizer) });
-    const examples = encodeExamples(rendering, tokenizer, {
-      row: place.row,
-      ...(mask === undefined ? {} : { mask }),
-      ...(maxLength === undefined ? {} : { maxLength }),
-      ...(truncation === undefined ? {} : { truncation }),
+    const renderOptions = { specialTokens: specialTokensOf(tokenizer) };
+    const trainsEveryTurn = (mask ?? defaultMaskPolicy(conversation).name) === "assistant";
+    const turns = trainsEveryTurn ? expandTurns(chosen.template, conversation, renderOptions) : [conversation];
+    return turns.flatMap((turn) => {
+      const rendering = chosen.template.render(turn, renderOptions);
+      const examples = encodeExamples(rendering, tokenizer, {
+        row: place.row,
+        ...(mask === undefined ? {} : { mask }),
+        ...(maxLength === undefined ? {} : { maxLength }),
+        ...(truncation === undefined ? {} : { truncation }),
+      });
+      return examples.map((example) => ({ place, conversation: turn, chosen, rendering, example }));
     });
-    return examples.map((example) => ({ place, conversation, chosen, rendering, example }));
   } catch (error) {
     throw placed(error, place);
   }

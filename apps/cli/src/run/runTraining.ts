@@ -15,6 +15,7 @@ import { appendMetrics, metricsLine, rewindMetrics } from "../runFolder/metricsF
 import { promptSettingsFiles } from "../runFolder/promptSettings.ts";
 import { clearRun, type Entry, pruneCheckpoints, runFiles } from "../runFolder/runFolder.ts";
 import { answerPrompts, promptsOfRows, stopTokens, type Answer } from "../samples/answerPrompts.ts";
+import { questionOf } from "../samples/questionOf.ts";
 import type { Sample } from "../samples/sampleTable.ts";
 import { loraOf } from "./loraOf.ts";
 import type { PreparedRun } from "./prepareRun.ts";
@@ -44,7 +45,7 @@ export async function runTraining({ config, prepared, entry, backend, reporter, 
   const lengths = [...trainRows, ...heldOutRows].map(({ example }) => example.ids.length);
   const model = await loadModel(opened, backend, positionsNeeded([...lengths, ...prompts.map((prompt) => prompt.length + config.sample_max_new_tokens)], maxPositions));
   const lora = loraOf(config);
-  if (lora) model.attachLora(lora, { seed: config.seed });
+  if (lora) await model.attachLora(lora, { seed: config.seed });
 
   const answer = async (): Promise<Answer[]> =>
     prompts.length === 0 ? [] : answerPrompts(model, tokenizer, prompts, { maxNewTokens: config.sample_max_new_tokens, stopTokens: stopTokens(chosen.template, tokenizer, opened.config.eosTokenIds) });
@@ -70,10 +71,7 @@ export async function runTraining({ config, prepared, entry, backend, reporter, 
     },
   });
   const after = result.aborted ? [] : await answer();
-  const samples = after.map((answered, index): Sample => {
-    const { messages } = sampleRows[index]!.conversation;
-    return { prompt: lastOf(messages, "user"), before: before[index]!, after: answered, reference: lastOf(messages, "assistant") };
-  });
+  const samples = after.map((answered, index): Sample => ({ ...questionOf(sampleRows[index]!.conversation), before: before[index]!, after: answered }));
   if (samples.length > 0) await writeFileAtomic(join(config.output_dir, runFiles.samples), `${JSON.stringify(samples, null, 2)}\n`);
   disposeModel(model, backend);
   return { ...result, samples };
@@ -112,8 +110,4 @@ const untilSignalsAreHeard = (): Promise<void> => new Promise((resolve) => void 
 function disposeModel(model: LanguageModel, backend: Backend): void {
   for (const buffer of model.buffers.values()) backend.free(buffer);
   model.buffers.clear();
-}
-
-function lastOf(messages: readonly { readonly role: string; readonly content: string }[], role: string): string {
-  return messages.findLast((message) => message.role === role)?.content ?? "";
 }

@@ -1,4 +1,4 @@
-import { styleText } from "node:util";
+import { paint } from "../terminal/paint.ts";
 import type { Answer } from "./answerPrompts.ts";
 
 /** A held-out question with its answers. */
@@ -20,8 +20,8 @@ export function sampleTable(samples: readonly Sample[], width: number): string {
   };
   const [head] = row(["before", "after", "reference"]);
   return [
-    styleText("dim", head!, { stream: process.stdout }),
-    ...samples.flatMap(({ prompt, before, after, reference }) => [styleText("bold", oneLine(prompt), { stream: process.stdout }), ...row([words(before), words(after), reference])]),
+    paint("dim", head!),
+    ...samples.flatMap(({ prompt, before, after, reference }) => [paint("bold", oneLine(prompt)), ...row([words(before), words(after), reference])]),
   ].join("\n");
 }
 

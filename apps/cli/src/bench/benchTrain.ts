@@ -1,0 +1,94 @@
+import { openModelFolder } from "@sft/checkpoint";
+import { byteLength, estimateFlops, opTable, planMemory, type Backend, type Program } from "@sft/kernels";
+import type { TokenBatch } from "@sft/mask";
+import { LanguageModel, type TrainingMethod } from "@sft/model";
+import { defaultSettings, microBatchProgram, OptimiserStep, shapeOf, updateProgram } from "@sft/trainer";
+import { readFile, stat } from "node:fs/promises";
+import { meterBackend } from "./meteredBackend.ts";
+
+export interface TrainBenchOptions {
+  /** A model folder, or a config.json, whose weights are then drawn at random. */
+  readonly model: string;
+  readonly method: TrainingMethod;
+  readonly batch: number;
+  readonly sequence: number;
+  readonly steps: number;
+  readonly warmup: number;
+}
+
+/** The figures of `sft bench train --json`. */
+export interface TrainBenchResult {
+  readonly tokensPerSecond: number;
+  /** Of the fastest step: what else the machine did makes others slower, nothing makes one faster. */
+  readonly msPerStep: number;
+  /** Bytes that buffers, activations and scratch really took. */
+  readonly peakBytes: number;
+  /** Bytes that the memory plan of a step's programs says before they run: external tensors and activations. */
+  readonly plannedBytes: number;
+  readonly flopsPerSecond: number;
+  readonly backend: string;
+  readonly adapter: string;
+}
+
+/** Times whole optimiser steps, every position supervised, on tokens that go through the vocabulary. */
+export async function benchTrain(inner: Backend, options: TrainBenchOptions): Promise<TrainBenchResult> {
+  const { backend, peakBytes } = meterBackend(inner);
+  const { method, batch, sequence, steps, warmup } = options;
+  const model = await load(backend, options);
+  if (method === "lora") await model.attachLora({ r: 8, alpha: 16, dropout: 0, targetModules: "all-linear" });
+  const settings = { ...defaultSettings, method, maxSteps: warmup + steps };
+  const optimiser = await OptimiserStep.create(model, settings);
+  const tokens = syntheticBatch(batch, sequence, model.config.vocabSize);
+  const times: number[] = [];
+  for (let step = 0; step < warmup + steps; step++) {
+    const started = performance.now();
+    const { metrics } = await optimiser.run([tokens], step);
+    await metrics;
+    if (step >= warmup) times.push(performance.now() - started);
+  }
+  const msPerStep = Math.min(...times);
+  const program = microBatchProgram(model, method, shapeOf(tokens));
+  const update = updateProgram(optimiser.parameters, settings);
+  const flops = estimateFlops(program).total + estimateFlops(update).total;
+  return {
+    tokensPerSecond: (1000 * batch * sequence) / msPerStep, msPerStep,
+    peakBytes: peakBytes(), plannedBytes: plannedBytesOf([program, update]),
+    flopsPerSecond: (1000 * flops) / msPerStep,
+    backend: backend.capabilities.backend, adapter: backend.capabilities.adapter,
+  };
+}
+
+async function load(backend: Backend, { model, sequence }: TrainBenchOptions): Promise<LanguageModel> {
+  if (!(await stat(model)).isDirectory()) {
+    const config = JSON.parse(await readFile(model, "utf8")) as Record<string, unknown>;
+    return LanguageModel.load({ backend, config, positions: sequence });
+  }
+  await using folder = await openModelFolder(model);
+  return await LanguageModel.load({ backend, config: folder.config, weights: folder.tensors, positions: sequence });
+}
+
+function syntheticBatch(rows: number, length: number, vocabulary: number): TokenBatch {
+  const count = rows * length;
+  // A step that shares no factor with the vocabulary visits many tokens, as text does.
+  const token = (index: number): number => (index * 7919) % vocabulary;
+  return {
+    rows, length,
+    inputIds: Int32Array.from({ length: count }, (_, index) => token(index)),
+    targets: Int32Array.from({ length: count }, (_, index) => token(index + 1)),
+    positions: Int32Array.from({ length: count }, (_, index) => index % length),
+    segments: new Int32Array(count).fill(1),
+    weights: new Float32Array(count).fill(1),
+    supervisedTokens: count, weightSum: count,
+  };
+}
+
+/** External tensors counted once, plus the activations of each program, which all stay allocated. */
+export function plannedBytesOf(programs: readonly Program[]): number {
+  const externals = new Map<string, number>();
+  let activations = 0;
+  for (const program of programs) {
+    activations += planMemory(program, opTable).activationBytes;
+    for (const tensor of program.tensors) if (tensor.role !== "activation") externals.set(tensor.name, byteLength(tensor));
+  }
+  return [...externals.values()].reduce((sum, bytes) => sum + bytes, activations);
+}

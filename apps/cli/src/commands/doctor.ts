@@ -1,0 +1,81 @@
+import { doctor, type Severity } from "@sft/mask";
+import { loadTokenizer } from "@sft/tokenizer/node";
+import { defineCommand, type ArgsDef, type CommandDef } from "citty";
+import { resolve } from "node:path";
+import { usageError } from "../failure/cliError.ts";
+import { booleanOf, textOf, type FlagValues } from "../flagValues.ts";
+import { type PlacedFinding, toSarif } from "../findings/sarif.ts";
+import { inspectMachine, type MachineCheck } from "../machine/inspectMachine.ts";
+import { chooseTemplate } from "../rows/chooseTemplate.ts";
+import { type EncodedRow, encodeRows, specialTokensOf } from "../rows/encodeRows.ts";
+import { rowFlags, rowSettings } from "../rows/rowFlags.ts";
+import { paint } from "../terminal/paint.ts";
+
+export const examples: readonly string[] = [
+  "sft doctor",
+  "sft doctor --data rows.jsonl --tokenizer ./model --max-length 512",
+  "sft doctor --data rows.jsonl --tokenizer ./model --sarif > findings.sarif",
+];
+
+const command: CommandDef<ArgsDef> = defineCommand({
+  meta: { name: "doctor", description: "Check this machine; with --data, look for faults in rows that spoil training. Exit code 1 when something is at fault." },
+  args: {
+    data: { type: "string", description: "json, jsonl, csv, tsv or parquet" },
+    tokenizer: { type: "string", description: "folder with tokenizer.json" },
+    ...rowFlags,
+    json: { type: "boolean", description: "print one JSON array" },
+    sarif: { type: "boolean", description: "print the findings about data as SARIF 2.1.0" },
+  } as ArgsDef,
+  async run({ args }) {
+    const json = booleanOf(args, "json");
+    const data = textOf(args, "data");
+    if (data === undefined) return reportMachine(await inspectMachine(), json);
+    const tokenizer = textOf(args, "tokenizer");
+    if (tokenizer === undefined) throw usageError("missing-flag", "Rows can only be judged with the tokenizer that will read them.", "Give its folder with --tokenizer.");
+    const file = resolve(data);
+    const { findings, count } = await examine(file, resolve(tokenizer), args);
+    if (booleanOf(args, "sarif")) process.stdout.write(`${JSON.stringify(toSarif(findings, file), null, 2)}\n`);
+    else if (json) process.stdout.write(`${JSON.stringify(findings)}\n`);
+    else reportFindings(findings, file, count);
+    return findings.some(({ severity }) => severity === "error") ? 1 : 0;
+  },
+});
+
+export default command;
+
+async function examine(file: string, tokenizerFolder: string, args: FlagValues): Promise<{ findings: PlacedFinding[]; count: number }> {
+  const tokenizer = await loadTokenizer(tokenizerFolder);
+  const settings = rowSettings(args);
+  const templateFor = await chooseTemplate(settings.template, tokenizer);
+  const rows: EncodedRow[] = [];
+  for await (const row of encodeRows([{ path: file, type: settings.type }], { tokenizer, templateFor, mask: settings.mask, maxLength: settings.maxLength, truncation: settings.truncation })) rows.push(row);
+  const lines = new Map(rows.map(({ place }) => [place.row, place.line]));
+  const findings = doctor(rows, {
+    tokenizer,
+    ...(settings.maxLength === undefined ? {} : { maxLength: settings.maxLength }),
+    render: (conversation) => templateFor(conversation.record!.format).template.render(conversation, { specialTokens: specialTokensOf(tokenizer) }),
+  });
+  const placed = findings.map((finding): PlacedFinding => {
+    const line = finding.row === null ? undefined : lines.get(finding.row);
+    return { ...finding, ...(line === undefined ? {} : { line }) };
+  });
+  return { findings: placed, count: rows.length };
+}
+
+const colours = { error: "red", fault: "red", warning: "yellow", note: "cyan", ok: "green" } as const;
+const label = (state: keyof typeof colours): string => paint(colours[state], state.padEnd(7));
+
+function reportMachine(checks: readonly MachineCheck[], json: boolean): number {
+  if (json) process.stdout.write(`${JSON.stringify(checks)}\n`);
+  else for (const { name, state, found, hint } of checks) process.stdout.write(`${label(state)} ${name}: ${found}${hint === undefined ? "" : `\n        ${hint}`}\n`);
+  return checks.some(({ state }) => state === "fault") ? 1 : 0;
+}
+
+function reportFindings(findings: readonly PlacedFinding[], file: string, count: number): void {
+  for (const { severity, rule, row, line, tokens, message, fix } of findings) {
+    const place = `${file}${line === undefined ? "" : `:${line}`}${row === null ? "" : `: row ${row}`}${tokens ? `, tokens ${tokens.start} to ${tokens.end - 1}` : ""}`;
+    process.stdout.write(`${label(severity)} ${rule}  ${place}\n        ${message}\n        ${fix}\n`);
+  }
+  const number = (wanted: Severity): number => findings.filter(({ severity }) => severity === wanted).length;
+  process.stdout.write(`${count} rows: ${number("error")} errors, ${number("warning")} warnings, ${number("note")} notes\n`);
+}

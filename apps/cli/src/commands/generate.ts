@@ -1,0 +1,96 @@
+import { generate, type LanguageModel } from "@sft/model";
+import type { Conversation } from "@sft/templates";
+import { defineCommand, type ArgsDef, type CommandDef } from "citty";
+import { resolve } from "node:path";
+import { usageError } from "../failure/cliError.ts";
+import { booleanOf, countOf, numberOf, textOf, type FlagValues } from "../flagValues.ts";
+import { modelFlags, modelOf } from "../model/modelFlags.ts";
+import { useModel, type ModelUse } from "../model/useModel.ts";
+import { encodeRows } from "../rows/encodeRows.ts";
+import { rowFlags, rowSettings } from "../rows/rowFlags.ts";
+import { promptIds, promptsOfRows, stopTokens } from "../samples/answerPrompts.ts";
+import { questionOf } from "../samples/questionOf.ts";
+
+export const examples: readonly string[] = [
+  `sft generate --model runs/dictionary --prompt "Give a synonym of 'dress'."`,
+  `sft generate --model ./model --adapter ./adapter --prompt "Define this noun." --input love --temperature 0.8 --seed 3`,
+  "sft generate --model runs/dictionary --data held-out.json --rows 8 --json",
+];
+
+const { "max-length": _, truncation: __, ...promptFlags } = rowFlags;
+
+const command: CommandDef<ArgsDef> = defineCommand({
+  meta: { name: "generate", description: "Answer prompts. A model that sft trained is asked with the template it was trained with." },
+  args: {
+    ...modelFlags,
+    prompt: { type: "string", description: "what to ask" },
+    input: { type: "string", description: "an alpaca row's input" },
+    system: { type: "string", description: "a system message" },
+    data: { type: "string", description: "ask the questions of these rows instead" },
+    rows: { type: "string", default: "8", description: "so many of them" },
+    ...promptFlags,
+    "max-new-tokens": { type: "string", default: "256", description: "longest answer" },
+    temperature: { type: "string", default: "0", description: "0 is greedy" },
+    "top-k": { type: "string", description: "choose among the k likeliest tokens" },
+    "top-p": { type: "string", description: "choose among the tokens that hold this much probability" },
+    "min-p": { type: "string", description: "choose among tokens with this share of the largest probability" },
+    seed: { type: "string", default: "0", description: "seeds the choice" },
+    json: { type: "boolean", description: "print one JSON object an answer" },
+  } as ArgsDef,
+  async run({ args }) {
+    const { template } = rowSettings(args);
+    const sampling = {
+      temperature: numberOf(args, "temperature"), topK: countOf(args, "top-k", 0), topP: numberOf(args, "top-p"), minP: numberOf(args, "min-p"),
+      seed: countOf(args, "seed", 0), maxNewTokens: countOf(args, "max-new-tokens")!,
+    };
+    await useModel({ ...modelOf(args), template }, process.cwd(), async (use) => {
+      const questions = textOf(args, "data") === undefined ? [singleQuestion(args, use)] : await questionsOfRows(args, use);
+      const model = await use.load();
+      for (const question of questions) await answer(question, model, use, sampling, booleanOf(args, "json"));
+    });
+  },
+});
+
+export default command;
+
+interface Question {
+  readonly prompt: string;
+  readonly ids: Int32Array;
+  readonly terminators: readonly string[];
+  readonly reference?: string;
+}
+
+function singleQuestion(args: FlagValues, { opened, templateFor }: ModelUse): Question {
+  const prompt = textOf(args, "prompt");
+  if (prompt === undefined) throw usageError("missing-flag", "Nothing was asked.", "Give --prompt TEXT, or --data FILE for the questions of rows.");
+  const [input, system] = [textOf(args, "input") ?? "", textOf(args, "system")];
+  const conversation: Conversation = {
+    messages: [
+      ...(system === undefined ? [] : [{ role: "system", content: system }]),
+      { role: "user", content: input === "" ? prompt : `${prompt}\n\n${input}`, fields: { instruction: prompt, input } },
+    ],
+  };
+  const { template } = templateFor(opened.tokenizer.chatTemplate === null ? "alpaca" : "messages");
+  return { prompt, ids: promptIds(conversation, template, opened.tokenizer), terminators: template.terminators };
+}
+
+async function questionsOfRows(args: FlagValues, { opened, templateFor, policy }: ModelUse): Promise<Question[]> {
+  const { type, mask = policy?.includes("+") ? undefined : policy } = rowSettings(args);
+  const questions: Question[] = [];
+  for await (const row of encodeRows([{ path: resolve(textOf(args, "data")!), type }], { tokenizer: opened.tokenizer, templateFor, mask })) {
+    const [ids] = promptsOfRows([row], opened.tokenizer, mask);
+    questions.push({ ...questionOf(row.conversation), ids: ids!, terminators: row.chosen.template.terminators });
+    if (questions.length === countOf(args, "rows")) break;
+  }
+  return questions;
+}
+
+type Sampling = Omit<Parameters<typeof generate>[2], "stopTokens">;
+
+async function answer({ prompt, ids, terminators, reference }: Question, model: LanguageModel, { opened: { tokenizer, config } }: ModelUse, sampling: Sampling, json: boolean): Promise<void> {
+  const [result] = await generate(model, [ids], { ...sampling, stopTokens: stopTokens({ terminators }, tokenizer, config.eosTokenIds) });
+  const { tokens, finish } = result!;
+  const text = tokenizer.decode(finish === "stop" ? tokens.slice(0, -1) : tokens);
+  const line = json ? JSON.stringify({ prompt, answer: text, finish, prompt_tokens: ids.length, tokens: tokens.length, ...(reference === undefined ? {} : { reference }) }) : reference === undefined ? text : `${prompt}\n  ${text}\n  (reference: ${reference})`;
+  process.stdout.write(`${line}\n`);
+}

@@ -1,0 +1,37 @@
+import { usageError } from "./failure/cliError.ts";
+
+/** Parsed arguments as citty gives them. */
+export type FlagValues = Readonly<Record<string, unknown>>;
+
+/** The text of a flag, undefined when it was not given. */
+export function textOf(args: FlagValues, flag: string): string | undefined {
+  const value = args[flag];
+  return typeof value === "string" ? value : undefined;
+}
+
+export function booleanOf(args: FlagValues, flag: string): boolean {
+  return args[flag] === true;
+}
+
+/** A whole number from `least` on. @throws CliError "bad-flag" */
+export function countOf(args: FlagValues, flag: string, least = 1): number | undefined {
+  const value = numberOf(args, flag);
+  if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return value;
+  throw usageError("bad-flag", `--${flag}: expected a whole number from ${least} on, got ${String(args[flag])}.`, `Write for example --${flag} ${Math.max(least, 8)}.`);
+}
+
+/** A finite number. @throws CliError "bad-flag" */
+export function numberOf(args: FlagValues, flag: string): number | undefined {
+  const text = textOf(args, flag);
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value)) return value;
+  throw usageError("bad-flag", `--${flag}: expected a number, got ${JSON.stringify(text)}.`, `Write for example --${flag} 1.`);
+}
+
+/** One of some words. @throws CliError "bad-flag" */
+export function wordOf<T extends string>(args: FlagValues, flag: string, words: readonly T[]): T | undefined {
+  const text = textOf(args, flag);
+  if (text === undefined || words.includes(text as T)) return text as T | undefined;
+  throw usageError("bad-flag", `--${flag}: expected one of ${words.join(", ")}, got ${JSON.stringify(text)}.`, `Write for example --${flag} ${words[0]}.`);
+}

@@ -1,0 +1,29 @@
+import type { ArgsDef } from "citty";
+import { resolve } from "node:path";
+import { countOf, textOf, type FlagValues } from "../flagValues.ts";
+import type { ModelRequest } from "./findTrained.ts";
+import type { BackendChoice } from "../backend/selectBackend.ts";
+
+/** Flags of every verb that computes. */
+export const backendFlags: ArgsDef = {
+  backend: { type: "string", default: "auto", description: "auto, cpu, webgpu, or a module that exports createBackend" },
+  threads: { type: "string", description: "threads of the CPU backend" },
+};
+
+/** Flags of every verb that uses a model that is there already. */
+export const modelFlags: ArgsDef = {
+  model: { type: "string", description: "a model folder, an adapter folder, or a run folder (its newest checkpoint is taken)" },
+  adapter: { type: "string", description: "an adapter or run folder to put on the model" },
+  tokenizer: { type: "string", description: "folder of the tokenizer; default: the base model's" },
+  ...backendFlags,
+};
+
+export function backendOf(args: FlagValues): BackendChoice {
+  const threads = countOf(args, "threads");
+  return { backend: textOf(args, "backend") ?? "auto", ...(threads === undefined ? {} : { threads }) };
+}
+
+export function modelOf(args: FlagValues): ModelRequest & BackendChoice & { readonly tokenizer?: string } {
+  const tokenizer = textOf(args, "tokenizer");
+  return { model: textOf(args, "model"), adapter: textOf(args, "adapter"), ...(tokenizer === undefined ? {} : { tokenizer: resolve(tokenizer) }), ...backendOf(args) };
+}

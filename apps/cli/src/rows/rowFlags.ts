@@ -1,0 +1,37 @@
+import type { TruncationStrategy } from "@sft/mask";
+import type { RecordFormat } from "@sft/templates";
+import type { ArgsDef } from "citty";
+import { resolve } from "node:path";
+import { countOf, textOf, wordOf, type FlagValues } from "../flagValues.ts";
+
+const formats: readonly RecordFormat[] = ["alpaca", "prompt-completion", "messages", "sharegpt", "text"];
+const truncations: readonly TruncationStrategy[] = ["drop", "error", "keepResponse", "splitTurns", "left", "right"];
+
+/** Flags of every verb that turns rows into tokens. */
+export const rowFlags: ArgsDef = {
+  template: { type: "string", description: 'built-in style, "tokenizer" for the folder\'s own chat template, or a .jinja file; default: by the rows\' format' },
+  mask: { type: "string", description: "policy (completion, assistant, last, all) or a peer's name (litgpt, trl, ...); default: by the rows' format" },
+  "max-length": { type: "string", description: "longest row in tokens" },
+  truncation: { type: "string", description: `what becomes of a longer row: ${truncations.join(", ")}` },
+  type: { type: "string", description: `record format: ${formats.join(", ")}; default: detected` },
+};
+
+export interface RowSettings {
+  readonly template: string | undefined;
+  readonly mask: string | undefined;
+  readonly maxLength: number | undefined;
+  readonly truncation: TruncationStrategy | undefined;
+  readonly type: RecordFormat | undefined;
+}
+
+/** The values of {@link rowFlags}; a template file is looked for from the working directory. */
+export function rowSettings(args: FlagValues): RowSettings {
+  const template = textOf(args, "template");
+  return {
+    template: template !== undefined && template.endsWith(".jinja") ? resolve(template) : template,
+    mask: textOf(args, "mask"),
+    maxLength: countOf(args, "max-length"),
+    truncation: wordOf(args, "truncation", truncations),
+    type: wordOf(args, "type", formats),
+  };
+}

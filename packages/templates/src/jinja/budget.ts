@@ -9,8 +9,8 @@ export interface JinjaLimits {
   readonly depth: number;
 }
 
-/** Ten million steps take a second or two; 32 Mi characters hold the largest field of a data set several times. */
-export const defaultLimits: JinjaLimits = { steps: 10_000_000, characters: 32 * 2 ** 20, depth: 200 };
+/** Five million steps take about a second, and a long conversation a few thousand; 32 Mi characters hold the largest field of a data set several times. */
+export const defaultLimits: JinjaLimits = { steps: 5_000_000, characters: 32 * 2 ** 20, depth: 200 };
 
 /** A template wanted more time or room than it may have. */
 export class JinjaLimitError extends Error {

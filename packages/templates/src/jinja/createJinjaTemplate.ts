@@ -63,10 +63,12 @@ class JinjaTemplate implements PromptTemplate {
   }
 
   #segments(conversation: Conversation, options: RenderOptions, opensTurn: boolean): Segment[] {
-    const { markup, parts } = this.#probe(options);
+    // A list of parts is only for templates that read lists; nothing else about the text depends on the probe.
+    const parts = conversation.messages.some((message) => message.parts) && this.#probe(options).parts;
+    const rendered = this.#rendered(conversation, options, parts, false);
+    const { markup } = this.#probe(options);
     const { bos, eos } = options.specialTokens ?? {};
     const controlTokens = [bos, eos].filter((token): token is string => Boolean(token));
-    const rendered = this.#rendered(conversation, options, parts, false);
     const segments = toSegments(turnStretches(rendered, markup.terminator, bos), conversation, markup, controlTokens);
     if (!opensTurn) return segments;
 

@@ -57,6 +57,7 @@ export const filters: Readonly<Record<string, Filter>> = {
     const separator = toText(args[0] ?? keyword.get("d") ?? new Text(literal("")));
     const attribute = args[1] ?? keyword.get("attribute");
     const items = elements(value).map((item) => toText(attribute === undefined ? item : attributeOf(item, attribute)));
+    budget.step(4 * items.length);
     budget.characters(items.reduce((sum, { text }) => sum + text.length + separator.text.length, 0));
     return new Text(budget.made(joinMarked(items, separator)));
   },

@@ -115,6 +115,8 @@ export class Interpreter {
       return isTrue(this.#value(filter.test, inside));
     });
     for (let i = 0; i < items.length; i++) {
+      // A pass makes a scope and the loop variable, which is dearer than reading a value.
+      this.#budget.step(5);
       const item = items[i]!;
       const inside = new Scope(scope);
       this.#assign(node.loopvar, item, inside);

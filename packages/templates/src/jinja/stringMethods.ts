@@ -122,7 +122,7 @@ function splitAt(self: MarkedText, separator: string, most: number, budget: Budg
   const pieces: MarkedText[] = [];
   let position = 0;
   for (let at = self.text.indexOf(separator); at >= 0 && (most < 0 || pieces.length < most); at = self.text.indexOf(separator, position)) {
-    budget.step(1 + (self.runs.length >>> 4));
+    budget.step(4 + (self.runs.length >>> 4));
     pieces.push(sliceMarked(self, position, at));
     position = at + separator.length;
   }
@@ -160,7 +160,7 @@ function replaced(self: MarkedText, old: string, by: MarkedText, count: number, 
   let length = 0;
   const push = (piece: MarkedText): void => {
     length += piece.text.length;
-    budget.step(1 + (self.runs.length >>> 4));
+    budget.step(4 + (self.runs.length >>> 4));
     if (length > budget.limits.characters) budget.characters(length);
     pieces.push(piece);
   };

@@ -59,7 +59,8 @@ function attempt<T>(act: () => T): T | null {
   try {
     return act();
   } catch (error) {
-    if (error instanceof TemplateError) return null;
+    // A template that needs too much for a small conversation is given up at once, and not probed further.
+    if (error instanceof TemplateError && error.code !== "template-limit") return null;
     throw error;
   }
 }

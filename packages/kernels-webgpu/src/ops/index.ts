@@ -6,7 +6,8 @@ import { addBias, columnSum } from "./bias/bias.ts";
 import { linearCrossEntropy } from "./crossEntropy/linearCrossEntropy.ts";
 import { linearCrossEntropyGrad, linearCrossEntropyWeightGrad } from "./crossEntropy/linearCrossEntropyGrad.ts";
 import { activation, activationGrad, gatedActivation, gatedActivationGrad } from "./elementwise/activation.ts";
-import { add, copy, fill, multiply, scale, zero } from "./elementwise/arithmetic.ts";
+import { padColumns, rowNorm, scaleColumns, sliceColumns } from "./columns.ts";
+import { add, copy, divide, fill, multiply, reshape, scale, softcap, zero } from "./elementwise/arithmetic.ts";
 import { dropout } from "./elementwise/dropout.ts";
 import { embedding, embeddingGrad } from "./embedding/embedding.ts";
 import { gatherRows } from "./embedding/gatherRows.ts";
@@ -20,8 +21,8 @@ import { rope } from "./rope.ts";
 /** The kernels of every op. Adding an op touches this table and its own file. */
 export const opEmitters: ReadonlyMap<string, OpEmitter> = new Map(Object.entries({
   embedding, embeddingGrad, gatherRows,
-  matmul, addBias, columnSum,
-  add, multiply, scale, copy, fill, zero, dropout,
+  matmul, addBias, columnSum, rowNorm, scaleColumns, sliceColumns, padColumns,
+  add, multiply, divide, scale, softcap, copy, reshape, fill, zero, dropout,
   rmsNorm, rmsNormGrad, rmsNormWeightGrad,
   layerNorm, layerNormGrad, layerNormWeightGrad,
   rope, attention, attentionGrad, writeCache, cachedAttention,

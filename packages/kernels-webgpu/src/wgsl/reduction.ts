@@ -22,6 +22,6 @@ ${reduce("workgroupMax", "max(reduced[lane], reduced[lane + stride])")}
 }
 
 /** WGSL: whether a float is NaN or infinite, by its bits, since WGSL lets a compiler assume that no such value exists. */
-export const isNonFinite = `
+export const isNonFinite: string = `
 fn isNonFinite(value: f32) -> bool { return (bitcast<u32>(value) & 0x7f800000u) == 0x7f800000u; }
 `;

@@ -2,9 +2,10 @@ import type { AttentionAttributes } from "@sft/kernels";
 import type { OpEmitter } from "../../dispatch.ts";
 import { kernelVariant, type Kernel } from "../../kernel.ts";
 import {
-  addProduct, attentionParameters, attentionValues, headBinding, headTile, loadVector, LOWEST, perVector, softcapFunctions, stageTile, storeVector,
+  addProduct, attentionParameters, attentionValues, headBinding, forEachVector, headTile, loadVector, LOWEST, stageTile, storeVector,
   tileVariable, visibleFunction, type HeadTile,
 } from "./headTile.ts";
+import { softcapFunctions } from "../../wgsl/softcap.ts";
 import { sequenceRanges, sequencesOf } from "./sequenceRanges.ts";
 
 /**
@@ -58,7 +59,7 @@ function forwardKernel(tile: HeadTile): Kernel {
 ${stageTile("q", tile, "blockStart", "queryWidth", "head")}
   var peak = ${LOWEST};
   var total = 0.0;
-${perVector(tile, (i) => `  var sum${i} = vec4f();`)}
+  var sums: array<vec4f, ${tile.perThread}>;
   var firstKey = 0u;
   if (p.window != 0u && blockStart + 1u > p.window) { firstKey = (blockStart + 1u - p.window) / ${block}u * ${block}u; }
   let endKey = min(blockStart + ${block}u, p.tokens);
@@ -80,21 +81,16 @@ ${addProduct("product", "q", "row", "k", "column", tile)}
     weights[lane] = select(0.0, exp(min(score - peak, 0.0)), seen);
     workgroupBarrier();
     total *= rescale;
-${perVector(tile, (i) => `    sum${i} *= rescale;`)}
+    ${forEachVector(tile, "sums[i] *= rescale;")}
     for (var j = 0u; j < ${block}u; j++) {
       let weight = weights[row * ${block}u + j];
       total += weight;
-${perVector(tile, (i) => `      sum${i} += weight * vTile[j * ${stride}u + ${vectorOf(tile, i)}];`)}
+      ${forEachVector(tile, `sums[i] += weight * vTile[j * ${stride}u + vector];`)}
     }
   }
   if (query >= p.tokens) { return; }
   let base = (sequence * p.tokens + query) * queryWidth + head * ${headDim}u;
-${perVector(tile, (i) => `  if (column + ${i * block}u < ${tile.vectors}u) { store_out(base, column + ${i * block}u, sum${i} / total); }`)}
+  ${forEachVector(tile, "store_out(base, vector, sums[i] / total);")}
   if (column == 0u) { logSumExp[(sequence * p.queryHeads + head) * p.tokens + query] = peak + log(total); }`,
   }));
-}
-
-/** WGSL index of the i-th vec4 that this thread holds, kept inside the row for threads that have none. */
-export function vectorOf(tile: HeadTile, i: number): string {
-  return `min(column + ${i * tile.block}u, ${tile.vectors - 1}u)`;
 }

@@ -2,9 +2,9 @@ import type { AttentionAttributes } from "@sft/kernels";
 import type { OpEmitter } from "../../dispatch.ts";
 import { linearGrid, linearGroup } from "../../grid.ts";
 import { kernelVariant, type Kernel } from "../../kernel.ts";
-import { vectorOf } from "./attention.ts";
+import { softcapFunctions } from "../../wgsl/softcap.ts";
 import {
-  addProduct, attentionParameters, attentionValues, headBinding, headTile, loadVector, perVector, softcapFunctions, stageTile, storeVector,
+  addProduct, attentionParameters, attentionValues, headBinding, forEachVector, headTile, loadVector, stageTile, storeVector,
   tileVariable, visibleFunction, type HeadTile,
 } from "./headTile.ts";
 import { sequenceRanges, sequencesOf } from "./sequenceRanges.ts";
@@ -96,7 +96,7 @@ function queryKernel(tile: HeadTile): Kernel {
 ${stageTile("q", tile, "blockStart", "queryWidth", "head")}
 ${stageTile("dOut", tile, "blockStart", "queryWidth", "head")}
   let statistic = statistics[(sequence * p.queryHeads + head) * p.tokens + min(query, p.tokens - 1u)];
-${perVector(tile, (i) => `  var sum${i} = vec4f();`)}
+  var sums: array<vec4f, ${tile.perThread}>;
   var firstKey = 0u;
   if (p.window != 0u && blockStart + 1u > p.window) { firstKey = (blockStart + 1u - p.window) / ${block}u * ${block}u; }
   let endKey = min(blockStart + ${block}u, p.tokens);
@@ -115,12 +115,12 @@ ${addProduct("dWeight", "dOut", "row", "v", "column", tile)}
     workgroupBarrier();
     for (var j = 0u; j < ${block}u; j++) {
       let slope = slopes[row * ${block}u + j];
-${perVector(tile, (i) => `      sum${i} += slope * kTile[j * ${stride}u + ${vectorOf(tile, i)}];`)}
+      ${forEachVector(tile, `sums[i] += slope * kTile[j * ${stride}u + vector];`)}
     }
   }
   if (query >= p.tokens) { return; }
   let base = (sequence * p.tokens + query) * queryWidth + head * ${headDim}u;
-${perVector(tile, (i) => `  if (column + ${i * block}u < ${tile.vectors}u) { store_dq(base, column + ${i * block}u, p.scale * sum${i}); }`)}`,
+  ${forEachVector(tile, "store_dq(base, vector, p.scale * sums[i]);")}`,
   }));
 }
 
@@ -145,7 +145,8 @@ function keyKernel(tile: HeadTile): Kernel {
   let key = blockStart + row;
 ${stageTile("k", tile, "blockStart", "keyWidth", "keyHead")}
 ${stageTile("v", tile, "blockStart", "keyWidth", "keyHead")}
-${perVector(tile, (i) => `  var sumK${i} = vec4f();\n  var sumV${i} = vec4f();`)}
+  var sumsK: array<vec4f, ${tile.perThread}>;
+  var sumsV: array<vec4f, ${tile.perThread}>;
   var endQuery = p.tokens;
   if (p.window != 0u) { endQuery = min(endQuery, blockStart + ${block - 1}u + p.window); }
   for (var head = keyHead * headsPerKeyHead; head < (keyHead + 1u) * headsPerKeyHead; head++) {
@@ -168,15 +169,12 @@ ${addProduct("dWeight", "dOut", "column", "v", "row", tile)}
       for (var j = 0u; j < ${block}u; j++) {
         let weightOfQuery = weights[row * ${block}u + j];
         let slopeOfQuery = slopes[row * ${block}u + j];
-${perVector(tile, (i) => `        sumV${i} += weightOfQuery * dOutTile[j * ${stride}u + ${vectorOf(tile, i)}];\n        sumK${i} += slopeOfQuery * qTile[j * ${stride}u + ${vectorOf(tile, i)}];`)}
+        ${forEachVector(tile, `sumsV[i] += weightOfQuery * dOutTile[j * ${stride}u + vector]; sumsK[i] += slopeOfQuery * qTile[j * ${stride}u + vector];`)}
       }
     }
   }
   if (key >= p.tokens) { return; }
   let base = (sequence * p.tokens + key) * keyWidth + keyHead * ${headDim}u;
-${perVector(tile, (i) => `  if (column + ${i * block}u < ${tile.vectors}u) {
-    store_dk(base, column + ${i * block}u, p.scale * sumK${i});
-    store_dv(base, column + ${i * block}u, sumV${i});
-  }`)}`,
+  ${forEachVector(tile, "store_dk(base, vector, p.scale * sumsK[i]); store_dv(base, vector, sumsV[i]);")}`,
   }));
 }

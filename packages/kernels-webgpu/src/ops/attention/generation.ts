@@ -3,8 +3,9 @@ import type { OpEmitter } from "../../dispatch.ts";
 import { kernelVariant, type Kernel } from "../../kernel.ts";
 import { rowRanges } from "../../rowRanges.ts";
 import { workgroupReduction } from "../../wgsl/reduction.ts";
+import { softcapFunctions } from "../../wgsl/softcap.ts";
 import { emitCopy } from "../elementwise/arithmetic.ts";
-import { attentionParameters, attentionValues, headBinding, loadVector, LOWEST, softcapFunctions, storeVector } from "./headTile.ts";
+import { attentionParameters, attentionValues, headBinding, loadVector, LOWEST, storeVector } from "./headTile.ts";
 import { sequencesOf } from "./sequenceRanges.ts";
 
 const COLUMNS = 64;

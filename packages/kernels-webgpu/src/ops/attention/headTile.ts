@@ -90,19 +90,6 @@ export function attentionValues(attributes: AttentionAttributes, tokens: number)
   return { tokens, queryHeads, keyValueHeads, scale, window, softcap };
 }
 
-/** WGSL: the soft cap, and its slope by the capped score. The argument of tanh is held in range: WGSL leaves an overflow open. */
-export const softcapFunctions = `
-fn capped(score: f32) -> f32 {
-  if (p.softcap == 0.0) { return score; }
-  return p.softcap * tanh(clamp(score / p.softcap, -15.0, 15.0));
-}
-fn slopeOfCap(cappedScore: f32) -> f32 {
-  if (p.softcap == 0.0) { return 1.0; }
-  let t = cappedScore / p.softcap;
-  return 1.0 - t * t;
-}
-`;
-
 /** WGSL: whether a query of a sequence sees a key of it. */
 export const visibleFunction = `
 fn isVisible(sequence: u32, query: u32, key: u32) -> bool {
@@ -115,7 +102,7 @@ fn isVisible(sequence: u32, query: u32, key: u32) -> bool {
 /** Lower than any score, and finite: WGSL lets a compiler assume that there is no infinity. */
 export const LOWEST = "-3.0e38";
 
-/** One line of WGSL for each vec4 that a thread holds. */
-export function perVector(tile: HeadTile, line: (index: number) => string): string {
-  return Array.from({ length: tile.perThread }, (_, index) => line(index)).join("\n");
+/** WGSL loop over the vec4s that a thread holds: `statement` sees `i`, and `vector`, the place of the i-th in its row. */
+export function forEachVector(tile: HeadTile, statement: string): string {
+  return `for (var i = 0u; i < ${tile.perThread}u; i++) { let vector = column + i * ${tile.block}u; if (vector < ${tile.vectors}u) { ${statement} } }`;
 }

@@ -2,8 +2,9 @@ import type { OpEmitter } from "../../dispatch.ts";
 import { linearGrid, linearGroup } from "../../grid.ts";
 import { kernelVariant } from "../../kernel.ts";
 import { workgroupReduction } from "../../wgsl/reduction.ts";
+import { softcapFunctions } from "../../wgsl/softcap.ts";
 import { LOWEST } from "../attention/headTile.ts";
-import { forEachLogitChunk, logitCap } from "./logitChunks.ts";
+import { forEachLogitChunk } from "./logitChunks.ts";
 
 const THREADS = 256;
 
@@ -16,7 +17,7 @@ export const linearCrossEntropy: OpEmitter = (emitter, { inputs: [x, weight, row
     workgroupSize: [THREADS, 1],
     bindings: { logits: "read f32", rows: "read i32", targets: "read i32", logSumExp: "read_write f32", rowLoss: "read_write f32" },
     parameters: { count: "u32", first: "u32", vocabulary: "u32", softcap: "f32" },
-    declarations: workgroupReduction(THREADS) + logitCap,
+    declarations: workgroupReduction(THREADS) + softcapFunctions,
     body: `
   let r = ${linearGroup};
   if (r >= p.count) { return; }

@@ -1,10 +1,11 @@
 import type { Emitter, OpEmitter } from "../../dispatch.ts";
 import { kernelVariant } from "../../kernel.ts";
 import type { Operand } from "../../operand.ts";
+import { softcapFunctions } from "../../wgsl/softcap.ts";
 import { emitCopy, emitFill } from "../elementwise/arithmetic.ts";
 import { emitScatterRows } from "../embedding/gatherRows.ts";
 import { emitMatmul } from "../matmul/matmul.ts";
-import { forEachLogitChunk, logitCap, type LogitChunk } from "./logitChunks.ts";
+import { forEachLogitChunk, type LogitChunk } from "./logitChunks.ts";
 
 const THREADS = 256;
 
@@ -44,7 +45,7 @@ function emitLogitGradient(emitter: Emitter, inputs: readonly Operand[], softcap
     workgroupSize: [THREADS, 1],
     bindings: { dLoss: "read f32", rows: "read i32", targets: "read i32", weights: "read f32", logSumExp: "read f32", logits: "read_write f32" },
     parameters: { count: "u32", first: "u32", vocabulary: "u32", softcap: "f32" },
-    declarations: logitCap,
+    declarations: softcapFunctions,
     body: `
   let c = group.x * ${THREADS}u + lane;
   if (c >= p.vocabulary) { return; }
@@ -53,8 +54,7 @@ function emitLogitGradient(emitter: Emitter, inputs: readonly Operand[], softcap
     let logit = capped(logits[r * p.vocabulary + c]);
     var slope = exp(min(logit - logSumExp[slot], 0.0));
     if (i32(c) == targets[slot]) { slope -= 1.0; }
-    if (p.softcap != 0.0) { slope *= 1.0 - (logit / p.softcap) * (logit / p.softcap); }
-    logits[r * p.vocabulary + c] = select(dLoss[0] * weights[slot] * slope, 0.0, rows[slot] < 0);
+    logits[r * p.vocabulary + c] = select(dLoss[0] * weights[slot] * slope * slopeOfCap(logit), 0.0, rows[slot] < 0);
   }`,
   }));
   emitter.dispatch(

@@ -44,11 +44,3 @@ export function forEachLogitChunk(emitter: Emitter, x: Operand, weight: Operand,
     visit({ first, hidden, logits });
   }
 }
-
-/** WGSL: the soft cap over logits and its slope. The argument of tanh is held in range: WGSL leaves an overflow open. */
-export const logitCap = `
-fn capped(logit: f32) -> f32 {
-  if (p.softcap == 0.0) { return logit; }
-  return p.softcap * tanh(clamp(logit / p.softcap, -15.0, 15.0));
-}
-`;

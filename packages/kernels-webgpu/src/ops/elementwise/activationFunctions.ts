@@ -3,7 +3,8 @@ import type { ActivationKind } from "@sft/kernels";
 /**
  * WGSL of `f(x)` and its derivative `df(x)` over T (f32 or vec4f).
  * erf is formula 7.1.26 of Abramowitz and Stegun: absolute error at most 1.5e-7, about one float32 step at 1.
- * Exponents and tanh arguments are held in range because WGSL leaves the results of an overflow open.
+ * geluTanh uses 0.5 (1 + tanh u) = 1 / (1 + exp(-2u)), which loses no digits where tanh is near -1.
+ * Exponents are held in range because WGSL leaves the results of an overflow open.
  */
 const FUNCTIONS: Readonly<Record<ActivationKind, string>> = {
   silu: `
@@ -21,11 +22,12 @@ fn normalCdf(x: T) -> T { return T(0.5) * (T(1.0) + erf(x * T(0.7071067811865475
 fn f(x: T) -> T { return x * normalCdf(x); }
 fn df(x: T) -> T { return normalCdf(x) + x * T(0.3989422804014327) * exp(-min(T(0.5) * x * x, T(80.0))); }`,
   geluTanh: `
-fn inner(x: T) -> T { return tanh(clamp(T(0.7978845608028654) * (x + T(0.044715) * x * x * x), T(-15.0), T(15.0))); }
-fn f(x: T) -> T { return T(0.5) * x * (T(1.0) + inner(x)); }
+fn twiceInner(x: T) -> T { return T(1.5957691216057308) * (x + T(0.044715) * x * x * x); }
+fn logistic(x: T) -> T { return T(1.0) / (T(1.0) + exp(min(-twiceInner(x), T(80.0)))); }
+fn f(x: T) -> T { return x * logistic(x); }
 fn df(x: T) -> T {
-  let t = inner(x);
-  return T(0.5) * (T(1.0) + t) + T(0.5) * x * (T(1.0) - t * t) * T(0.7978845608028654) * (T(1.0) + T(0.134145) * x * x);
+  let s = logistic(x);
+  return s + x * s * (T(1.0) - s) * T(1.5957691216057308) * (T(1.0) + T(0.134145) * x * x);
 }`,
   relu: `
 fn f(x: T) -> T { return max(x, T(0.0)); }

@@ -1,6 +1,7 @@
 import { byteLength } from "@sft/kernels";
 import type { Emitter, OpEmitter } from "../../dispatch.ts";
 import type { Operand } from "../../operand.ts";
+import { tanhFunction } from "../../wgsl/softcap.ts";
 import { emitElementwise } from "./elementwiseKernel.ts";
 
 /** y = a + b. */
@@ -11,6 +12,21 @@ export const add: OpEmitter = (emitter, { inputs: [a, b], outputs: [y] }) => {
 /** y = a * b. */
 export const multiply: OpEmitter = (emitter, { inputs: [a, b], outputs: [y] }) => {
   emitElementwise(emitter, { label: "multiply", inputs: ["a", "b"], outputs: ["y"], body: "  y[i] = a[i] * b[i];" }, { a: a!, b: b!, y: y! });
+};
+
+/** y = a / b. */
+export const divide: OpEmitter = (emitter, { inputs: [a, b], outputs: [y] }) => {
+  emitElementwise(emitter, { label: "divide", inputs: ["a", "b"], outputs: ["y"], body: "  y[i] = a[i] / b[i];" }, { a: a!, b: b!, y: y! });
+};
+
+/** y = cap * tanh(x / cap). */
+export const softcap: OpEmitter = (emitter, { inputs: [x], outputs: [y], attributes }) => {
+  emitElementwise(
+    emitter,
+    { label: "softcap", inputs: ["x"], outputs: ["y"], parameters: { cap: "f32" }, declarations: tanhFunction, body: "  y[i] = p.cap * tanhOf(x[i] / p.cap);" },
+    { x: x!, y: y! },
+    { cap: attributes["cap"] as number },
+  );
 };
 
 /** y = factor * x. */
@@ -25,6 +41,9 @@ export const scale: OpEmitter = (emitter, { inputs: [x], outputs: [y], attribute
 
 /** y = x, for 2-byte types too: two elements a word. */
 export const copy: OpEmitter = (emitter, { inputs: [x], outputs: [y] }) => emitCopy(emitter, x!, y!);
+
+/** The same elements under another shape. */
+export const reshape: OpEmitter = copy;
 
 /** y = value everywhere. */
 export const fill: OpEmitter = (emitter, { outputs: [y], attributes }) => emitFill(emitter, y!, attributes["value"] as number);

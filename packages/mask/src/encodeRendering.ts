@@ -13,7 +13,7 @@ import { splitTurns } from "./splitTurns.ts";
 import { checkLength } from "./tokenBatch.ts";
 import type { ControlTokenPolicy } from "./tokenOffsets.ts";
 import type { TokenTable } from "./tokenTable.ts";
-import { judgeTokens, type Verdict } from "./tokenVerdict.ts";
+import { firstToken, judgeTokens, type Verdict } from "./tokenVerdict.ts";
 import { truncate, type TruncationStrategy } from "./truncation.ts";
 
 /** How a rendering becomes examples. */
@@ -146,9 +146,7 @@ function build(
   warnings: readonly ExampleWarning[],
 ): Example {
   const verdicts = dropped === null ? [...judged] : judged.map(() => ({ weight: 0, reason: dropped.message }));
-  if (kept.length > 0 && kept[0] !== 0) {
-    verdicts[kept[0]] = { weight: 0, reason: "nothing predicts the first token of a row" };
-  }
+  if (kept.length > 0 && verdicts[kept[0]].weight > 0) verdicts[kept[0]] = firstToken;
   const ids = Int32Array.from(kept, (token) => table.ids[token]);
   const weights = Float32Array.from(kept, (token) => verdicts[token].weight);
   const spans = buildSpans(table, verdicts, kept);

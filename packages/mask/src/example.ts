@@ -22,7 +22,7 @@ export interface ExampleSpan {
   readonly weight: number;
 }
 
-/** What a reader of one example should know; `code` is stable, `token` is a token index where one applies. */
+/** What a reader of one example should know; `code` is stable, `token` the index of the token concerned. */
 export interface ExampleWarning {
   readonly code:
     | "all-masked"
@@ -38,6 +38,7 @@ export interface ExampleWarning {
     | "joint-refused"
     | "turns-split";
   readonly message: string;
+  /** For what truncation cut: its place in the whole row. */
   readonly token: number | null;
 }
 

@@ -11,7 +11,7 @@ export interface Verdict {
   readonly reason: string;
 }
 
-const firstToken: Verdict = { weight: 0, reason: "nothing predicts the first token of a row" };
+export const firstToken: Verdict = { weight: 0, reason: "nothing predicts the first token of a row" };
 const bosToken: Verdict = { weight: 0, reason: "BOS is never a target" };
 
 /** One verdict a token: policy, `train` flags, weights of messages and of character spans, then the rules for BOS and the first token. */
@@ -29,15 +29,21 @@ export function judgeTokens(
     judgeSegment(segment, conversation, turns, policy, tokenizer, tagged.has(segment.message)),
   );
   return table.ids.map((id, token) => {
-    if (token === 0) return firstToken;
+    const verdict = judgeToken(id, token);
+    // What is masked anyway keeps its own reason.
+    return token === 0 && verdict.weight > 0 ? firstToken : verdict;
+  });
+
+  function judgeToken(id: number, token: number): Verdict {
     const segment = table.segments[table.owner[token]];
-    if (segment.kind === "control" && segment.part !== "terminator" && id === tokenizer.bos?.id) return bosToken;
-    const reach = table.reachesInto.get(token);
     const verdict = judgeCharacters(segment, table.from[token], table.to[token], bySegment[table.owner[token]]);
+    const isBos = segment.kind === "control" && segment.part !== "terminator" && id === tokenizer.bos?.id;
+    if (isBos && verdict.weight > 0) return bosToken;
+    const reach = table.reachesInto.get(token);
     if (reach === undefined) return verdict;
     const others = bySegment.slice(table.owner[token] + 1, reach + 1);
     return settle([verdict, ...others], `token ${token} crosses the border of two segments`);
-  });
+  }
 
   /** The character spans of a message decide over the characters that they cover. */
   function judgeCharacters(segment: Segment, from: number, to: number, verdict: Verdict): Verdict {

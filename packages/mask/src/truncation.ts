@@ -89,21 +89,21 @@ function warnOfCut(table: TokenTable, verdicts: readonly Verdict[], cut: readonl
   if (terminators.length > 0) {
     warnings.push({
       code: "terminator-cut",
-      message: `Truncation cut ${terminators.length} trained terminator tokens: such an answer teaches no end.`,
+      message: `Truncation cut trained terminator tokens (${terminators.length}): such an answer teaches no end.`,
       token: terminators[0],
     });
   }
   if (trained.length > terminators.length) {
     warnings.push({
       code: "answer-cut",
-      message: `Truncation cut ${trained.length - terminators.length} trained tokens besides terminators.`,
+      message: `Truncation cut trained answer tokens (${trained.length - terminators.length}).`,
       token: trained[0],
     });
   }
   if (trained.length < cut.length) {
     warnings.push({
       code: "prompt-cut",
-      message: `Truncation cut ${cut.length - trained.length} tokens that are not trained.`,
+      message: `Truncation cut tokens that are not trained (${cut.length - trained.length}).`,
       token: cut.find((token) => !(verdicts[token].weight > 0)) ?? null,
     });
   }

@@ -38,7 +38,6 @@ describe("explain", () => {
     );
     expect([...new Set(rows.map((row) => `${row.trained ? "+" : "-"} ${row.reason}`))]).toMatchInlineSnapshot(`
       [
-        "- nothing predicts the first token of a row",
         "- policy assistant trains assistant turns, this is a user turn",
         "- policy assistant does not train headers",
         "+ body: policy assistant trains this assistant turn",

@@ -24,10 +24,21 @@ function mixesSegments({ program, data }: RecordedCase): boolean {
   });
 }
 
+/** Adding and taking off 2^42 times its leading bit drops all but 11 bits of a number, rounded to nearest. */
+function toElevenBits(value: number): number {
+  const large = 2 ** 42 * 2 ** Math.floor(Math.log2(Math.abs(value)));
+  return Number.isFinite(large) && large > 0 ? value + large - large : value;
+}
+
 const proofs: readonly Proof[] = [
   {
     what: "matmul drops its last row",
     fault: { op: "matmul", outputs: ({ outputs: [y], outputShapes: [shape] }) => void y!.fill(0, y!.length - shape![1]!) },
+    mustFail: (recorded) => uses(recorded, "matmul"),
+  },
+  {
+    what: "matmul rounds its results to the 11 bits of half precision",
+    fault: { op: "matmul", outputs: ({ outputs: [y] }) => void y!.forEach((value, index) => (y![index] = toElevenBits(value))) },
     mustFail: (recorded) => uses(recorded, "matmul"),
   },
   {
@@ -83,6 +94,8 @@ const proofs: readonly Proof[] = [
   },
 ];
 
+const recorded = conformanceCases.map(recordCase);
+
 describe("the conformance suite notices", () => {
   let reference: Backend;
   beforeAll(async () => {
@@ -93,8 +106,10 @@ describe("the conformance suite notices", () => {
   for (const { what, fault, mustFail } of proofs) {
     it(what, async () => {
       const backend = brokenBackend(await createCpuBackend({ threads: 1 }), fault);
-      const results = await runConformance(backend, reference);
-      const expected = conformanceCases.filter((one) => mustFail(recordCase(one))).map((one) => one.name);
+      // The wrapper leaves programs without the op to the sound backend, so they need no second look here.
+      const cases = conformanceCases.filter((_, index) => uses(recorded[index]!, fault.op));
+      const results = await runConformance(backend, reference, { cases });
+      const expected = recorded.filter(mustFail).map((one) => one.name);
       expect(expected.length).toBeGreaterThan(0);
       expect(results.filter((result) => !result.pass).map((result) => result.name)).toEqual(expected);
       expect(results.filter((result) => result.error)).toEqual([]);
@@ -104,7 +119,8 @@ describe("the conformance suite notices", () => {
 
   it("nothing when the wrapper breaks nothing", async () => {
     const backend = brokenBackend(await createCpuBackend({ threads: 1 }), { op: "matmul" });
-    expect((await runConformance(backend, reference)).filter((result) => !result.pass)).toEqual([]);
+    const cases = conformanceCases.filter((_, index) => uses(recorded[index]!, "matmul"));
+    expect((await runConformance(backend, reference, { cases })).filter((result) => !result.pass)).toEqual([]);
     await backend.dispose();
   });
 });

@@ -1,4 +1,4 @@
-import { add, copy, divide, fill, multiply, scale, softcap, zero } from "../../ops/elementwise.ts";
+import { add, copy, divide, fill, multiply, reshape, scale, softcap, zero } from "../../ops/elementwise.ts";
 import { floats, integers, opCase, trained, type ConformanceCase } from "../conformanceCase.ts";
 import { exactly, rounded } from "../tolerance.ts";
 
@@ -33,6 +33,12 @@ export const elementwiseCases: readonly ConformanceCase[] = [
     }),
     opCase({ name: shape.join("x"), op: copy, attributes: {}, inputs: [trained("x", shape)], outputs: [exactly("a copy")], gradients: exactly("a copy"), oracle: (data) => [data.get("x")!] }),
   ]),
+  ...[[1, 1, 1], [17, 65, 5 * 17], [12, 10, 8]].map(([rows, columns, newRows]) =>
+    opCase({
+      name: `${rows}x${columns} to ${newRows} rows`, op: reshape, attributes: { rows: newRows! }, inputs: [trained("x", [rows!, columns!])],
+      outputs: [exactly("a copy")], gradients: exactly("a copy"), oracle: (data) => [data.get("x")!],
+    })),
+  opCase({ name: "over x", op: reshape, attributes: { rows: 17 }, inputs: [floats("x", [17, 65])], inPlace: [[0, 0]], outputs: [exactly("a copy")], oracle: (data) => [data.get("x")!] }),
   opCase({ name: "of 70,001", op: add, attributes: {}, inputs: [floats("a", [70_001]), floats("b", [70_001])], outputs: [once] }),
   opCase({ name: "over a", op: add, attributes: {}, inputs: [floats("a", [17, 65]), floats("b", [17, 65])], inPlace: [[0, 0]], outputs: [once] }),
   opCase({ name: "over b", op: add, attributes: {}, inputs: [floats("a", [17, 65]), floats("b", [17, 65])], inPlace: [[0, 1]], outputs: [once] }),

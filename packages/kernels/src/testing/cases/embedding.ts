@@ -33,6 +33,7 @@ export const embeddingCases: readonly ConformanceCase[] = [
   embeddingCase("all ids the same", 5, 17, Array.from({ length: 17 }, () => 4)),
   embeddingCase("repeated ids, unused rows", 17, 65, manyIds),
   embeddingCase("first and last row", 67, 3, [66, 0, 66, 66, 0]),
+  embeddingCase("more rows than a GPU's grid is wide", 70_001, 3, [70_000, 65_536, 0, 65_536, 65_535]),
   opCase({
     name: "without an order", op: embedding, attributes: {}, inputs: [floats("weight", [17, 65]), integers("ids", [3, 3, 16])],
     outputs: [exactly("rows are copied")], oracle: (data) => [rowsOf(data.get("weight")!, data.get("ids")!, 65)],

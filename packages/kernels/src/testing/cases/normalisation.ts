@@ -75,6 +75,8 @@ const sizes: readonly Size[] = [[3, 1, 17], [17, 1, 3], [1, 1, 65], [65, 1, 130]
 export const normalisationCases: readonly ConformanceCase[] = [
   rmsNormCase([3, 1, 1], 1e-5, 0),
   ...sizes.map((size) => rmsNormCase(size, 1e-5, 0)),
+  // More rows than a GPU's grid is wide: a long batch normalised by heads.
+  rmsNormCase([70_001, 1, 3], 1e-5, 0),
   rmsNormCase([5, 1, 65], 1e-6, 1),
   rmsNormCase([5, 3, 16], 0.5, 1),
   ...sizes.map((size) => layerNormCase(size, trained("x", [size[0], size[1] * size[2]]), summed(size[2], 32, "sums over H; the mean is taken off values of its own size"))),

@@ -113,6 +113,13 @@ export function caseResult(name: string, checks: readonly CheckResult[]): CaseRe
   return { name, pass: checks.every((check) => check.pass), worst, checks, error: undefined };
 }
 
+/** One line for a terminal: verdict, largest error against its bound, case and tensor. */
+export function describeResult({ name, pass, worst, error }: CaseResult): string {
+  const verdict = pass ? "pass" : "FAIL";
+  if (!worst) return `${verdict}  ${name}: ${error instanceof Error ? error.message : String(error)}`;
+  return `${verdict}  ${worst.relativeL2.toExponential(1)} of ${worst.bound.toExponential(1)}  ${name} (${worst.kind} ${worst.tensor})`;
+}
+
 function norm(values: ArrayLike<number>): number {
   let sum = 0;
   for (let index = 0; index < values.length; index++) sum += values[index]! ** 2;

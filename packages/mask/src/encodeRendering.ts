@@ -14,7 +14,7 @@ import { checkLength } from "./tokenBatch.ts";
 import type { ControlTokenPolicy } from "./tokenOffsets.ts";
 import type { TokenTable } from "./tokenTable.ts";
 import { firstToken, judgeTokens, type Verdict } from "./tokenVerdict.ts";
-import { truncate, type TruncationStrategy } from "./truncation.ts";
+import { checkTruncation, truncate, type TruncationStrategy } from "./truncation.ts";
 
 /** How a rendering becomes examples. */
 export interface EncodeOptions {
@@ -98,7 +98,7 @@ function resolveOptions(rendering: Rendering, options: EncodeOptions): Setting {
     ...options,
     policy,
     control: options.control ?? policy.control ?? "literal",
-    truncation: options.truncation ?? policy.truncation ?? "drop",
+    truncation: checkTruncation(options.truncation ?? policy.truncation ?? "drop"),
   };
 }
 

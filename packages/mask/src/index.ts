@@ -14,7 +14,7 @@ export {
 } from "./maskPolicy.ts";
 export { MaskError, type MaskErrorCode } from "./maskError.ts";
 export { defaultMaskPolicy, encodeExamples, type EncodeOptions, encodeRendering } from "./encodeRendering.ts";
-export { type TruncationStrategy } from "./truncation.ts";
+export { truncationStrategies, type TruncationStrategy } from "./truncation.ts";
 export { shiftTargets, type ShiftedRow } from "./shiftTargets.ts";
 export { type BatchOptions, type TokenBatch } from "./tokenBatch.ts";
 export { padBatch } from "./padBatch.ts";

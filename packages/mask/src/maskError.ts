@@ -9,6 +9,7 @@ export type MaskErrorCode =
   | "invalid-length"
   | "straddling-token"
   | "missing-eos"
+  | "unknown-truncation"
   | "several-examples"
   | "prompt-not-prefix"
   | "control-token-in-content"

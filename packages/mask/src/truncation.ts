@@ -12,6 +12,28 @@ import type { Verdict } from "./tokenVerdict.ts";
  */
 export type TruncationStrategy = "drop" | "error" | "keepResponse" | "splitTurns" | "left" | "right" | "proportion";
 
+/** Every strategy by name. */
+export const truncationStrategies: readonly TruncationStrategy[] = [
+  "drop",
+  "error",
+  "keepResponse",
+  "splitTurns",
+  "left",
+  "right",
+  "proportion",
+];
+
+/** @throws MaskError "unknown-truncation" naming the known ones */
+export function checkTruncation(strategy: TruncationStrategy): TruncationStrategy {
+  if (truncationStrategies.includes(strategy)) return strategy;
+  throw new MaskError(
+    "unknown-truncation",
+    `Expected the name of a truncation strategy, got ${JSON.stringify(strategy)}.`,
+    `Known: ${truncationStrategies.join(", ")}.`,
+    { strategy, known: truncationStrategies },
+  );
+}
+
 /** Tokens that stay, in order; all of them where the example was dropped. */
 export interface Truncated {
   readonly kept: readonly number[];

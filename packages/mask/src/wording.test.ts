@@ -52,6 +52,11 @@ describe("errors", () => {
     );
     expect(createMaskPolicy("last", {}).name).toBe("last with changes");
   });
+  it("of truncation", () => {
+    expect(failure(() => encodeAnswer({}, { truncation: "middle" as TruncationStrategy }))).toMatchInlineSnapshot(
+      `"unknown-truncation | Expected the name of a truncation strategy, got "middle". Known: drop, error, keepResponse, splitTurns, left, right, proportion. | {"strategy":"middle","known":["drop","error","keepResponse","splitTurns","left","right","proportion"]}"`,
+    );
+  });
   it("of messages", () => {
     expect(failure(() => encodeAnswer({ weight: Number.NaN }))).toMatchInlineSnapshot(
       `"invalid-weight | message 1.weight: expected a finite weight of 0 or more, got NaN. Use 0 to mask, 1 to train, a fraction to train less. | {"weight":null,"where":"message 1.weight"}"`,

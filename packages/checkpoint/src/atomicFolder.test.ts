@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { writeFileAtomic } from "./atomicFile.ts";
 import { replaceFolder } from "./atomicFolder.ts";
 import { testFolder } from "../testdata/testFolder.ts";
@@ -12,6 +13,24 @@ test("a file is replaced whole, from text or bytes", async () => {
   await writeFileAtomic(path, new Uint8Array([0x61, 0x62]));
   expect(readFileSync(path, "utf8")).toBe("ab");
   expect(readdirSync(folder)).toEqual(["state.json"]);
+});
+
+test("a file is on the disk before it has its name", async () => {
+  const folder = testFolder();
+  const path = join(folder, "state.json");
+  const handle = await open(new URL(import.meta.url));
+  const prototype = Object.getPrototypeOf(handle) as typeof handle;
+  await handle.close();
+  const named: boolean[] = [];
+  const real = prototype.sync;
+  const spy = vi.spyOn(prototype, "sync").mockImplementation(function (this: typeof handle) {
+    named.push(existsSync(path));
+    return Reflect.apply(real, this, []) as Promise<void>;
+  });
+  onTestFinished(() => spy.mockRestore());
+  await writeFileAtomic(path, "x");
+  // The file's own content first, then, where folders can be opened, the folder that now holds its name.
+  expect(named).toEqual(process.platform === "win32" ? [false] : [false, true]);
 });
 
 test("a folder is replaced whole, its parents made, nothing left beside it", async () => {

@@ -103,6 +103,13 @@ test("what is unusual but allowed is read", async () => {
   expect(await file.readFloat32("")).toEqual(new Float32Array(0));
 });
 
+test("an empty tensor may share its place with the one that begins there, in whatever order they are named", async () => {
+  const path = join(testFolder(), "x.safetensors");
+  writeFileSync(path, fileOf(`{"full":${f32("[1]", "[0,4]")},"empty":${f32("[0]", "[0,0]")}}`, 4));
+  await using file = await openSafetensors(path);
+  expect([...file.tensors.keys()]).toEqual(["full", "empty"]);
+});
+
 test("a path where nothing is, and a folder, are refused with the path", async () => {
   const folder = testFolder();
   for (const [path, code] of [

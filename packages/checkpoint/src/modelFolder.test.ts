@@ -4,10 +4,12 @@ import { goldenModelPath } from "@sft/golden";
 import { expect, test } from "vitest";
 import { CheckpointError } from "./checkpointError.ts";
 import { openModelFolder } from "./modelFolder.ts";
+import { openSafetensors } from "./openSafetensors.ts";
 import { tensorsOf } from "./tensorSource.ts";
 import type { TensorSource } from "./tensorSource.ts";
 import { testFolder } from "../testdata/testFolder.ts";
 import { writeModelFolder } from "./writeModelFolder.ts";
+import { writeSafetensors } from "./writeSafetensors.ts";
 
 const llama = goldenModelPath("llama");
 
@@ -87,6 +89,42 @@ test("an index that forgot a tensor, as some on the hub do, still gives it", asy
   await editIndex(folder, (map) => delete map["model.norm.weight"]);
   await using model = await openModelFolder(folder);
   expect((await model.tensors.readFloat32("model.norm.weight")).length).toBe(64);
+});
+
+test("of two tensors of one name in two shards, the one that the index names is read", async () => {
+  const folder = await shardedLlama();
+  const name = "lm_head.weight";
+  const shards = readdirSync(folder).filter((file) => file.endsWith(".safetensors"));
+  for (const [i, shard] of shards.entries()) {
+    const path = join(folder, shard);
+    const old = await openSafetensors(path);
+    const others = [...tensorsOf(old)].filter((tensor) => tensor.name !== name);
+    await writeSafetensors(path, [...others, { name, dtype: "I32", shape: [1], data: new Int32Array([i]) }]);
+    await old.close();
+  }
+  for (const [i, shard] of shards.entries()) {
+    await editIndex(folder, (map) => (map[name] = shard));
+    await using model = await openModelFolder(folder);
+    expect([...(await model.tensors.readInt32(name))]).toEqual([i]);
+  }
+  await editIndex(folder, (map) => delete map[name]);
+  await expect(openModelFolder(folder)).rejects.toMatchObject({ code: "bad-index" });
+});
+
+test("tensors larger than a shard may be have shards of their own", async () => {
+  const folder = join(testFolder(), "model");
+  const tensors = ["a", "b", "c"].map((name) => ({ name, dtype: "F32", shape: [2], data: new Float32Array(2) }) as const);
+  await writeModelFolder(folder, { config: {}, tensors, maxShardBytes: 1 });
+  const shards = [1, 2, 3].map((i) => `model-0000${i}-of-00003.safetensors`);
+  expect(readdirSync(folder).sort()).toEqual(["config.json", ...shards, "model.safetensors.index.json"]);
+});
+
+test("a part of a larger array is converted alone, wherever it begins", async () => {
+  const folder = join(testFolder(), "model");
+  const halves = new Uint16Array([0, 0x3c00, 0x4000, 0]).subarray(1, 3);
+  await writeModelFolder(folder, { config: {}, dtype: "F32", tensors: [{ name: "a", dtype: "F16", shape: [2], data: halves }] });
+  await using model = await openModelFolder(folder);
+  expect([...(await model.tensors.readFloat32("a"))]).toEqual([1, 2]);
 });
 
 async function editIndex(folder: string, edit: (map: Record<string, unknown>) => void): Promise<void> {

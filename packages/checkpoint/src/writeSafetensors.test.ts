@@ -56,6 +56,15 @@ test("data is fetched one tensor at a time, in file order", async () => {
   expect(await file.readFloat32("b")).toEqual(new Float32Array([2]));
 });
 
+test("names are ordered by their UTF-8 bytes, as the reference writer orders them", async () => {
+  const path = join(testFolder(), "x.safetensors");
+  const named = (name: string): TensorToWrite => ({ name, dtype: "U8", shape: [1], data: new Uint8Array(1) });
+  // In UTF-16 the emoji begins with 0xD83D and would come before U+FF5E; in UTF-8 it begins with 0xF0 and comes after.
+  await writeSafetensors(path, [named("\u{1F600}"), named("\uFF5E")]);
+  await using file = await openSafetensors(path);
+  expect([...file.tensors.keys()]).toEqual(["\uFF5E", "\u{1F600}"]);
+});
+
 test("a view into a larger buffer writes only its part", async () => {
   const path = join(testFolder(), "x.safetensors");
   await writeSafetensors(path, [{ name: "a", dtype: "F32", shape: [2], data: new Float32Array([1, 2, 3, 4]).subarray(1, 3) }]);

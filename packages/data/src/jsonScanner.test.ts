@@ -93,6 +93,7 @@ const faults: [title: string, text: string, line: number, column: number, says: 
   ["a raw line break in a string", '[{"a": "x\ny"}]', 1, 10, "a raw line break inside a string; JSON writes it as \\n"],
   ["a bad escape", '["\\x41"]', 1, 4, "\\x is not a JSON escape"],
   ["a bad unicode escape", '["\\u12g4"]', 1, 7, "expected four hexadecimal digits"],
+  ["a short unicode escape", '["\\u123"]', 1, 8, "expected four hexadecimal digits"],
   ["single quotes", "[{'a': 1}]", 1, 3, 'expected a name in double quotes, found "\'"'],
   ["NaN", '[{"a": NaN}]', 1, 8, "expected a value, found NaN"],
   ["a leading zero", "[01]", 1, 2, "expected a value, found 01"],

@@ -118,7 +118,6 @@ export function createJsonScanner(mode: JsonScanMode, line: number = 1): JsonSca
         const from = at;
         while (at < piece.length && isPlain(piece.charCodeAt(at))) at++;
         column += at - from;
-        if (at > from) afterReturn = false;
         if (at === piece.length) break;
         const stop = piece[at];
         if (stop === '"') {

@@ -17,7 +17,7 @@ export function groupByLength(order: Uint32Array, lengths: ArrayLike<number>, ba
     // The rows that fill no batch were put last by chance, and stay out of the sorting.
     const end = Math.min(start + groupRows, full * batchSize);
     const places = Array.from({ length: end - start }, (_, i) => start + i);
-    places.sort((a, b) => lengths[order[b]] - lengths[order[a]] || a - b);
+    places.sort((a, b) => lengths[order[b]] - lengths[order[a]]);
     for (const [i, place] of places.entries()) grouped[start + i] = order[place];
   }
   const shuffled = grouped.slice();

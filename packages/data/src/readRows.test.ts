@@ -138,6 +138,12 @@ test.each(refused)("%s: %j is refused (%s)", async (name, content, code, says) =
   expect((error as DataError).message).toContain(says);
 });
 
+test("bytes that are not UTF-8 are found at their line far into a file", async () => {
+  const good = Buffer.from('{"a":"é"}\n'.repeat(60_000));
+  const path = testFile("x.jsonl", Buffer.concat([good, Buffer.from([0x22, 0xff, 0x22, 0x0a]), good]));
+  await expect(readAllRows(path)).rejects.toMatchObject({ code: "bad-encoding", line: 60_001 });
+});
+
 test("a path where nothing is, and a folder, are refused in every format", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sft-data-"));
   for (const format of ["json", "jsonl", "csv", "tsv", "parquet"] as const) {

@@ -7,8 +7,10 @@ import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
-const cli = join(root, "apps/cli");
 const pnpm = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).packageManager;
+
+/** The command line, the examples and what they need to run: a dozen packages, no build tools and no test data. */
+const runtimeOfCli = ["--prod", "--filter-prod=@sft/cli...", "--filter-prod=@sft/scripts", "--filter-prod=./examples/*"];
 
 const [command, ...rest] = process.argv.slice(2);
 const commands = { start, sft, test };
@@ -17,13 +19,13 @@ process.exitCode = commands[command](rest);
 
 /** The main job: fine-tunes the dictionary model, in place of an earlier run of the same job. */
 function start(args) {
-  install("cli", ["--filter", "@sft/cli..."]);
+  install("cli", runtimeOfCli);
   return runCli(["train", "apps/cli/recipes/dictionary.yaml", "--overwrite", ...args], root);
 }
 
 /** The command line, from its source, as if it ran in the folder that npm was called from. */
 function sft(args) {
-  install("cli", ["--filter", "@sft/cli..."]);
+  install("cli", runtimeOfCli);
   return runCli(args, process.env.INIT_CWD ?? process.cwd());
 }
 
@@ -49,9 +51,9 @@ function install(scope, filter) {
 }
 
 function runCli(args, cwd) {
-  // tsx is looked for as the CLI's own dependency: the current folder may be anywhere.
-  const tsx = pathToFileURL(createRequire(join(cli, "package.json")).resolve("tsx")).href;
-  return run(process.execPath, ["--import", tsx, "--conditions", "@sft/source", join(cli, "src/main.ts"), ...args], { cwd });
+  // tsx is looked for from this file: the current folder may be anywhere.
+  const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
+  return run(process.execPath, ["--import", tsx, "--conditions", "@sft/source", join(root, "apps/cli/src/main.ts"), ...args], { cwd });
 }
 
 /** Runs a command on this one's terminal. @returns its exit code; 130, as for Ctrl-C, when a signal ended it */

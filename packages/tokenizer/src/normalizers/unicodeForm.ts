@@ -12,15 +12,18 @@ export function unicodeForm(form: Form): (piece: AlignedText) => AlignedText {
   return (piece) => (piece.text.normalize(form) === piece.text ? piece : rewriteSegments(piece, form));
 }
 
-/** An ASCII character neither joins with what stands before it nor is reordered, so segments that start at one are independent. */
-const SEGMENTS = /[\0-\x7f]?[^\0-\x7f]*/gu;
-
 function rewriteSegments(piece: AlignedText, form: Form): AlignedText {
+  const { text } = piece;
   const rewrite = new Rewrite(piece);
-  for (const [segment] of piece.text.matchAll(SEGMENTS)) {
+  for (let start = 0; start < text.length; ) {
+    // An ASCII character neither joins with what stands before it nor is reordered, so segments that start at one are independent.
+    let end = start + 1;
+    while (end < text.length && text.charCodeAt(end) > 0x7f) end++;
+    const segment = text.slice(start, end);
     const normalized = segment.normalize(form);
     if (normalized === segment) for (const codePoint of segment) rewrite.push(codePoint, 0);
     else for (const [codePoint, change] of changesOf(segment, normalized, form)) rewrite.push(codePoint, change);
+    start = end;
   }
   return rewrite.finish();
 }

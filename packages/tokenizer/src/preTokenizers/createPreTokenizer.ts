@@ -2,8 +2,9 @@ import { prependText, sliceText, type AlignedText } from "../alignedText.ts";
 import { TokenizerFormatError, UnknownComponentError } from "../errors.ts";
 import { arrayField, asObject, booleanField, numberField, stringField, type JsonObject } from "../jsonFields.ts";
 import { spellInBytes } from "../normalizers/codePointRewrites.ts";
-import { findRegex, readPattern, type FindMatches } from "../regex/findMatches.ts";
-import { onigurumaToJs } from "../regex/onigurumaToJs.ts";
+import { findPattern, readPattern, type FindMatches } from "../regex/findMatches.ts";
+import { parseOniguruma } from "../regex/parseOniguruma.ts";
+import type { Pattern } from "../regex/pattern.ts";
 import { RUST_WORD } from "../regex/unicodeVersion.ts";
 import { metaspace, readMetaspace } from "./metaspace.ts";
 import { readBehavior, splitPiece, type SplitBehavior } from "./splitPieces.ts";
@@ -32,8 +33,19 @@ const KNOWN = [
 ] as const;
 
 const GPT2_WORDS = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
-const SPACE = /\p{White_Space}/gu;
-const PUNCTUATION = /[\p{P}$+<=>^`|~]/gu;
+const SPACE: Pattern = { kind: "set", source: "\\p{White_Space}" };
+const PUNCTUATION: Pattern = { kind: "set", source: "[\\p{P}$+<=>\\^`\\|~]" };
+const NUMBER: Pattern = { kind: "set", source: "\\p{N}" };
+const WORDS: Pattern = {
+  kind: "choice",
+  branches: [`[${RUST_WORD}]`, `[^${RUST_WORD}\\p{White_Space}]`].map((source) => ({
+    kind: "repeat",
+    body: { kind: "set", source },
+    min: 1,
+    max: Infinity,
+    mode: "greedy",
+  })),
+};
 
 /** Builds the `pre_tokenizer` of tokenizer.json; null stands for none. */
 export function createPreTokenizer(value: unknown): PreTokenizer {
@@ -69,7 +81,7 @@ function addSteps(json: JsonObject, path: string, steps: Step[], isLast: boolean
     }
     case "ByteLevel": {
       if (booleanField(json, "add_prefix_space", where, true)) steps.push((piece) => [piece.text.startsWith(" ") ? piece : prependText(piece, " ")]);
-      if (booleanField(json, "use_regex", where, true)) addSplit(findRegex(onigurumaToJs(GPT2_WORDS)), "Isolated");
+      if (booleanField(json, "use_regex", where, true)) addSplit(findPattern(parseOniguruma(GPT2_WORDS)), "Isolated");
       if (!isLast) steps.push((piece) => [spellInBytes(piece)]);
       return isLast;
     }
@@ -79,16 +91,16 @@ function addSteps(json: JsonObject, path: string, steps: Step[], isLast: boolean
       steps.push(metaspace(readMetaspace(json, where)));
       return false;
     case "Whitespace":
-      return addSplit(findRegex(new RegExp(`[${RUST_WORD}]+|[^${RUST_WORD}\\p{White_Space}]+`, "gv")), "Removed", true);
+      return addSplit(findPattern(WORDS), "Removed", true);
     case "WhitespaceSplit":
-      return addSplit(findRegex(SPACE), "Removed");
+      return addSplit(findPattern(SPACE), "Removed");
     case "BertPreTokenizer":
-      addSplit(findRegex(SPACE), "Removed");
-      return addSplit(findRegex(PUNCTUATION), "Isolated");
+      addSplit(findPattern(SPACE), "Removed");
+      return addSplit(findPattern(PUNCTUATION), "Isolated");
     case "Punctuation":
-      return addSplit(findRegex(PUNCTUATION), readBehavior(json["behavior"] ?? "Isolated", path));
+      return addSplit(findPattern(PUNCTUATION), readBehavior(json["behavior"] ?? "Isolated", path));
     case "Digits":
-      return addSplit(findRegex(/\p{N}/gu), booleanField(json, "individual_digits", where, false) ? "Isolated" : "Contiguous");
+      return addSplit(findPattern(NUMBER), booleanField(json, "individual_digits", where, false) ? "Isolated" : "Contiguous");
     case "CharDelimiterSplit": {
       const delimiter = stringField(json, "delimiter", where);
       return addSplit(readPattern({ String: delimiter }, `${where}.delimiter`), "Removed");

@@ -23,11 +23,25 @@ interface Stretch {
 export function splitPiece(piece: AlignedText, find: FindMatches, behavior: SplitBehavior, invert: boolean): AlignedText[] {
   const matches = find(piece.text);
   if (matches.length === 0 && !(behavior === "Removed" && invert)) return [piece];
+  if (behavior === "Isolated") return isolate(piece, matches);
   const stretches = toStretches(piece.text.length, matches, invert);
   const pieces: AlignedText[] = [];
   for (const { start, end, isMatch } of join(stretches, behavior)) {
     if (end > start && !(isMatch && behavior === "Removed")) pieces.push(sliceText(piece, start, end));
   }
+  return pieces;
+}
+
+/** The common case, without the bookkeeping of the others: every match and every gap is a piece. */
+function isolate(piece: AlignedText, matches: readonly (readonly [number, number])[]): AlignedText[] {
+  const pieces: AlignedText[] = [];
+  let from = 0;
+  for (const [start, end] of matches) {
+    if (start > from) pieces.push(sliceText(piece, from, start));
+    if (end > start) pieces.push(sliceText(piece, start, end));
+    from = end;
+  }
+  if (from < piece.text.length) pieces.push(sliceText(piece, from, piece.text.length));
   return pieces;
 }
 
@@ -44,7 +58,7 @@ function toStretches(length: number, matches: readonly (readonly [number, number
 }
 
 function join(stretches: Stretch[], behavior: SplitBehavior): Stretch[] {
-  if (behavior === "Isolated" || behavior === "Removed") return stretches;
+  if (behavior === "Removed") return stretches;
   const joined: Stretch[] = [];
   const backwards = behavior === "MergedWithNext";
   let previousIsMatch = false;

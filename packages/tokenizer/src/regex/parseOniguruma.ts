@@ -1,16 +1,17 @@
 import { UnsupportedPatternError } from "../errors.ts";
+import { caseForms, escapeLiteral } from "./literals.ts";
+import { patternSource, type Pattern } from "./pattern.ts";
 import { oldProperty } from "./unicodeVersion.ts";
 
 /**
- * Translates a regular expression of tokenizer.json (Oniguruma, Ruby syntax, UTF-8) to a JavaScript one with the flags "gv".
+ * Reads a regular expression of tokenizer.json (Oniguruma, Ruby syntax, UTF-8) into a tree.
  *
  * What differs and is translated: `\s` (U+0085 is white space and U+FEFF is not), `\w`, `\d` and `\b` (Unicode-wide),
  * `.`, `^` and `$` (lines end at \n only), possessive quantifiers and atomic groups, `(?i:...)`, `\h`, `\p{Han}`, `\p{^L}`,
  * POSIX brackets and `&&` in classes. Anything else throws UnsupportedPatternError rather than being guessed.
  */
-export function onigurumaToJs(pattern: string): RegExp {
-  const translator = new Translator(pattern);
-  return new RegExp(translator.translate(), "gv");
+export function parseOniguruma(pattern: string): Pattern {
+  return new Parser(pattern).parse();
 }
 
 const SPACE = "\\t-\\r\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
@@ -33,10 +34,17 @@ const POSIX: Readonly<Record<string, string>> = {
 };
 const CONTROL_ESCAPES: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, f: 12, v: 11, a: 7, e: 27 };
 
-class Translator {
+const ASSERTIONS: readonly (readonly [string, string])[] = [
+  ["A", "(?<![\\s\\S])"],
+  ["z", "(?![\\s\\S])"],
+  ["Z", "(?=\\n?(?![\\s\\S]))"],
+  ["b", `(?:(?<=[${WORD}])(?![${WORD}])|(?<![${WORD}])(?=[${WORD}]))`],
+  ["B", `(?:(?<=[${WORD}])(?=[${WORD}])|(?<![${WORD}])(?![${WORD}]))`],
+];
+
+class Parser {
   private readonly pattern: string;
   private at = 0;
-  private atomics = 0;
   private ignoreCase = false;
   private dotAll = false;
 
@@ -44,10 +52,10 @@ class Translator {
     this.pattern = pattern;
   }
 
-  translate(): string {
-    const source = this.alternation();
+  parse(): Pattern {
+    const tree = this.alternation();
     if (this.at < this.pattern.length) this.fail("unmatched )");
-    return source;
+    return tree;
   }
 
   private fail(reason: string, position: number = this.at): never {
@@ -64,58 +72,56 @@ class Translator {
     return true;
   }
 
-  private alternation(): string {
+  private alternation(): Pattern {
     const branches = [this.sequence()];
     while (this.take("|")) branches.push(this.sequence());
-    return branches.join("|");
+    return branches.length === 1 ? branches[0] : { kind: "choice", branches };
   }
 
-  private sequence(): string {
-    let source = "";
-    while (this.at < this.pattern.length && !this.peek("|") && !this.peek(")")) source += this.quantified();
-    return source;
+  private sequence(): Pattern {
+    const parts: Pattern[] = [];
+    while (this.at < this.pattern.length && !this.peek("|") && !this.peek(")")) parts.push(this.quantified());
+    return parts.length === 1 ? parts[0] : { kind: "sequence", parts };
   }
 
-  private quantified(): string {
-    let source = this.atom();
+  private quantified(): Pattern {
+    let body = this.atom();
     for (;;) {
-      const quantifier = this.quantifier();
-      if (quantifier === null) return source;
-      if (source === "") this.fail("a quantifier with nothing to repeat");
-      if (this.take("?")) source = `(?:${source}${quantifier}?)`;
-      else if (!quantifier.startsWith("{") && this.take("+")) source = this.atomic(`${source}${quantifier}`);
-      else source = `(?:${source}${quantifier})`;
+      const bounds = this.quantifier();
+      if (bounds === null) return body;
+      const { min, max, braced } = bounds;
+      if (this.take("?")) body = { kind: "repeat", body, min, max, mode: "lazy" };
+      // After braces a plus repeats the repetition in Ruby syntax; it is not possessive.
+      else if (!braced && this.take("+")) body = { kind: "repeat", body, min, max, mode: "possessive" };
+      else body = { kind: "repeat", body, min, max, mode: "greedy" };
     }
   }
 
-  private quantifier(): string | null {
-    for (const simple of ["*", "+", "?"]) if (this.take(simple)) return simple;
+  private quantifier(): { min: number; max: number; braced: boolean } | null {
+    if (this.take("*")) return { min: 0, max: Infinity, braced: false };
+    if (this.take("+")) return { min: 1, max: Infinity, braced: false };
+    if (this.take("?")) return { min: 0, max: 1, braced: false };
     const bounds = /^\{(\d*)(,?)(\d*)\}/.exec(this.pattern.slice(this.at, this.at + 24));
     if (bounds === null || (bounds[1] === "" && bounds[3] === "")) return null;
     this.at += bounds[0].length;
-    return `{${bounds[1] === "" ? "0" : bounds[1]}${bounds[2]}${bounds[3]}}`;
+    const min = bounds[1] === "" ? 0 : Number(bounds[1]);
+    return { min, max: bounds[2] === "" ? min : bounds[3] === "" ? Infinity : Number(bounds[3]), braced: true };
   }
 
-  /** JavaScript has no atomic groups; a captured lookahead that is then matched by name is one. */
-  private atomic(source: string): string {
-    const name = `atomic${this.atomics++}`;
-    return `(?:(?=(?<${name}>${source}))\\k<${name}>)`;
-  }
-
-  private atom(): string {
+  private atom(): Pattern {
     const start = this.at;
     const character = this.character();
     switch (character) {
       case "(":
         return this.group(start);
       case "[":
-        return this.classBody();
+        return { kind: "set", source: this.classBody() };
       case ".":
-        return this.dotAll ? "[\\s\\S]" : "[^\\n]";
+        return { kind: "set", source: this.dotAll ? "[\\s\\S]" : "[^\\n]" };
       case "^":
-        return "(?<=^|\\n)";
+        return { kind: "assertion", source: "(?<=^|\\n)" };
       case "$":
-        return "(?=$|\\n)";
+        return { kind: "assertion", source: "(?=$|\\n)" };
       case "\\":
         return this.escape(start);
       case "*":
@@ -127,15 +133,17 @@ class Translator {
     }
   }
 
-  private group(start: number): string {
-    if (!this.take("?")) return `(?:${this.closeGroup(start)})`;
-    for (const look of ["=", "!", "<=", "<!"]) if (this.take(look)) return `(?${look}${this.closeGroup(start)})`;
-    if (this.take(":")) return `(?:${this.closeGroup(start)})`;
-    if (this.take(">")) return this.atomic(`(?:${this.closeGroup(start)})`);
+  private group(start: number): Pattern {
+    if (!this.take("?")) return this.closeGroup(start);
+    for (const look of ["=", "!", "<=", "<!"]) {
+      if (this.take(look)) return { kind: "assertion", source: `(?${look}${patternSource(this.closeGroup(start))})` };
+    }
+    if (this.take(":")) return this.closeGroup(start);
+    if (this.take(">")) return { kind: "atomic", body: this.closeGroup(start) };
     const named = /^<[A-Za-z_]\w*>/.exec(this.pattern.slice(this.at));
     if (named !== null) {
       this.at += named[0].length;
-      return `(?:${this.closeGroup(start)})`;
+      return this.closeGroup(start);
     }
     const flags = /^([im]*)(?:-([im]+))?([:)])/.exec(this.pattern.slice(this.at));
     if (flags === null) return this.fail("an unknown kind of group", start);
@@ -147,7 +155,7 @@ class Translator {
     const body = flags[3] === ":" ? this.closeGroup(start) : this.alternation();
     this.ignoreCase = saved.ignoreCase;
     this.dotAll = saved.dotAll;
-    return `(?:${body})`;
+    return body;
   }
 
   private setFlags(flags: string, on: boolean): void {
@@ -155,7 +163,7 @@ class Translator {
     if (flags.includes("m")) this.dotAll = on;
   }
 
-  private closeGroup(start: number): string {
+  private closeGroup(start: number): Pattern {
     const body = this.alternation();
     if (!this.take(")")) this.fail("a group that is not closed", start);
     return body;
@@ -169,16 +177,12 @@ class Translator {
     return character;
   }
 
-  private escape(start: number): string {
-    if (this.take("w")) return `[${WORD}]`;
-    if (this.take("W")) return `[^${WORD}]`;
+  private escape(start: number): Pattern {
+    if (this.take("w")) return { kind: "set", source: `[${WORD}]` };
+    if (this.take("W")) return { kind: "set", source: `[^${WORD}]` };
     const set = this.classEscape(start);
-    if (set !== null) return `[${set}]`;
-    if (this.take("A")) return "(?<![\\s\\S])";
-    if (this.take("z")) return "(?![\\s\\S])";
-    if (this.take("Z")) return "(?=\\n?(?![\\s\\S]))";
-    if (this.take("b")) return `(?:(?<=[${WORD}])(?![${WORD}])|(?<![${WORD}])(?=[${WORD}]))`;
-    if (this.take("B")) return `(?:(?<=[${WORD}])(?=[${WORD}])|(?<![${WORD}])(?![${WORD}]))`;
+    if (set !== null) return { kind: "set", source: `[${set}]` };
+    for (const [letter, source] of ASSERTIONS) if (this.take(letter)) return { kind: "assertion", source };
     return this.literal(this.escapedCharacter(start));
   }
 
@@ -225,9 +229,9 @@ class Translator {
   }
 
   /** One literal character outside a class. */
-  private literal(character: string): string {
+  private literal(character: string): Pattern {
     const forms = this.ignoreCase ? caseForms(character) : [character];
-    return forms.length === 1 ? escapeLiteral(character) : `[${forms.map(escapeLiteral).join("")}]`;
+    return { kind: "set", source: forms.length === 1 ? escapeLiteral(character) : `[${forms.map(escapeLiteral).join("")}]` };
   }
 
   /** The rest of a class after its "[", as one JavaScript class. */
@@ -298,20 +302,4 @@ class Translator {
     for (let code = from; code <= to; code++) forms += caseForms(String.fromCodePoint(code)).map(escapeLiteral).join("");
     return range + forms;
   }
-}
-
-/** Every character that equals this one when case is ignored: s, S and the long s. */
-function caseForms(character: string): readonly string[] {
-  const forms = new Set([character]);
-  const single = (form: string): boolean => [...form].length === 1;
-  for (const form of [character.toLowerCase(), character.toUpperCase()]) if (single(form)) forms.add(form);
-  // The characters outside these pairs that fold to an ASCII or Latin letter.
-  for (const other of ["\u017f", "\u212a", "\u212b", "\u1e9e"]) {
-    if (new RegExp(`^${escapeLiteral(other)}$`, "iv").test(character)) forms.add(other);
-  }
-  return [...forms];
-}
-
-function escapeLiteral(character: string): string {
-  return /^[A-Za-z0-9]$/.test(character) ? character : `\\u{${(character.codePointAt(0) as number).toString(16)}}`;
 }

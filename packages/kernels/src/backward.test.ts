@@ -107,6 +107,9 @@ describe("backward", () => {
       [ProgramError: step: the loss depends on no trainable parameter
       Gradients do not flow through loss, which is bound as an output: take the op's own result as the loss and copy it there.]
     `);
+    const oneRow = [tape.input("row", [1]), tape.input("target", [1]), tape.input("weight", [1], "f32")];
+    const [, logSumExp] = tape.apply(linearCrossEntropy, [x, tape.parameter("trained head", [5, 4], true), ...oneRow], { softcap: 0 });
+    expect(() => backward(tape, tape.apply(scale, [logSumExp!], { factor: 2 })[0]!, gradient)).toThrowErrorMatchingInlineSnapshot(`[ProgramError: step: the loss depends on output 1 of linearCrossEntropy, but gradients flow through output 0 alone]`);
     const table = tape.parameter("table", [5, 4], true);
     const loss = lossOf(tape, tape.apply(embedding, [table, tape.input("ids", [3])], {})[0]!, tape.parameter("head", [5, 4], false));
     expect(() => backward(tape, loss, gradient)).toThrowErrorMatchingInlineSnapshot(`[ProgramError: embedding: a trainable table needs the third input, the order of positions by id]`);

@@ -8,7 +8,8 @@ import { describeType } from "./tensor.ts";
  * Appends the backward pass of `loss` (shape [1]) to the tape by the op table's gradient rules, in reverse order.
  * Every trainable parameter's gradient is added in place into the tensor that `gradientOf` gives for it, so that micro
  * batches accumulate; the caller zeroes those tensors once an optimiser step.
- * @throws ProgramError "shape-mismatch" when the loss is no scalar, "no-gradient" when the loss depends on no trainable parameter.
+ * @throws ProgramError "shape-mismatch" when the loss is no scalar, "no-gradient" when the loss depends on no trainable parameter, or on an
+ * output that is no op's first: row statistics and the like have no gradient rule.
  */
 export function backward(tape: Tape, loss: Value, gradientOf: (parameter: Value) => Value): void {
   if (loss.shape.length !== 1 || loss.shape[0] !== 1) {
@@ -36,6 +37,10 @@ export function backward(tape: Tape, loss: Value, gradientOf: (parameter: Value)
     const outputGradients = entry.outputs.map((output) => gradients.get(output.id) ?? null);
     const needs = entry.inputs.map((input) => input.requiresGradient);
     if (!needs.some(Boolean) || outputGradients.every((gradient) => gradient === null)) continue;
+    const second = outputGradients.findIndex((gradient, slot) => slot > 0 && gradient !== null);
+    if (second !== -1) {
+      throw new ProgramError("no-gradient", `${tape.name}: the loss depends on output ${second} of ${entry.op.name}, but gradients flow through output 0 alone`, { op: entry.op.name });
+    }
     const contributions = entry.op.gradient({ tape, inputs: entry.inputs, outputs: entry.outputs, attributes: entry.attributes, outputGradients, needs });
     contributions.forEach((contribution, index) => {
       if (contribution && needs[index]) contribute(entry.inputs[index]!, contribution);

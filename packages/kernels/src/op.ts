@@ -27,7 +27,10 @@ export interface OpDefinition<A extends Attributes = Attributes> {
   readonly name: string;
   /** Checks the inputs and gives the outputs' types; throws ProgramError naming op and operand. */
   readonly infer: (inputs: readonly TensorType[], attributes: A) => readonly TensorType[];
-  /** Gradient as other ops: one contribution (or null) an input. Absent for ops that nothing differentiates through. */
+  /**
+   * Gradient as other ops, given that of the first output (no gradient flows through further ones): one contribution (or
+   * null) an input. Absent for ops that nothing differentiates through.
+   */
   readonly gradient?: (context: GradientContext<A>) => readonly (Contribution | null)[];
   /** Pairs [output, input] that may share storage: element i of the output depends on element i of that input alone. */
   readonly mayAlias?: readonly (readonly [output: number, input: number])[];

@@ -20,7 +20,7 @@ function expectHead(op: string, x: TensorType, weight: TensorType, rows: TensorT
 /**
  * The language-model head and its loss in one op, so that logits exist for a chunk of supervised rows at a time and never
  * as a whole. For r with rows[r] >= 0: logits = cap(x[rows[r]] · weight^T), rowLoss[r] = logSumExp[r] - logits[targets[r]];
- * rows[r] = -1 is padding with rowLoss 0. loss = sum of weights[r] * rowLoss[r]: the caller divides by the step's sum of
+ * rows[r] = -1 is padding with rowLoss 0 (and any logSumExp). loss = sum of weights[r] * rowLoss[r]: the caller divides by the step's sum of
  * weights, or uploads weights already divided. Row indices are distinct. Nothing is shifted here.
  * Inputs x[N,H], weight[V,H], rows[R] i32, targets[R] i32, weights[R] f32; outputs loss[1], logSumExp[R], rowLoss[R].
  */

@@ -42,8 +42,13 @@ export function checkDefinition(candidate: TemplateDefinition): void {
   if (checked.success) return;
   const issue = checked.error.issues[0]!;
   const path = issue.path.join(".") || "definition";
-  throw new TemplateError("invalid-definition", `Template definition: ${path}: ${issue.message}.`, "See TemplateDefinition for the fields and their meaning.", {
-    path,
-    issue: issue.code,
-  });
+  throw new TemplateError(
+    "invalid-definition",
+    `Template definition: ${path}: ${issue.message}.`,
+    "See TemplateDefinition for the fields and their meaning.",
+    {
+      path,
+      issue: issue.code,
+    },
+  );
 }

@@ -3,7 +3,8 @@
  * <|im_end|>, <｜User｜>, <s>, </s>, <bos>, <start_of_turn>, <turn|>, <unused7>.
  * Words in square brackets ("[INST]") are plain text in most vocabularies and stay literal.
  */
-const controlToken: RegExp = /<\|[^<>|\s]+\|>|<｜[^<>｜\s]+｜>|<\/?s>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_(?:turn|image)>|<\|turn>|<turn\|>/gu;
+const controlToken: RegExp =
+  /<\|[^<>|\s]+\|>|<｜[^<>｜\s]+｜>|<\/?s>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_(?:turn|image)>|<\|turn>|<turn\|>/gu;
 
 /** A run of template text and whether it is meant as a control token. */
 export interface TemplateRun {
@@ -17,7 +18,8 @@ export function splitControlText(text: string, extra: readonly string[] = []): T
   for (const match of text.matchAll(controlToken)) found.push({ start: match.index, end: match.index + match[0].length });
   for (const token of extra) {
     if (token === "") continue;
-    for (let at = text.indexOf(token); at >= 0; at = text.indexOf(token, at + token.length)) found.push({ start: at, end: at + token.length });
+    for (let at = text.indexOf(token); at >= 0; at = text.indexOf(token, at + token.length))
+      found.push({ start: at, end: at + token.length });
   }
   found.sort((a, b) => a.start - b.start || b.end - a.end);
   const runs: TemplateRun[] = [];

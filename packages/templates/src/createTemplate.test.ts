@@ -8,7 +8,10 @@ import type { TemplateDefinition } from "./templateDefinition.ts";
 const specialTokens = { bos: "<s>", eos: "</s>" };
 const textOf = (segments: readonly Segment[]): string => segments.map(({ text }) => text).join("");
 const shape = (segments: readonly Segment[]): string[] =>
-  segments.map(({ role, kind, part, text, spanClass, fieldStart }) => `${role}/${kind}/${part}${spanClass ? `(${spanClass})` : ""}@${fieldStart}:${text}`);
+  segments.map(
+    ({ role, kind, part, text, spanClass, fieldStart }) =>
+      `${role}/${kind}/${part}${spanClass ? `(${spanClass})` : ""}@${fieldStart}:${text}`,
+  );
 
 const talk: Conversation = readRecord({
   messages: [
@@ -24,9 +27,20 @@ describe("ChatML", () => {
   it("types every part of a turn", () => {
     const { segments, terminators, template } = findTemplate("chatml").render({ messages: talk.messages.slice(0, 3) });
     expect(shape(segments)).toEqual([
-      "system/control/header@0:<|im_start|>", "system/literal/header@0:system\n", "system/content/body@0:S", "system/control/terminator@0:<|im_end|>", "system/literal/afterTerminator@0:\n",
-      "user/control/header@0:<|im_start|>", "user/literal/header@0:user\n", "user/content/body@0:q1", "user/control/terminator@0:<|im_end|>", "user/literal/afterTerminator@0:\n",
-      "assistant/generationPrompt/header@0:<|im_start|>assistant\n", "assistant/content/body@0:a1", "assistant/control/terminator@0:<|im_end|>", "assistant/literal/afterTerminator@0:\n",
+      "system/control/header@0:<|im_start|>",
+      "system/literal/header@0:system\n",
+      "system/content/body@0:S",
+      "system/control/terminator@0:<|im_end|>",
+      "system/literal/afterTerminator@0:\n",
+      "user/control/header@0:<|im_start|>",
+      "user/literal/header@0:user\n",
+      "user/content/body@0:q1",
+      "user/control/terminator@0:<|im_end|>",
+      "user/literal/afterTerminator@0:\n",
+      "assistant/generationPrompt/header@0:<|im_start|>assistant\n",
+      "assistant/content/body@0:a1",
+      "assistant/control/terminator@0:<|im_end|>",
+      "assistant/literal/afterTerminator@0:\n",
     ]);
     expect(segments.map(({ message }) => message)).toEqual([0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2]);
     expect(terminators).toEqual(["<|im_end|>"]);
@@ -37,18 +51,38 @@ describe("ChatML", () => {
     const row = readRecord({
       messages: [
         { role: "user", content: "q" },
-        { role: "assistant", content: "Let me see.", reasoning_content: "hm", tool_calls: [{ type: "function", function: { name: "f", arguments: { x: 1 } } }, { name: "g", arguments: '{"y": 2}' }] },
+        {
+          role: "assistant",
+          content: "Let me see.",
+          reasoning_content: "hm",
+          tool_calls: [
+            { type: "function", function: { name: "f", arguments: { x: 1 } } },
+            { name: "g", arguments: '{"y": 2}' },
+          ],
+        },
         { role: "tool", content: "r" },
         { role: "assistant", content: "<think>\nso\n</think>\n\nDone." },
       ],
     });
-    expect(shape(findTemplate("chatml").render(row).segments.filter(({ message, part }) => message! > 0 && part === "body"))).toEqual([
-      "assistant/literal/body(reasoning)@0:<think>\n", "assistant/content/body(reasoning)@0:hm", "assistant/literal/body(reasoning)@0:\n</think>\n\n",
+    expect(
+      shape(
+        findTemplate("chatml")
+          .render(row)
+          .segments.filter(({ message, part }) => message! > 0 && part === "body"),
+      ),
+    ).toEqual([
+      "assistant/literal/body(reasoning)@0:<think>\n",
+      "assistant/content/body(reasoning)@0:hm",
+      "assistant/literal/body(reasoning)@0:\n</think>\n\n",
       "assistant/content/body@0:Let me see.",
-      "assistant/literal/body(toolCall)@0:\n<tool_call>\n", 'assistant/content/body(toolCall)@0:{"name": "f", "arguments": {"x": 1}}', "assistant/literal/body(toolCall)@0:\n</tool_call>\n<tool_call>\n",
-      'assistant/content/body(toolCall)@0:{"name": "g", "arguments": {"y": 2}}', "assistant/literal/body(toolCall)@0:\n</tool_call>",
+      "assistant/literal/body(toolCall)@0:\n<tool_call>\n",
+      'assistant/content/body(toolCall)@0:{"name": "f", "arguments": {"x": 1}}',
+      "assistant/literal/body(toolCall)@0:\n</tool_call>\n<tool_call>\n",
+      'assistant/content/body(toolCall)@0:{"name": "g", "arguments": {"y": 2}}',
+      "assistant/literal/body(toolCall)@0:\n</tool_call>",
       "tool/content/body@0:r",
-      "assistant/content/body(reasoning)@0:<think>\nso\n</think>\n\n", "assistant/content/body@21:Done.",
+      "assistant/content/body(reasoning)@0:<think>\nso\n</think>\n\n",
+      "assistant/content/body@21:Done.",
     ]);
   });
 
@@ -63,8 +97,13 @@ describe("alpaca", () => {
   it("says where instruction and input stand in the content", () => {
     const { segments } = findTemplate("alpaca").render(readRecord({ instruction: "Go", input: "now", output: "ok" }), { specialTokens });
     expect(shape(segments.slice(1))).toEqual([
-      "user/literal/header@0:### Instruction:\n", "user/content/body@0:Go", "user/literal/body@0:\n\n### Input:\n", "user/content/body@4:now",
-      "assistant/generationPrompt/header@0:\n\n### Response:\n", "assistant/content/body@0:ok", "assistant/control/terminator@0:</s>",
+      "user/literal/header@0:### Instruction:\n",
+      "user/content/body@0:Go",
+      "user/literal/body@0:\n\n### Input:\n",
+      "user/content/body@4:now",
+      "assistant/generationPrompt/header@0:\n\n### Response:\n",
+      "assistant/content/body@0:ok",
+      "assistant/control/terminator@0:</s>",
     ]);
   });
 
@@ -75,7 +114,9 @@ describe("alpaca", () => {
   });
 
   it("writes LitGPT's sys_prompt as it is", () => {
-    expect(textOf(findTemplate("alpaca").render(readRecord({ instruction: "q", output: "a", sys_prompt: "S: " }), { specialTokens }).segments)).toBe("S: ### Instruction:\nq\n\n### Response:\na</s>");
+    expect(
+      textOf(findTemplate("alpaca").render(readRecord({ instruction: "q", output: "a", sys_prompt: "S: " }), { specialTokens }).segments),
+    ).toBe("S: ### Instruction:\nq\n\n### Response:\na</s>");
   });
 
   it("takes the preamble for an input from the first question only", () => {
@@ -90,8 +131,14 @@ describe("other styles over several turns", () => {
   it.each([
     ["llama2", "[INST] <<SYS>>\nS\n<</SYS>>\n\n q1 [/INST] a1</s>[INST] q2 [/INST] a2</s>"],
     ["codellama", "[INST] <<SYS>>\nS\n<</SYS>>\n\nq1 [/INST]a1</s>[INST] q2 [/INST]a2</s>"],
-    ["llama3", "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nS<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nq1<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\na1<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nq2<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\na2<|eot_id|>"],
-    ["phi-4", "<|im_start|>system<|im_sep|>S<|im_end|><|im_start|>user<|im_sep|>q1<|im_end|><|im_start|>assistant<|im_sep|>a1<|im_end|><|im_start|>user<|im_sep|>q2<|im_end|><|im_start|>assistant<|im_sep|>a2<|im_end|>"],
+    [
+      "llama3",
+      "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nS<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nq1<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\na1<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nq2<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\na2<|eot_id|>",
+    ],
+    [
+      "phi-4",
+      "<|im_start|>system<|im_sep|>S<|im_end|><|im_start|>user<|im_sep|>q1<|im_end|><|im_start|>assistant<|im_sep|>a1<|im_end|><|im_start|>user<|im_sep|>q2<|im_end|><|im_start|>assistant<|im_sep|>a2<|im_end|>",
+    ],
     ["r1", "S<｜User｜>q1<｜Assistant｜>a1<｜end▁of▁sentence｜><｜User｜>q2<｜Assistant｜>a2<｜end▁of▁sentence｜>"],
     ["default", "q1a1</s>\nq2a2</s>"],
     ["text", "Sq1a1</s>q2a2</s>"],
@@ -102,7 +149,9 @@ describe("what a style leaves out is said", () => {
   it("where it has no place for a system message", () => {
     const { segments, warnings } = findTemplate("gemma").render(talk);
     expect(textOf(segments)).not.toContain("S");
-    expect(warnings).toEqual([{ code: "system-ignored", index: 0, message: 'Template "gemma" has no place for a system message and leaves it out (message 0).' }]);
+    expect(warnings).toEqual([
+      { code: "system-ignored", index: 0, message: 'Template "gemma" has no place for a system message and leaves it out (message 0).' },
+    ]);
   });
 
   it("where it writes the instruction alone", () => {
@@ -120,7 +169,9 @@ describe("the generation prompt", () => {
   });
 
   it("needs no EOS for a first question", () => {
-    expect(() => findTemplate("alpaca").render({ messages: [{ role: "user", content: "q" }] }, { addGenerationPrompt: true })).not.toThrow();
+    expect(() =>
+      findTemplate("alpaca").render({ messages: [{ role: "user", content: "q" }] }, { addGenerationPrompt: true }),
+    ).not.toThrow();
   });
 });
 
@@ -129,14 +180,31 @@ describe("a conversation that does not fit is refused", () => {
     ["with no messages", "chatml", { messages: [] }, "empty-conversation"],
     ["with an unknown role", "alpaca", { messages: [{ role: "critic", content: "x" }] }, "unknown-role"],
     ["with a tool's answer where none fits", "alpaca", { messages: [{ role: "tool", content: "x" }] }, "unknown-role"],
-    ["with a late system message", "chatml", { messages: [{ role: "user", content: "q" }, { role: "system", content: "S" }] }, "role-order"],
+    [
+      "with a late system message",
+      "chatml",
+      {
+        messages: [
+          { role: "user", content: "q" },
+          { role: "system", content: "S" },
+        ],
+      },
+      "role-order",
+    ],
     ["with tools", "chatml", { messages: [{ role: "user", content: "q" }], tools: [{}] }, "unsupported-field"],
     ["with tool calls where none fit", "phi-3", { messages: [{ role: "assistant", content: "", tool_calls: [{}] }] }, "unsupported-field"],
-    ["with thoughts where none fit", "phi-3", { messages: [{ role: "assistant", content: "", reasoning_content: "hm" }] }, "unsupported-field"],
+    [
+      "with thoughts where none fit",
+      "phi-3",
+      { messages: [{ role: "assistant", content: "", reasoning_content: "hm" }] },
+      "unsupported-field",
+    ],
     ["where EOS is not known", "alpaca", { messages: [{ role: "assistant", content: "a" }] }, "missing-special-token"],
   ];
   it.each(cases)("%s", (_, name, conversation, code) => {
-    expect(() => findTemplate(name).render(conversation)).toThrow(expect.objectContaining({ name: "TemplateError", code, hint: expect.stringMatching(/\S/) }));
+    expect(() => findTemplate(name).render(conversation)).toThrow(
+      expect.objectContaining({ name: "TemplateError", code, hint: expect.stringMatching(/\S/) }),
+    );
   });
 });
 
@@ -152,12 +220,28 @@ describe("a template of one's own", () => {
   };
 
   it("renders", () => {
-    const { segments } = createTemplate(definition).render({ messages: [{ role: "user", content: "Ho?" }, { role: "assistant", content: "Arr." }] }, { specialTokens });
+    const { segments } = createTemplate(definition).render(
+      {
+        messages: [
+          { role: "user", content: "Ho?" },
+          { role: "assistant", content: "Arr." },
+        ],
+      },
+      { specialTokens },
+    );
     expect(shape(segments)).toEqual([
-      "null/control/outside@0:<s>", "null/control/outside@0:[[start]]",
-      "system/literal/header@0:Rules: ", "system/literal/body@0:Be a pirate.", "system/literal/afterTerminator@0:\n",
-      "user/literal/header@0:Q: ", "user/content/body@0:Ho?", "user/literal/afterTerminator@0:\n",
-      "assistant/generationPrompt/header@0:A: ", "assistant/content/body@0:Arr.", "assistant/control/terminator@0:[[end]]", "assistant/literal/afterTerminator@0:\n",
+      "null/control/outside@0:<s>",
+      "null/control/outside@0:[[start]]",
+      "system/literal/header@0:Rules: ",
+      "system/literal/body@0:Be a pirate.",
+      "system/literal/afterTerminator@0:\n",
+      "user/literal/header@0:Q: ",
+      "user/content/body@0:Ho?",
+      "user/literal/afterTerminator@0:\n",
+      "assistant/generationPrompt/header@0:A: ",
+      "assistant/content/body@0:Arr.",
+      "assistant/control/terminator@0:[[end]]",
+      "assistant/literal/afterTerminator@0:\n",
     ]);
   });
 
@@ -172,6 +256,8 @@ describe("a template of one's own", () => {
     [{ ...definition, name: "" }, "name"],
     [{ ...definition, sistem: {} }, "sistem"],
   ])("is refused where it is wrong, by field (case %#)", (wrong, path) => {
-    expect(() => createTemplate(wrong as TemplateDefinition)).toThrow(expect.objectContaining({ code: "invalid-definition", message: expect.stringContaining(path) }));
+    expect(() => createTemplate(wrong as TemplateDefinition)).toThrow(
+      expect.objectContaining({ code: "invalid-definition", message: expect.stringContaining(path) }),
+    );
   });
 });

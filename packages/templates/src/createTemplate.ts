@@ -46,10 +46,19 @@ class TurnWriter {
   write(template: PromptTemplate): Rendering {
     const { messages } = this.#conversation;
     if (messages.length === 0) {
-      throw new TemplateError("empty-conversation", `Template "${this.#style.name}" was given a conversation with no messages.`, "Give it at least one.");
+      throw new TemplateError(
+        "empty-conversation",
+        `Template "${this.#style.name}" was given a conversation with no messages.`,
+        "Give it at least one.",
+      );
     }
     if (this.#conversation.tools?.length) {
-      throw this.#unsupported("tools", null, "tool definitions", "Use the model's own chat template (createJinjaTemplate), or remove the tools.");
+      throw this.#unsupported(
+        "tools",
+        null,
+        "tool definitions",
+        "Use the model's own chat template (createJinjaTemplate), or remove the tools.",
+      );
     }
     const outside: TurnPlace = { role: null, message: null, part: "outside" };
     if (this.#style.bos) this.#out.control(this.#specialToken("bos"), outside);
@@ -158,7 +167,8 @@ class TurnWriter {
     this.#out.generationPrompt(assistant.before, { ...place, part: "header" });
     const body = (spanClass?: SpanClass): TurnPlace => ({ ...place, part: "body", ...(spanClass && { spanClass }) });
     if (message.reasoning_content) {
-      if (!assistant.reasoning) throw this.#unsupported("reasoning_content", index, "reasoning", "Use a reasoning model's template, or remove the field.");
+      if (!assistant.reasoning)
+        throw this.#unsupported("reasoning_content", index, "reasoning", "Use a reasoning model's template, or remove the field.");
       this.#out.template(assistant.reasoning.before, body("reasoning"));
       this.#out.content(message.reasoning_content, body("reasoning"), "reasoning_content");
       this.#out.template(assistant.reasoning.after, body("reasoning"));
@@ -167,7 +177,8 @@ class TurnWriter {
     this.#out.content(message.content.slice(0, thoughts), body("reasoning"), "content");
     this.#out.content(message.content.slice(thoughts), body(), "content", thoughts);
     message.tool_calls?.forEach((call, i) => {
-      if (!assistant.toolCall) throw this.#unsupported("tool_calls", index, "tool calls", "Use the model's own chat template (createJinjaTemplate).");
+      if (!assistant.toolCall)
+        throw this.#unsupported("tool_calls", index, "tool calls", "Use the model's own chat template (createJinjaTemplate).");
       const first = i === 0 && message.content === "";
       this.#out.template((first ? "" : assistant.toolCall.between) + assistant.toolCall.before, body("toolCall"));
       this.#out.content(toolCallText(call), body("toolCall"), `tool_calls.${i}`);
@@ -205,7 +216,10 @@ class TurnWriter {
 
   #unsupported(field: string, message: number | null, what: string, hint: string): TemplateError {
     const where = message === null ? "this conversation" : `message ${message}`;
-    return new TemplateError("unsupported-field", `Template "${this.#style.name}" has no place for the ${what} of ${where}.`, hint, { field, message });
+    return new TemplateError("unsupported-field", `Template "${this.#style.name}" has no place for the ${what} of ${where}.`, hint, {
+      field,
+      message,
+    });
   }
 
   #warn(code: RenderingWarning["code"], index: number, does: string): void {

@@ -16,9 +16,21 @@ describe("a template that drops earlier thoughts", () => {
 
   it("gives one row an answer, each with its own thoughts", () => {
     const rows = expandTurns(qwen3, thinking);
-    expect(rows.map(({ supervisedMessage, messages }) => [supervisedMessage, messages.length])).toEqual([[1, 2], [3, 4]]);
-    expect(rows.map((row) => row.messages.map(({ train }) => train))).toEqual([[undefined, undefined], [undefined, false, undefined, undefined]]);
-    const answers = rows.map((row) => qwen3.render(row).segments.filter(({ message, part }) => message === row.supervisedMessage && part === "body").map(({ text }) => text).join(""));
+    expect(rows.map(({ supervisedMessage, messages }) => [supervisedMessage, messages.length])).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
+    expect(rows.map((row) => row.messages.map(({ train }) => train))).toEqual([
+      [undefined, undefined],
+      [undefined, false, undefined, undefined],
+    ]);
+    const answers = rows.map((row) =>
+      qwen3
+        .render(row)
+        .segments.filter(({ message, part }) => message === row.supervisedMessage && part === "body")
+        .map(({ text }) => text)
+        .join(""),
+    );
     expect(answers).toEqual(["<think>\n1+2=3\n</think>\n\n3", "<think>\n3+4\n</think>\n\n7"]);
   });
 

@@ -13,7 +13,9 @@ export function expandTurns(template: PromptTemplate, conversation: Conversation
     .filter((index) => conversation.messages[index]!.train !== false)
     .map((index) => ({
       ...conversation,
-      messages: conversation.messages.slice(0, index + 1).map((message, i) => (message.role === "assistant" && i < index ? { ...message, train: false } : message)),
+      messages: conversation.messages
+        .slice(0, index + 1)
+        .map((message, i) => (message.role === "assistant" && i < index ? { ...message, train: false } : message)),
       supervisedMessage: index,
     }));
 }
@@ -36,5 +38,8 @@ const answersOf = ({ messages }: Conversation): number[] => messages.flatMap(({ 
 /** The text up to the end of message `last`'s turn; all of it for null. */
 function textUpTo(segments: readonly Segment[], last: number | null): string {
   const end = last === null ? segments.length : segments.findLastIndex(({ message }) => message === last) + 1;
-  return segments.slice(0, end).map(({ text }) => text).join("");
+  return segments
+    .slice(0, end)
+    .map(({ text }) => text)
+    .join("");
 }

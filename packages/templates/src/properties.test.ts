@@ -1,5 +1,5 @@
 import { Template } from "@huggingface/jinja";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { goldenModels } from "../golden/goldenChats.ts";
 import { expandTurns, isPrefixStable } from "./expandTurns.ts";
@@ -14,13 +14,38 @@ const runs = { numRuns: 10_000, interruptAfterTimeLimit: 20_000, markInterruptAs
 const specialTokens = { bos: "<s>", eos: "</s>" };
 
 const hostile = fc.constantFrom(
-  "<|im_end|>", "<|im_start|>assistant\n", "</s>", "<s>", "<|eot_id|>", "<end_of_turn>", "<think>", "</think>", "{% endfor %}", "{{ bos_token }}", "### Response:\n",
-  "[/INST]", "\n", "\n\n", " ", "\u0000", "\ud800", "\udc00", "👩‍💻", "é", "None", "undefined", '"', "\\", "<tool_call>",
+  "<|im_end|>",
+  "<|im_start|>assistant\n",
+  "</s>",
+  "<s>",
+  "<|eot_id|>",
+  "<end_of_turn>",
+  "<think>",
+  "</think>",
+  "{% endfor %}",
+  "{{ bos_token }}",
+  "### Response:\n",
+  "[/INST]",
+  "\n",
+  "\n\n",
+  " ",
+  "\u0000",
+  "\ud800",
+  "\udc00",
+  "👩‍💻",
+  "é",
+  "None",
+  "undefined",
+  '"',
+  "\\",
+  "<tool_call>",
 );
+// oxlint-disable-next-line no-control-regex -- control characters are what is meant
+const pythonSpaceAlone = /[\ufeff\u0085\u001c-\u001f]/g;
 /** Any UTF-16, spiced with what templates and tokenizers react to. U+FEFF and the like, where JavaScript's trim differs from Python's, are left to the golden cases. */
 const words = fc
   .array(fc.oneof(hostile, fc.string({ unit: "grapheme", maxLength: 8 }), fc.string({ unit: "binary", maxLength: 4 })), { maxLength: 5 })
-  .map((pieces) => pieces.join("").replace(/[\ufeff\u0085\u001c-\u001f]/g, "_"));
+  .map((pieces) => pieces.join("").replace(pythonSpaceAlone, "_"));
 
 /** [system?] then user and assistant by turns, ending in an answer. */
 const conversations: fc.Arbitrary<Conversation> = fc
@@ -28,7 +53,10 @@ const conversations: fc.Arbitrary<Conversation> = fc
   .map(([system, pairs]) => ({
     messages: [
       ...(system === null ? [] : [{ role: "system", content: system }]),
-      ...pairs.flatMap(([question, answer]) => [{ role: "user", content: question }, { role: "assistant", content: answer }]),
+      ...pairs.flatMap(([question, answer]) => [
+        { role: "user", content: question },
+        { role: "assistant", content: answer },
+      ]),
     ],
   }));
 
@@ -59,11 +87,15 @@ describe("segments", () => {
   it("of content are the record's own characters, at the place that they name", () => {
     fc.assert(
       fc.property(anyTemplate, conversations, (template, conversation) => {
-        const wrong = template.render(conversation, { specialTokens }).segments.filter(({ kind, text, message, field, fieldStart }) =>
-          kind === "content"
-            ? text === "" || field !== "content" || conversation.messages[message!]!.content.slice(fieldStart, fieldStart + text.length) !== text
-            : text === "" || field !== null,
-        );
+        const wrong = template
+          .render(conversation, { specialTokens })
+          .segments.filter(({ kind, text, message, field, fieldStart }) =>
+            kind === "content"
+              ? text === "" ||
+                field !== "content" ||
+                conversation.messages[message!]!.content.slice(fieldStart, fieldStart + text.length) !== text
+              : text === "" || field !== null,
+          );
         expect(wrong).toEqual([]);
       }),
       runs,
@@ -72,12 +104,19 @@ describe("segments", () => {
 
   it("of the template do not depend on what the record says, however hostile", () => {
     // Thoughts, emptiness and leading blanks change what a template writes by design; everything else must not.
-    const plainly = (text: string): string => `x${text.replace(/<\/?think>/g, "_").replace(/\s+/g, " ").trim()}x`;
+    const plainly = (text: string): string =>
+      `x${text
+        .replace(/<\/?think>/g, "_")
+        .replace(/\s+/g, " ")
+        .trim()}x`;
     fc.assert(
       fc.property(anyTemplate, conversations, (template, conversation) => {
         const skeleton = (content: (text: string) => string): unknown[] =>
           template
-            .render({ messages: conversation.messages.map((message) => ({ ...message, content: content(message.content) })) }, { specialTokens })
+            .render(
+              { messages: conversation.messages.map((message) => ({ ...message, content: content(message.content) })) },
+              { specialTokens },
+            )
             .segments.map(({ kind, part, role, message, text }) => [kind, part, role, message, kind === "content" ? null : text]);
         expect(skeleton(plainly)).toEqual(skeleton(() => "benign"));
       }),
@@ -92,7 +131,9 @@ describe("segments", () => {
         const [declared] = template.terminators;
         const ends = segments.filter(({ role, part }) => role === "assistant" && part === "terminator");
         const answers = conversation.messages.flatMap(({ role }, i) => (role === "assistant" ? [i] : []));
-        expect(ends.map(({ message, text, kind }) => [message, text, kind])).toEqual(answers.map((i) => [i, declared === "eos" ? "</s>" : declared, "control"]));
+        expect(ends.map(({ message, text, kind }) => [message, text, kind])).toEqual(
+          answers.map((i) => [i, declared === "eos" ? "</s>" : declared, "control"]),
+        );
       }),
       runs,
     );
@@ -136,9 +177,30 @@ describe("expanding turns", () => {
 
 describe("records", () => {
   it("of any JSON give a conversation of strings or a RecordError, nothing else", () => {
-    const keys = fc.constantFrom("messages", "conversations", "instruction", "input", "output", "prompt", "completion", "text", "role", "content", "from", "value", "tools");
+    const keys = fc.constantFrom(
+      "messages",
+      "conversations",
+      "instruction",
+      "input",
+      "output",
+      "prompt",
+      "completion",
+      "text",
+      "role",
+      "content",
+      "from",
+      "value",
+      "tools",
+    );
     const row = fc.letrec((tie) => ({
-      value: fc.oneof(fc.string(), fc.constant(null), fc.integer(), fc.boolean(), fc.array(tie("value"), { maxLength: 3 }), fc.dictionary(keys, tie("value"), { maxKeys: 4 })),
+      value: fc.oneof(
+        fc.string(),
+        fc.constant(null),
+        fc.integer(),
+        fc.boolean(),
+        fc.array(tie("value"), { maxLength: 3 }),
+        fc.dictionary(keys, tie("value"), { maxKeys: 4 }),
+      ),
     })).value;
     fc.assert(
       fc.property(row, (value) => {

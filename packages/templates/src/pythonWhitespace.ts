@@ -1,4 +1,5 @@
 /** The characters that Python's `str.strip()` removes; JavaScript's `trim` differs in U+001C to U+001F, U+0085 and U+FEFF. */
+// oxlint-disable-next-line no-control-regex -- control characters are what is meant
 const pythonSpace: RegExp = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
 
 /** Whether Python calls the UTF-16 unit white space. */

@@ -21,7 +21,13 @@ export class TemplateError extends Error {
   /** The offending values. */
   readonly details: Readonly<Record<string, unknown>>;
 
-  constructor(code: TemplateErrorCode, message: string, hint: string, details: Readonly<Record<string, unknown>> = {}, options?: ErrorOptions) {
+  constructor(
+    code: TemplateErrorCode,
+    message: string,
+    hint: string,
+    details: Readonly<Record<string, unknown>> = {},
+    options?: ErrorOptions,
+  ) {
     super(`${message} ${hint}`, options);
     this.code = code;
     this.hint = hint;

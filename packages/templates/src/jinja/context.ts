@@ -2,8 +2,8 @@ import type { RenderOptions } from "../promptTemplate.ts";
 import type { Conversation, Message } from "../segment.ts";
 import { fromData, literal, type Origin } from "./markedText.ts";
 import { strftime } from "./strftime.ts";
+import { wantText } from "./stringMethods.ts";
 import { Callable, Dict, List, Text, textOf, toValue, type Value } from "./value.ts";
-import { toText } from "./valueText.ts";
 
 /** How `content` is handed over: parts as the list that they came as, or joined; a null content as null, or as "". */
 export interface ContentForm {
@@ -12,7 +12,12 @@ export interface ContentForm {
 }
 
 /** The variables that a chat template reads, as transformers passes them. */
-export function templateVariables(conversation: Conversation, options: RenderOptions, form: ContentForm, addGenerationPrompt: boolean): Map<string, Value> {
+export function templateVariables(
+  conversation: Conversation,
+  options: RenderOptions,
+  form: ContentForm,
+  addGenerationPrompt: boolean,
+): Map<string, Value> {
   const { bos, eos } = options.specialTokens ?? {};
   const { now } = options;
   const variables = new Map<string, Value>([
@@ -23,7 +28,7 @@ export function templateVariables(conversation: Conversation, options: RenderOpt
   ]);
   if (bos !== undefined) variables.set("bos_token", textOf(bos));
   if (eos !== undefined) variables.set("eos_token", textOf(eos));
-  if (now) variables.set("strftime_now", new Callable(([format]) => textOf(strftime(now, toText(format).text))));
+  if (now) variables.set("strftime_now", new Callable(([format]) => textOf(strftime(now, wantText(format).text))));
   for (const [name, value] of Object.entries(options.variables ?? {})) variables.set(name, toValue(value));
   return variables;
 }
@@ -41,7 +46,13 @@ function messageValue(message: Message, index: number, form: ContentForm): Dict 
   } else if (message.parts && form.partsAsList) {
     let start = 0;
     const parts = message.parts.map(({ type, text }) => {
-      const part = new Dict(new Map<string, Value>([["type", textOf(type)], ["text", new Text(fromData(text, content, start))]]), content);
+      const part = new Dict(
+        new Map<string, Value>([
+          ["type", textOf(type)],
+          ["text", new Text(fromData(text, content, start))],
+        ]),
+        content,
+      );
       start += text.length;
       return part;
     });

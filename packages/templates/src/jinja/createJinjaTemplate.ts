@@ -50,7 +50,12 @@ class JinjaTemplate implements PromptTemplate {
 
   render(conversation: Conversation, options: RenderOptions = {}): Rendering {
     const { messages } = conversation;
-    if (messages.length === 0) throw new TemplateError("empty-conversation", `Template "${this.name}" was given a conversation with no messages.`, "Give it at least one.");
+    if (messages.length === 0)
+      throw new TemplateError(
+        "empty-conversation",
+        `Template "${this.name}" was given a conversation with no messages.`,
+        "Give it at least one.",
+      );
     const opensTurn = options.addGenerationPrompt === true && messages.at(-1)!.role !== "assistant";
     const segments = this.#segments(conversation, options, opensTurn);
     const stopsAt = options.addGenerationPrompt && !opensTurn ? endOfHeader(segments, messages.length - 1) : segments.length;
@@ -73,7 +78,14 @@ class JinjaTemplate implements PromptTemplate {
     if (!opensTurn) return segments;
 
     const open = this.#rendered(conversation, options, parts, true);
-    const place = { kind: "generationPrompt", role: "assistant", message: conversation.messages.length, field: null, fieldStart: 0, part: "header" } as const;
+    const place = {
+      kind: "generationPrompt",
+      role: "assistant",
+      message: conversation.messages.length,
+      field: null,
+      fieldStart: 0,
+      part: "header",
+    } as const;
     if (open.text.startsWith(rendered.text)) {
       const text = open.text.slice(rendered.text.length);
       return text === "" ? segments : [...segments, { text, ...place }];
@@ -81,7 +93,10 @@ class JinjaTemplate implements PromptTemplate {
     // The template writes other text before a generation prompt: what belongs to no turn at the end opens the answer.
     const other = toSegments(turnStretches(open, markup.terminator, bos), conversation, markup, controlTokens);
     const last = other.findLastIndex(({ part }) => part !== "outside") + 1;
-    const text = other.slice(last).map((segment) => segment.text).join("");
+    const text = other
+      .slice(last)
+      .map((segment) => segment.text)
+      .join("");
     return text === "" ? other : [...other.slice(0, last), { text, ...place }];
   }
 

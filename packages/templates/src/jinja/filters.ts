@@ -1,18 +1,36 @@
 import { strippedRange } from "../pythonWhitespace.ts";
 import type { Budget } from "./budget.ts";
+import { codePointLength } from "./codePoints.ts";
 import { concat, literal, mapCharacters, type MarkedText, sliceMarked } from "./markedText.ts";
 import { binary } from "./operators.ts";
 import { joinMarked, stringMethods, wantText } from "./stringMethods.ts";
 import { tests } from "./tests.ts";
-import { Dict, Float, isEqual, isTrue, JinjaRuntimeError, List, Namespace, numberIn, Text, Tuple, typeName, type Value } from "./value.ts";
+import {
+  Dict,
+  Float,
+  isEqual,
+  isTrue,
+  JinjaRuntimeError,
+  List,
+  Namespace,
+  numberIn,
+  sizeOf,
+  Text,
+  Tuple,
+  typeName,
+  type Value,
+} from "./value.ts";
 import { toJson, toText } from "./valueText.ts";
 
 type Filter = (value: Value, args: readonly Value[], keyword: ReadonlyMap<string, Value>, budget: Budget) => Value;
 
-const method = (name: string): Filter => (value, args, keyword, budget) => stringMethods[name]!(toText(value), args, keyword, budget);
+const method =
+  (name: string): Filter =>
+  (value, args, keyword, budget) =>
+    stringMethods[name]!(toText(value, budget), args, keyword, budget);
 
 const length: Filter = (value) => {
-  if (value instanceof Text) return [...value.text].length;
+  if (value instanceof Text) return codePointLength(value.text);
   if (value instanceof List) return value.items.length;
   if (value instanceof Dict) return value.entries.size;
   if (value === undefined) return 0;
@@ -28,20 +46,20 @@ const defaulted: Filter = (value, args, keyword) => {
 /** Jinja's built-in filters that chat templates use. */
 export const filters: Readonly<Record<string, Filter>> = {
   safe: (value) => value,
-  trim: (value, args, keyword) => {
+  trim: (value, args, keyword, budget) => {
     const chars = args[0] ?? keyword.get("chars");
-    const self = toText(value);
+    const self = toText(value, budget);
     const { start, end } = strippedRange(self.text, "both", chars === undefined || chars === null ? undefined : wantText(chars).text);
     return new Text(sliceMarked(self, start, end));
   },
   upper: method("upper"),
   lower: method("lower"),
-  title: (value) => new Text(titled(toText(value))),
+  title: (value, _args, _keyword, budget) => new Text(titled(toText(value, budget))),
   capitalize: method("capitalize"),
   replace: method("replace"),
   length,
   count: length,
-  string: (value) => new Text(toText(value)),
+  string: (value, _args, _keyword, budget) => new Text(toText(value, budget)),
   default: defaulted,
   d: defaulted,
   tojson: (value, args, keyword, budget) => {
@@ -50,13 +68,20 @@ export const filters: Readonly<Record<string, Filter>> = {
     const pair = separators instanceof List ? separators.items.map((item) => wantText(item).text) : null;
     if (pair && pair.length !== 2) throw new JinjaRuntimeError("tojson: separators should be two strings");
     if (value === undefined) throw new JinjaRuntimeError("Object of type Undefined is not JSON serializable");
-    const style = { indent, ensureAscii: isTrue(keyword.get("ensure_ascii")), sortKeys: isTrue(keyword.get("sort_keys")), separators: pair as [string, string] | null };
+    const style = {
+      indent,
+      ensureAscii: isTrue(keyword.get("ensure_ascii")),
+      sortKeys: isTrue(keyword.get("sort_keys")),
+      separators: pair as [string, string] | null,
+    };
+    // Escaping looks at every character.
+    budget.step(16 * sizeOf(value));
     return new Text(budget.made(toJson(value, style)));
   },
   join: (value, args, keyword, budget) => {
-    const separator = toText(args[0] ?? keyword.get("d") ?? new Text(literal("")));
+    const separator = toText(args[0] ?? keyword.get("d") ?? new Text(literal("")), budget);
     const attribute = args[1] ?? keyword.get("attribute");
-    const items = elements(value).map((item) => toText(attribute === undefined ? item : attributeOf(item, attribute)));
+    const items = elements(value).map((item) => toText(attribute === undefined ? item : attributeOf(item, attribute), budget));
     budget.step(4 * items.length);
     budget.characters(items.reduce((sum, { text }) => sum + text.length + separator.text.length, 0));
     return new Text(budget.made(joinMarked(items, separator)));
@@ -66,26 +91,34 @@ export const filters: Readonly<Record<string, Filter>> = {
     const by = width instanceof Text ? width.marked : literal(" ".repeat(Math.min(numberIn(width) ?? 4, budget.limits.characters)));
     const first = isTrue(args[1] ?? keyword.get("first"));
     const blank = isTrue(args[2] ?? keyword.get("blank"));
-    return new Text(indented(toText(value), by, first, blank, budget));
+    return new Text(indented(toText(value, budget), by, first, blank, budget));
   },
   list: (value) => new List(elements(value)),
   first: (value) => elements(value)[0],
   last: (value) => elements(value).at(-1),
-  reverse: (value) => (value instanceof Text ? new Text(concat(characters(value.marked).reverse())) : new List([...elements(value)].reverse())),
+  reverse: (value) =>
+    value instanceof Text ? new Text(concat(characters(value.marked).reverse())) : new List([...elements(value)].reverse()),
   sort: (value, args, keyword) => {
     const attribute = keyword.get("attribute") ?? args[2];
     const caseSensitive = isTrue(keyword.get("case_sensitive") ?? args[1]);
     const sorted = sortBy(elements(value), (item) => (attribute === undefined ? item : attributeOf(item, attribute)), caseSensitive);
     return new List(isTrue(keyword.get("reverse") ?? args[0]) ? sorted.reverse() : sorted);
   },
-  dictsort: (value, args, keyword) => {
-    const byValue = toText(keyword.get("by") ?? args[1]).text === "value";
+  dictsort: (value, args, keyword, budget) => {
+    const byValue = toText(keyword.get("by") ?? args[1], budget).text === "value";
     const pairs = pairsOf(value);
     const sorted = sortBy(pairs, (pair) => (pair as List).items[byValue ? 1 : 0], isTrue(keyword.get("case_sensitive") ?? args[0]));
     return new List(isTrue(keyword.get("reverse") ?? args[2]) ? sorted.reverse() : sorted);
   },
   items: (value) => (value === undefined ? new List([]) : new List(pairsOf(value))),
-  unique: (value) => new List(elements(value).filter((item, i, all) => all.findIndex((other) => isEqual(item, other)) === i)),
+  unique: (value, _args, _keyword, budget) => {
+    const kept: Value[] = [];
+    for (const item of elements(value)) {
+      budget.step(kept.length * sizeOf(item));
+      if (!kept.some((other) => isEqual(item, other))) kept.push(item);
+    }
+    return new List(kept);
+  },
   map: (value, args, keyword, budget) => {
     const attribute = keyword.get("attribute");
     if (attribute !== undefined) {
@@ -99,10 +132,12 @@ export const filters: Readonly<Record<string, Filter>> = {
     const name = wantText(args[0]).text;
     return new List(elements(value).map((item) => applyFilter(name, item, args.slice(1), keyword, budget)));
   },
-  select: (value, args) => new List(elements(value).filter((item) => holds(item, args))),
-  reject: (value, args) => new List(elements(value).filter((item) => !holds(item, args))),
-  selectattr: (value, args) => new List(elements(value).filter((item) => holds(attributeOf(item, args[0]), args.slice(1)))),
-  rejectattr: (value, args) => new List(elements(value).filter((item) => !holds(attributeOf(item, args[0]), args.slice(1)))),
+  select: (value, args, _keyword, budget) => new List(elements(value).filter((item) => holds(item, args, budget))),
+  reject: (value, args, _keyword, budget) => new List(elements(value).filter((item) => !holds(item, args, budget))),
+  selectattr: (value, args, _keyword, budget) =>
+    new List(elements(value).filter((item) => holds(attributeOf(item, args[0]), args.slice(1), budget))),
+  rejectattr: (value, args, _keyword, budget) =>
+    new List(elements(value).filter((item) => !holds(attributeOf(item, args[0]), args.slice(1), budget))),
   int: (value, args, keyword) => {
     const fallback = args[0] ?? keyword.get("default") ?? 0;
     const number = value instanceof Text ? Number.parseInt(value.text, 10) : numberIn(value);
@@ -121,7 +156,10 @@ export const filters: Readonly<Record<string, Filter>> = {
   sum: (value, args, keyword, budget) => {
     const attribute = args[0] ?? keyword.get("attribute");
     const start = args[1] ?? keyword.get("start") ?? 0;
-    return elements(value).reduce<Value>((sum, item) => binary("+", sum, attribute === undefined ? item : attributeOf(item, attribute), budget), start);
+    return elements(value).reduce<Value>(
+      (sum, item) => binary("+", sum, attribute === undefined ? item : attributeOf(item, attribute), budget),
+      start,
+    );
   },
   min: (value) => sortBy(elements(value), (item) => item, false)[0],
   max: (value) => sortBy(elements(value), (item) => item, false).at(-1),
@@ -133,11 +171,29 @@ export const filters: Readonly<Record<string, Filter>> = {
 };
 
 /** @throws JinjaRuntimeError for a filter that does not exist here */
-export function applyFilter(name: string, value: Value, args: readonly Value[], keyword: ReadonlyMap<string, Value>, budget: Budget): Value {
+export function applyFilter(
+  name: string,
+  value: Value,
+  args: readonly Value[],
+  keyword: ReadonlyMap<string, Value>,
+  budget: Budget,
+): Value {
   const filter = Object.hasOwn(filters, name) ? filters[name] : undefined;
   if (!filter) throw new JinjaRuntimeError(`no filter is named '${name}'`);
-  budget.step();
+  budget.step(filterCost(name, value));
   return filter(value, args, keyword, budget);
+}
+
+/** Filters that leave a text in one piece; the others take it apart into its characters. */
+const wholeText: ReadonlySet<string> = new Set(
+  "safe trim upper lower title capitalize replace length count string default d tojson indent int float".split(" "),
+);
+/** Filters that do not look at a list's items. */
+const wholeList: ReadonlySet<string> = new Set("safe length count default d first last list".split(" "));
+
+function filterCost(name: string, value: Value): number {
+  if (value instanceof Text) return wholeText.has(name) ? sizeOf(value) : value.text.length;
+  return value instanceof List && !wholeList.has(name) ? 1 + value.items.length : 1;
 }
 
 /** What Python's `iter(value)` gives. */
@@ -173,7 +229,14 @@ function attributeOf(value: Value, path: Value): Value {
   }, value);
 }
 
-function holds(value: Value, [name, ...args]: readonly Value[]): boolean {
+function holds(value: Value, [name, ...args]: readonly Value[], budget: Budget): boolean {
+  budget.step(
+    1 +
+      Math.min(
+        sizeOf(value),
+        args.reduce<number>((sum, arg) => sum + sizeOf(arg), 0),
+      ),
+  );
   if (name === undefined) return isTrue(value);
   const test = tests[wantText(name).text];
   if (!test) throw new JinjaRuntimeError(`no test is named '${wantText(name).text}'`);

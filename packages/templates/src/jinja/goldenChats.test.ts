@@ -52,7 +52,9 @@ describe.each(Object.entries(goldenModels))("%s's conversations", (model, { spec
       for (const { role, content } of conversation.messages) {
         if (role !== "user") continue;
         const words = segments.filter((segment) => segment.role === "user" && segment.kind === "content").map(({ text }) => text);
-        expect(words).toContain(model === "gemma3" || model === "llama3_1" ? (chat.template === "own" ? content.trim() : content) : content);
+        expect(words).toContain(
+          model === "gemma3" || model === "llama3_1" ? (chat.template === "own" ? content.trim() : content) : content,
+        );
       }
     });
 
@@ -62,7 +64,9 @@ describe.each(Object.entries(goldenModels))("%s's conversations", (model, { spec
         const turn = segments.filter((segment) => segment.message === message);
         const parts = turn.map(({ part }) => part);
         expect(parts).toEqual([...parts].sort((a, b) => order.indexOf(a) - order.indexOf(b)));
-        expect(textOf(turn.filter(({ part }) => part === "terminator"))).toBe(template.terminators[0] === "eos" ? special.eos_token : template.terminators[0]);
+        expect(textOf(turn.filter(({ part }) => part === "terminator"))).toBe(
+          template.terminators[0] === "eos" ? special.eos_token : template.terminators[0],
+        );
         expect(turn[0]).toMatchObject({ kind: "generationPrompt", part: "header" });
       });
     });
@@ -81,14 +85,24 @@ describe.each(Object.entries(goldenModels))("%s's conversations", (model, { spec
 const order: readonly string[] = ["outside", "header", "body", "terminator", "afterTerminator"];
 
 describe("Jinja2's renderings of random conversations (golden/makeJinjaCases.py)", () => {
-  const cases = JSON.parse(readFileSync(new URL("../../golden/jinja-chats.json", import.meta.url), "utf8")) as readonly (Omit<GoldenChat, "template" | "name"> & { template: string })[];
+  const cases = JSON.parse(readFileSync(new URL("../../golden/jinja-chats.json", import.meta.url), "utf8")) as readonly (Omit<
+    GoldenChat,
+    "template" | "name"
+  > & { template: string })[];
 
-  it.each(cases.map((chat, i) => ({ ...chat, i })))("$template, conversation $i", ({ template, messages, tools, add_generation_prompt, text, error }) => {
-    const model = goldenModels[template] ?? goldenModels.qwen3!;
-    const source = template === "chatml-generation" ? model.chatml_generation_template : model.chat_template!;
-    const specialTokens = { bos: model.special.bos_token, eos: model.special.eos_token };
-    const render = (): string => textOf(createJinjaTemplate(source).render(readRecord({ messages, tools }), { specialTokens, addGenerationPrompt: add_generation_prompt }).segments);
-    if (error) expect(render).toThrow(TemplateError);
-    else expect(render()).toBe(text);
-  });
+  it.each(cases.map((chat, i) => ({ ...chat, i })))(
+    "$template, conversation $i",
+    ({ template, messages, tools, add_generation_prompt, text, error }) => {
+      const model = goldenModels[template] ?? goldenModels.qwen3!;
+      const source = template === "chatml-generation" ? model.chatml_generation_template : model.chat_template!;
+      const specialTokens = { bos: model.special.bos_token, eos: model.special.eos_token };
+      const render = (): string =>
+        textOf(
+          createJinjaTemplate(source).render(readRecord({ messages, tools }), { specialTokens, addGenerationPrompt: add_generation_prompt })
+            .segments,
+        );
+      if (error) expect(render).toThrow(TemplateError);
+      else expect(render()).toBe(text);
+    },
+  );
 });

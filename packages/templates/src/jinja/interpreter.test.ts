@@ -18,7 +18,9 @@ const golden = JSON.parse(readFileSync(new URL("../../golden/jinja-cases.json", 
 };
 
 function render(source: string): string {
-  const program = parse(tokenize(withGenerationCalls(source.replace(/\r\n?/g, "\n")), { lstrip_blocks: true, trim_blocks: true })) as unknown as Node;
+  const program = parse(
+    tokenize(withGenerationCalls(source.replace(/\r\n?/g, "\n")), { lstrip_blocks: true, trim_blocks: true }),
+  ) as unknown as Node;
   const variables = new Map(Object.entries(golden.context).map(([name, value]) => [name, toValue(value)]));
   return new Interpreter(defaultLimits).run(program, variables).text;
 }

@@ -1,12 +1,29 @@
 import { Budget, type JinjaLimits } from "./budget.ts";
 import { applyFilter, elements, pairsOf } from "./filters.ts";
-import { asGeneration, concat, inTurn, type MarkedText, sliceMarked } from "./markedText.ts";
+import { asGeneration, concat, inTurn, type MarkedText } from "./markedText.ts";
+import { globalVariables } from "./globals.ts";
+import { loopVariable } from "./loopVariable.ts";
+import { methodOf } from "./methods.ts";
 import type { CallNode, ForNode, IdentifierNode, Node } from "./nodes.ts";
 import { binary } from "./operators.ts";
 import { Scope } from "./scope.ts";
-import { stringMethods } from "./stringMethods.ts";
+import { slice } from "./slicing.ts";
 import { tests } from "./tests.ts";
-import { Callable, Dict, Float, isTrue, JinjaRaisedError, JinjaRuntimeError, List, Namespace, numberIn, Text, textOf, Tuple, typeName, type Value } from "./value.ts";
+import {
+  Callable,
+  Dict,
+  Float,
+  isTrue,
+  JinjaRuntimeError,
+  List,
+  Namespace,
+  numberIn,
+  Text,
+  textOf,
+  Tuple,
+  typeName,
+  type Value,
+} from "./value.ts";
 import { toText } from "./valueText.ts";
 
 /** The call that stands in for `{% generation %}` (see generationTag.ts). */
@@ -27,30 +44,9 @@ export class Interpreter {
 
   run(program: Node, variables: ReadonlyMap<string, Value>): MarkedText {
     const scope = new Scope();
-    for (const [name, value] of this.#globals()) scope.set(name, value);
+    for (const [name, value] of globalVariables(this.#budget)) scope.set(name, value);
     for (const [name, value] of variables) scope.set(name, value);
     return this.#block((program as { body: readonly Node[] }).body, scope);
-  }
-
-  *#globals(): Generator<[string, Value]> {
-    for (const [name, value] of [["true", true], ["false", false], ["none", null]] as const) {
-      yield [name, value];
-      yield [name[0]!.toUpperCase() + name.slice(1), value];
-    }
-    yield ["raise_exception", new Callable(([message]) => {
-      throw new JinjaRaisedError(toText(message).text);
-    })];
-    yield ["namespace", new Callable(([from], keyword) => new Namespace(new Map([...(from instanceof Dict ? from.entries : []), ...keyword])))];
-    yield ["dict", new Callable(([from], keyword) => new Dict(new Map([...(from instanceof Dict ? from.entries : []), ...keyword])))];
-    yield ["range", new Callable((args) => this.#range(args.map((arg) => numberIn(arg) ?? Number.NaN)))];
-  }
-
-  #range(args: readonly number[]): List {
-    const [start, stop, step] = args.length === 1 ? [0, args[0]!, 1] : [args[0]!, args[1]!, args[2] ?? 1];
-    if (![start, stop, step].every(Number.isInteger) || step === 0) throw new JinjaRuntimeError("range() takes integers and a step that is not zero");
-    const count = Math.max(0, Math.ceil((stop - start) / step));
-    this.#budget.step(count);
-    return new List(Array.from({ length: count }, (_, i) => start + i * step));
   }
 
   /** Runs statements; what they wrote is in `out` even if a `break` or `continue` cut them short. */
@@ -96,17 +92,19 @@ export class Interpreter {
         out.push(this.#callBlock(node, scope));
         return null;
       case "FilterStatement":
-        out.push(toText(this.#filtered(new Text(this.#block(node.body, new Scope(scope))), node.filter, scope)));
+        out.push(toText(this.#filtered(new Text(this.#block(node.body, new Scope(scope))), node.filter, scope), this.#budget));
         return null;
       default:
-        out.push(toText(this.#value(node, scope)));
+        out.push(toText(this.#value(node, scope), this.#budget));
         return null;
     }
   }
 
   #loop(node: ForNode, scope: Scope, out: MarkedText[]): Interrupt {
     const filter = node.iterable.type === "SelectExpression" ? node.iterable : null;
-    const candidates = elements(this.#value(filter ? filter.lhs : node.iterable, scope));
+    const iterable = this.#value(filter ? filter.lhs : node.iterable, scope);
+    this.#budget.step(iterable instanceof Text ? iterable.text.length : 1);
+    const candidates = elements(iterable);
     const items = candidates.filter((item) => {
       this.#budget.step();
       if (!filter) return true;
@@ -136,11 +134,13 @@ export class Interpreter {
       scope.set(target.value, value);
     } else if (target.type === "TupleLiteral") {
       const items = elements(value);
-      if (items.length !== target.value.length) throw new JinjaRuntimeError(`cannot unpack ${items.length} values into ${target.value.length} names`);
+      if (items.length !== target.value.length)
+        throw new JinjaRuntimeError(`cannot unpack ${items.length} values into ${target.value.length} names`);
       target.value.forEach((name, i) => this.#assign(name, items[i], scope));
     } else if (target.type === "MemberExpression") {
       const object = this.#value(target.object, scope);
-      if (!(object instanceof Namespace) || target.property.type !== "Identifier") throw new JinjaRuntimeError("cannot assign attribute on non-namespace object");
+      if (!(object instanceof Namespace) || target.property.type !== "Identifier")
+        throw new JinjaRuntimeError("cannot assign attribute on non-namespace object");
       object.entries.set(target.property.value, value);
     } else {
       throw new JinjaRuntimeError(`cannot assign to ${target.type}`);
@@ -164,7 +164,8 @@ export class Interpreter {
         if (positional.length > parameters.length && !mentions(body, "varargs")) {
           throw new JinjaRuntimeError(`macro '${name}' takes not more than ${parameters.length} argument(s)`);
         }
-        if (left.size > 0 && !mentions(body, "kwargs")) throw new JinjaRuntimeError(`macro '${name}' takes no keyword argument '${left.keys().next().value}'`);
+        if (left.size > 0 && !mentions(body, "kwargs"))
+          throw new JinjaRuntimeError(`macro '${name}' takes no keyword argument '${left.keys().next().value}'`);
         inside.set("varargs", new Tuple(positional.slice(parameters.length)));
         inside.set("kwargs", new Dict(left));
         return new Text(this.#block(body, inside));
@@ -173,10 +174,11 @@ export class Interpreter {
   }
 
   #callBlock(node: Extract<Node, { type: "CallStatement" }>, scope: Scope): MarkedText {
-    if (node.call.callee.type === "Identifier" && node.call.callee.value === generationCall) return asGeneration(this.#block(node.body, new Scope(scope)));
+    if (node.call.callee.type === "Identifier" && node.call.callee.value === generationCall)
+      return asGeneration(this.#block(node.body, new Scope(scope)));
     const caller = this.#macro("caller", node.callerArgs ?? [], node.body, scope);
     const { positional, keyword } = this.#arguments(node.call.args, scope);
-    return toText(this.#called(this.#value(node.call.callee, scope), positional, new Map([...keyword, ["caller", caller]])));
+    return toText(this.#called(this.#value(node.call.callee, scope), positional, new Map([...keyword, ["caller", caller]])), this.#budget);
   }
 
   #value(node: Node, scope: Scope): Value {
@@ -195,7 +197,9 @@ export class Interpreter {
       case "ArrayLiteral":
         return new List(node.value.map((item) => this.#value(item, scope)));
       case "ObjectLiteral":
-        return new Dict(new Map([...node.value].map(([key, item]) => [toText(this.#value(key, scope)).text, this.#value(item, scope)])));
+        return new Dict(
+          new Map([...node.value].map(([key, item]) => [toText(this.#value(key, scope), this.#budget).text, this.#value(item, scope)])),
+        );
       case "BinaryExpression":
         return this.#binary(node, scope);
       case "UnaryExpression":
@@ -241,7 +245,8 @@ export class Interpreter {
     for (const node of nodes) {
       if (node.type === "KeywordArgumentExpression") keyword.set(node.key.value, this.#value(node.value, scope));
       else if (node.type === "SpreadExpression") positional.push(...elements(this.#value(node.argument, scope)));
-      else if (node.type === "KeywordSpreadExpression") for (const pair of pairsOf(this.#value(node.argument, scope))) keyword.set(toText(pair.items[0]).text, pair.items[1]);
+      else if (node.type === "KeywordSpreadExpression")
+        for (const pair of pairsOf(this.#value(node.argument, scope))) keyword.set(toText(pair.items[0], this.#budget).text, pair.items[1]);
       else positional.push(this.#value(node, scope));
     }
     return { positional, keyword };
@@ -249,97 +254,51 @@ export class Interpreter {
 
   #called(callee: Value, positional: readonly Value[], keyword: ReadonlyMap<string, Value>, node?: CallNode): Value {
     if (callee instanceof Callable) return callee.call(positional, keyword);
-    const name = node?.callee.type === "Identifier" ? node.callee.value : node?.callee.type === "MemberExpression" && node.callee.property.type === "Identifier" ? node.callee.property.value : "the value";
-    throw new JinjaRuntimeError(callee === undefined ? `'${name}' is undefined` : `'${name}' is a ${typeName(callee)} and cannot be called`);
+    const name =
+      node?.callee.type === "Identifier"
+        ? node.callee.value
+        : node?.callee.type === "MemberExpression" && node.callee.property.type === "Identifier"
+          ? node.callee.property.value
+          : "the value";
+    throw new JinjaRuntimeError(
+      callee === undefined ? `'${name}' is undefined` : `'${name}' is a ${typeName(callee)} and cannot be called`,
+    );
+  }
+
+  #slice(object: Value, { start, stop, step }: Extract<Node, { type: "SliceExpression" }>, scope: Scope): Value {
+    const bound = (node: Node | undefined): Value => (node ? this.#value(node, scope) : null);
+    return slice(object, bound(start), bound(stop), bound(step), this.#budget);
   }
 
   #member(node: Extract<Node, { type: "MemberExpression" }>, scope: Scope): Value {
     const object = this.#value(node.object, scope);
     if (node.property.type === "SliceExpression") return this.#slice(object, node.property, scope);
-    const key = node.computed ? this.#value(node.property, scope) : node.property.type === "IntegerLiteral" ? node.property.value : textOf((node.property as IdentifierNode).value);
+    const key = node.computed
+      ? this.#value(node.property, scope)
+      : node.property.type === "IntegerLiteral"
+        ? node.property.value
+        : textOf((node.property as IdentifierNode).value);
     const name = key instanceof Text ? key.text : null;
     if (object === undefined) {
       const what = node.object.type === "Identifier" ? node.object.value : "the value before it";
-      throw new JinjaRuntimeError(`cannot read '${name ?? toText(key).text}': '${what}' is undefined`);
+      throw new JinjaRuntimeError(`cannot read '${name ?? toText(key, this.#budget).text}': '${what}' is undefined`);
     }
     if (name !== null) {
-      const method = this.#method(object, name);
+      const method = methodOf(object, name, this.#budget);
       const own = object instanceof Dict || object instanceof Namespace ? object.entries.get(name) : undefined;
       // Jinja looks for an attribute first behind a dot, for a key first in brackets.
       return node.computed ? (own ?? (hasKey(object, name) ? own : method)) : (method ?? own);
     }
     if (typeof key === "number" && object instanceof List) return object.items.at(key);
-    if (typeof key === "number" && object instanceof Text) return elements(object).at(key);
+    if (typeof key === "number" && object instanceof Text) {
+      this.#budget.step(object.text.length >>> 3);
+      return elements(object).at(key);
+    }
     return undefined;
-  }
-
-  #method(object: Value, name: string): Callable | undefined {
-    if (object instanceof Text && Object.hasOwn(stringMethods, name)) {
-      return new Callable((positional, keyword) => {
-        this.#budget.characters(object.text.length);
-        return stringMethods[name]!(object.marked, positional, keyword, this.#budget);
-      });
-    }
-    if (!(object instanceof Dict)) return undefined;
-    switch (name) {
-      case "items":
-        return new Callable(() => new List(pairsOf(object)));
-      case "keys":
-        return new Callable(() => new List(elements(object)));
-      case "values":
-        return new Callable(() => new List([...object.entries.values()]));
-      case "get":
-        return new Callable(([key, instead]) => {
-          const text = toText(key).text;
-          return object.entries.has(text) ? object.entries.get(text) : (instead ?? null);
-        });
-      default:
-        return undefined;
-    }
-  }
-
-  #slice(object: Value, { start, stop, step }: Extract<Node, { type: "SliceExpression" }>, scope: Scope): Value {
-    const bound = (node: Node | undefined): number | null => {
-      const value = node ? this.#value(node, scope) : null;
-      if (value === null || value === undefined) return null;
-      if (typeof value === "number") return value;
-      throw new JinjaRuntimeError("slice indices must be integers or None");
-    };
-    const by = bound(step) ?? 1;
-    if (by === 0) throw new JinjaRuntimeError("slice step cannot be zero");
-    const [from, to] = [bound(start), bound(stop)];
-    if (object instanceof List) {
-      this.#budget.step(object.items.length);
-      return new List(sliced(object.items, from, to, by));
-    }
-    if (!(object instanceof Text)) throw new JinjaRuntimeError(`'${typeName(object)}' object is not subscriptable`);
-    this.#budget.step(object.text.length >>> 3);
-    const offsets: number[] = [];
-    for (let at = 0; at < object.text.length; at += object.text.codePointAt(at)! > 0xffff ? 2 : 1) offsets.push(at);
-    const kept = sliced(offsets, from, to, by);
-    const end = (at: number): number => at + (object.text.codePointAt(at)! > 0xffff ? 2 : 1);
-    if (kept.length === 0) return textOf("");
-    if (by === 1) return new Text(sliceMarked(object.marked, kept[0]!, end(kept.at(-1)!)));
-    return new Text(this.#joined(kept.map((at) => sliceMarked(object.marked, at, end(at)))));
   }
 }
 
 const hasKey = (object: Value, name: string): boolean => object instanceof Dict && object.entries.has(name);
-
-/** Python's slicing. */
-function sliced<T>(items: readonly T[], from: number | null, to: number | null, step: number): T[] {
-  const { length } = items;
-  const clamp = (index: number, low: number, high: number): number => Math.min(Math.max(index < 0 ? index + length : index, low), high);
-  const kept: T[] = [];
-  if (step > 0) {
-    const end = to === null ? length : clamp(to, 0, length);
-    for (let i = from === null ? 0 : clamp(from, 0, length); i < end; i += step) kept.push(items[i]!);
-  } else {
-    const end = to === null ? -1 : clamp(to, -1, length - 1);
-    for (let i = from === null ? length - 1 : clamp(from, -1, length - 1); i > end; i += step) kept.push(items[i]!);
-  }
-  return kept;
-}
 
 function unary(operator: string, value: Value): Value {
   if (operator === "not") return !isTrue(value);
@@ -347,23 +306,6 @@ function unary(operator: string, value: Value): Value {
   if (number === null) throw new JinjaRuntimeError(`bad operand type for unary ${operator}: '${typeName(value)}'`);
   const signed = operator === "-" ? -number : number;
   return value instanceof Float ? new Float(signed) : signed;
-}
-
-function loopVariable(items: readonly Value[], i: number): Dict {
-  return new Dict(
-    new Map<string, Value>([
-      ["index", i + 1],
-      ["index0", i],
-      ["revindex", items.length - i],
-      ["revindex0", items.length - i - 1],
-      ["first", i === 0],
-      ["last", i === items.length - 1],
-      ["length", items.length],
-      ["previtem", items[i - 1]],
-      ["nextitem", items[i + 1]],
-      ["cycle", new Callable((choices) => choices[i % choices.length])],
-    ]),
-  );
 }
 
 /** Whether a macro's body reads a name, anywhere below. */

@@ -1,21 +1,23 @@
 import type { Budget } from "./budget.ts";
 import { concat, type MarkedText } from "./markedText.ts";
-import { Dict, Float, isEqual, JinjaRuntimeError, List, numberIn, Text, typeName, type Value } from "./value.ts";
+import { Dict, Float, isEqual, JinjaRuntimeError, List, numberIn, sizeOf, Text, typeName, type Value } from "./value.ts";
 import { toText } from "./valueText.ts";
 
 /** Python's binary operators, `and` and `or` apart. */
 export function binary(operator: string, left: Value, right: Value, budget: Budget): Value {
   switch (operator) {
     case "==":
+      budget.step(Math.min(sizeOf(left), sizeOf(right)));
       return isEqual(left, right);
     case "!=":
+      budget.step(Math.min(sizeOf(left), sizeOf(right)));
       return !isEqual(left, right);
     case "in":
-      return contains(right, left);
+      return contains(right, left, budget);
     case "not in":
-      return !contains(right, left);
+      return !contains(right, left, budget);
     case "~":
-      return join(toText(left), toText(right), budget);
+      return join(toText(left, budget), toText(right, budget), budget);
     case "<":
     case ">":
     case "<=":
@@ -43,12 +45,16 @@ function repeated(marked: MarkedText, times: number, budget: Budget): Text {
   return new Text(concat(Array.from({ length: Math.max(0, times) }, () => marked)));
 }
 
-function contains(container: Value, item: Value): boolean {
+function contains(container: Value, item: Value, budget: Budget): boolean {
   if (container instanceof Text) {
+    budget.step(sizeOf(container));
     if (item instanceof Text) return container.text.includes(item.text);
     throw new JinjaRuntimeError(`'in <string>' requires string as left operand, not ${typeName(item)}`);
   }
-  if (container instanceof List) return container.items.some((one) => isEqual(one, item));
+  if (container instanceof List) {
+    budget.step(Math.min(container.size, container.items.length * sizeOf(item)));
+    return container.items.some((one) => isEqual(one, item));
+  }
   if (container instanceof Dict) return item instanceof Text && container.entries.has(item.text);
   if (container === undefined) return false;
   throw new JinjaRuntimeError(`argument of type '${typeName(container)}' is not iterable`);

@@ -25,14 +25,26 @@ export class ParsedTemplate {
     this.#name = name;
     this.#limits = limits;
     if (source.length > longestSource || new RegExp(`\\s{${longestBlank}}`).test(source)) {
-      throw new TemplateError("template-limit", `Template "${name}" is ${source.length} characters long.`, `At most ${longestSource} are read, and ${longestBlank} of white space in a row.`);
+      throw new TemplateError(
+        "template-limit",
+        `Template "${name}" is ${source.length} characters long.`,
+        `At most ${longestSource} are read, and ${longestBlank} of white space in a row.`,
+      );
     }
     try {
       // Jinja reads every kind of line end as "\n".
-      this.#program = parse(tokenize(withGenerationCalls(source.replace(/\r\n?/g, "\n")), { lstrip_blocks: true, trim_blocks: true })) as unknown as Node;
+      this.#program = parse(
+        tokenize(withGenerationCalls(source.replace(/\r\n?/g, "\n")), { lstrip_blocks: true, trim_blocks: true }),
+      ) as unknown as Node;
     } catch (error) {
       const problem = error instanceof RangeError ? "it nests too deeply" : (error as Error).message;
-      throw new TemplateError("template-syntax", `Template "${name}" cannot be parsed: ${problem}.`, "Check it against the Jinja dialect of transformers' chat templates.", {}, { cause: error });
+      throw new TemplateError(
+        "template-syntax",
+        `Template "${name}" cannot be parsed: ${problem}.`,
+        "Check it against the Jinja dialect of transformers' chat templates.",
+        {},
+        { cause: error },
+      );
     }
   }
 
@@ -50,7 +62,13 @@ export class ParsedTemplate {
     const roles = conversation.messages.map(({ role }) => role);
     const details = { roles };
     if (error instanceof JinjaRaisedError) {
-      return new TemplateError("template-raised", `${name} refuses the conversation (roles ${roles.join(", ")}): ${error.message}`, "Change the row to what the template accepts, or drop it.", details, { cause: error });
+      return new TemplateError(
+        "template-raised",
+        `${name} refuses the conversation (roles ${roles.join(", ")}): ${error.message}`,
+        "Change the row to what the template accepts, or drop it.",
+        details,
+        { cause: error },
+      );
     }
     if (error instanceof JinjaRuntimeError) {
       return new TemplateError(
@@ -61,8 +79,18 @@ export class ParsedTemplate {
         { cause: error },
       );
     }
-    if (error instanceof JinjaLimitError) return new TemplateError("template-limit", `${name} needs ${error.message}.`, "It may loop without end; the limits are an option of createJinjaTemplate.", details, { cause: error });
-    if (error instanceof RangeError) return new TemplateError("template-limit", `${name} nests too deeply.`, "Check it for a macro that calls itself.", details, { cause: error });
+    if (error instanceof JinjaLimitError)
+      return new TemplateError(
+        "template-limit",
+        `${name} needs ${error.message}.`,
+        "It may loop without end; the limits are an option of createJinjaTemplate.",
+        details,
+        { cause: error },
+      );
+    if (error instanceof RangeError)
+      return new TemplateError("template-limit", `${name} nests too deeply.`, "Check it for a macro that calls itself.", details, {
+        cause: error,
+      });
     return error;
   }
 }

@@ -14,8 +14,6 @@ export class Scope {
   }
 
   get(name: string): Value {
-    // A loop, and not a call: macros and loops nest deeply.
-    for (let scope: Scope | null = this; scope; scope = scope.#outer) if (scope.#variables.has(name)) return scope.#variables.get(name);
-    return undefined;
+    return this.#variables.has(name) ? this.#variables.get(name) : this.#outer?.get(name);
   }
 }

@@ -1,5 +1,6 @@
 import { isPythonSpace, strippedRange } from "../pythonWhitespace.ts";
 import type { Budget } from "./budget.ts";
+import { codePointLength } from "./codePoints.ts";
 import { concat, literal, mapCharacters, type MarkedText, remade, sliceMarked } from "./markedText.ts";
 import { JinjaRuntimeError, List, numberIn, Text, Tuple, typeName, type Value } from "./value.ts";
 
@@ -21,7 +22,8 @@ export const stringMethods: Readonly<Record<string, Method>> = {
   rstrip: (self, [chars]) => strip(self, "right", chars),
   startswith: (self, [prefix]) => oneOrMany(prefix, (text) => self.text.startsWith(text)),
   endswith: (self, [suffix]) => oneOrMany(suffix, (text) => self.text.endsWith(text)),
-  removeprefix: (self, [prefix]) => new Text(self.text.startsWith(wantText(prefix).text) ? sliceMarked(self, wantText(prefix).text.length) : self),
+  removeprefix: (self, [prefix]) =>
+    new Text(self.text.startsWith(wantText(prefix).text) ? sliceMarked(self, wantText(prefix).text.length) : self),
   removesuffix: (self, [suffix]) => {
     const { text } = wantText(suffix);
     return new Text(text !== "" && self.text.endsWith(text) ? sliceMarked(self, 0, self.text.length - text.length) : self);
@@ -29,7 +31,8 @@ export const stringMethods: Readonly<Record<string, Method>> = {
   split: (self, args, keyword, budget) => {
     const separator = args[0] ?? keyword.get("sep");
     const most = numberIn(args[1] ?? keyword.get("maxsplit") ?? -1) ?? -1;
-    const pieces = separator === undefined || separator === null ? splitAtSpace(self, most) : splitAt(self, wantText(separator).text, most, budget);
+    const pieces =
+      separator === undefined || separator === null ? splitAtSpace(self, most) : splitAt(self, wantText(separator).text, most, budget);
     budget.step(pieces.length);
     return new List(pieces.map((piece) => new Text(piece)));
   },
@@ -39,7 +42,10 @@ export const stringMethods: Readonly<Record<string, Method>> = {
     if (separator === undefined || separator === null) throw new JinjaRuntimeError("rsplit() without a separator is not supported");
     const { text } = wantText(separator);
     const pieces = splitAt(self, text, -1, budget);
-    const kept = most < 0 || pieces.length <= most + 1 ? pieces : [joinMarked(pieces.slice(0, pieces.length - most), separatorOf(self, text)), ...pieces.slice(pieces.length - most)];
+    const kept =
+      most < 0 || pieces.length <= most + 1
+        ? pieces
+        : [joinMarked(pieces.slice(0, pieces.length - most), separatorOf(self, text)), ...pieces.slice(pieces.length - most)];
     budget.step(kept.length);
     return new List(kept.map((piece) => new Text(piece)));
   },
@@ -53,11 +59,19 @@ export const stringMethods: Readonly<Record<string, Method>> = {
     const count = numberIn(args[2] ?? keyword.get("count") ?? -1) ?? -1;
     return new Text(replaced(self, wantText(args[0] ?? keyword.get("old")).text, wantText(args[1] ?? keyword.get("new")), count, budget));
   },
-  join: (self, [list], _keyword, budget) => new Text(budget.made(joinMarked(wantList(list).map((item) => wantText(item)), self))),
+  join: (self, [list], _keyword, budget) =>
+    new Text(
+      budget.made(
+        joinMarked(
+          wantList(list).map((item) => wantText(item)),
+          self,
+        ),
+      ),
+    ),
   find: (self, [part]) => codePoints(self.text, self.text.indexOf(wantText(part).text)),
   count: (self, [part]) => {
     const { text } = wantText(part);
-    return text === "" ? [...self.text].length + 1 : self.text.split(text).length - 1;
+    return text === "" ? codePointLength(self.text) + 1 : self.text.split(text).length - 1;
   },
   rfind: (self, [part]) => codePoints(self.text, self.text.lastIndexOf(wantText(part).text)),
   index: (self, [part]) => {
@@ -69,14 +83,18 @@ export const stringMethods: Readonly<Record<string, Method>> = {
     const { text } = wantText(separator);
     const at = self.text.indexOf(text);
     if (at < 0) return new Tuple([new Text(self), new Text(literal("")), new Text(literal(""))]);
-    return new Tuple([new Text(sliceMarked(self, 0, at)), new Text(sliceMarked(self, at, at + text.length)), new Text(sliceMarked(self, at + text.length))]);
+    return new Tuple([
+      new Text(sliceMarked(self, 0, at)),
+      new Text(sliceMarked(self, at, at + text.length)),
+      new Text(sliceMarked(self, at + text.length)),
+    ]);
   },
   islower: (self) => self.text === self.text.toLowerCase() && self.text !== self.text.toUpperCase(),
   isupper: (self) => self.text === self.text.toUpperCase() && self.text !== self.text.toLowerCase(),
   isalnum: (self) => /^[\p{L}\p{N}]+$/u.test(self.text),
   isdigit: (self) => /^\p{Nd}+$/u.test(self.text),
   isalpha: (self) => /^\p{L}+$/u.test(self.text),
-  isspace: (self) => self.text !== "" && [...self.text].every(isPythonSpace),
+  isspace: (self) => self.text !== "" && strippedRange(self.text).start === self.text.length,
 };
 
 export function wantText(value: Value): MarkedText {
@@ -186,5 +204,5 @@ function replaced(self: MarkedText, old: string, by: MarkedText, count: number, 
 
 /** A UTF-16 offset as Python counts it, in code points. */
 function codePoints(text: string, offset: number): number {
-  return offset < 0 ? -1 : [...text.slice(0, offset)].length;
+  return offset < 0 ? -1 : codePointLength(text.slice(0, offset));
 }

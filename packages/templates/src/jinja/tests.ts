@@ -1,4 +1,17 @@
-import { Callable, Dict, Float, isEqual, isTrue, JinjaRuntimeError, List, Namespace, numberIn, Text, typeName, type Value } from "./value.ts";
+import {
+  Callable,
+  Dict,
+  Float,
+  isEqual,
+  isTrue,
+  JinjaRuntimeError,
+  List,
+  Namespace,
+  numberIn,
+  Text,
+  typeName,
+  type Value,
+} from "./value.ts";
 
 type Test = (value: Value, args: readonly Value[]) => boolean;
 

@@ -5,7 +5,12 @@ import { type AnswerMarkup, type TurnParts, turnParts } from "./turnParts.ts";
 import type { Stretch } from "./turnStretches.ts";
 
 /** Types the runs of a rendering: kind, role, message and part of each. */
-export function toSegments(stretches: readonly Stretch[], conversation: Conversation, markup: AnswerMarkup, controlTokens: readonly string[]): Segment[] {
+export function toSegments(
+  stretches: readonly Stretch[],
+  conversation: Conversation,
+  markup: AnswerMarkup,
+  controlTokens: readonly string[],
+): Segment[] {
   const out = new SegmentList(controlTokens);
   for (const stretch of stretches) {
     const role = stretch.turn === null ? null : (conversation.messages[stretch.turn]?.role ?? null);
@@ -68,7 +73,13 @@ function spanClassAt(runs: readonly PlacedRun[], i: number, parts: TurnParts, tu
   const { start, run } = runs[i]!;
   if (start >= parts.reasoning[0] && start < parts.reasoning[1]) return "reasoning";
   const classOf = ({ run: { origin } }: PlacedRun): SpanClass | undefined =>
-    origin?.message !== turn ? undefined : origin.field.startsWith("tool_calls") ? "toolCall" : origin.field === "reasoning_content" ? "reasoning" : undefined;
+    origin?.message !== turn
+      ? undefined
+      : origin.field.startsWith("tool_calls")
+        ? "toolCall"
+        : origin.field === "reasoning_content"
+          ? "reasoning"
+          : undefined;
   if (run.origin) return classOf(runs[i]!);
   const inBody = (one: PlacedRun): boolean => one.run.origin !== null && one.start >= parts.body && one.start < parts.terminator;
   const next = runs.slice(i + 1).find(inBody);

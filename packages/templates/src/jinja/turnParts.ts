@@ -28,7 +28,9 @@ export function turnParts({ turn, marked }: Stretch, role: string, markup: Answe
   const { text } = marked;
   const ranges = runRanges(marked.runs);
   const isAssistant = role === "assistant";
-  const own = ranges.filter(({ run }) => run.origin !== null && run.origin.field !== "role" && (!isAssistant || run.origin.message === turn));
+  const own = ranges.filter(
+    ({ run }) => run.origin !== null && run.origin.field !== "role" && (!isAssistant || run.origin.message === turn),
+  );
   const generation = isAssistant ? ranges.filter(({ run }) => run.generation) : [];
   const lastOwn = own.at(-1)?.end ?? null;
 
@@ -55,7 +57,13 @@ function runRanges(runs: readonly Run[]): { run: Run; start: number; end: number
 }
 
 /** The terminator in the text behind a turn's last words, as a range of that text. */
-function findEnding(tail: string, isAssistant: boolean, known: string | null, controlTokens: readonly string[], hasHeader: boolean): { start: number; end: number } {
+function findEnding(
+  tail: string,
+  isAssistant: boolean,
+  known: string | null,
+  controlTokens: readonly string[],
+  hasHeader: boolean,
+): { start: number; end: number } {
   const trimmed = tail.trimEnd().length;
   if (isAssistant && known) {
     const at = tail.lastIndexOf(known);

@@ -4,7 +4,8 @@ import type { Conversation, Segment } from "../segment.ts";
 import { createJinjaTemplate } from "./createJinjaTemplate.ts";
 
 /** "kind/part:text" of each segment, roles aside. */
-const shape = (segments: readonly Segment[]): string[] => segments.map(({ kind, part, text, spanClass }) => `${kind}/${part}${spanClass ? `(${spanClass})` : ""}:${text}`);
+const shape = (segments: readonly Segment[]): string[] =>
+  segments.map(({ kind, part, text, spanClass }) => `${kind}/${part}${spanClass ? `(${spanClass})` : ""}:${text}`);
 const specialTokens = { bos: "<s>", eos: "</s>" };
 const two: Conversation = readRecord({
   messages: [
@@ -30,10 +31,18 @@ describe("turns of a template that opens answers inside the question (Mistral's 
     expect(template.terminators).toEqual(["eos"]);
     expect(shape(template.render(two, { specialTokens }).segments)).toEqual([
       "control/outside:<s>",
-      "literal/header:[INST] ", "content/body:q1", "literal/terminator: [/INST]",
-      "literal/body: ", "content/body:a1", "control/terminator:</s>",
-      "literal/header:[INST] ", "content/body:q2", "literal/terminator: [/INST]",
-      "literal/body: ", "content/body:a2", "control/terminator:</s>",
+      "literal/header:[INST] ",
+      "content/body:q1",
+      "literal/terminator: [/INST]",
+      "literal/body: ",
+      "content/body:a1",
+      "control/terminator:</s>",
+      "literal/header:[INST] ",
+      "content/body:q2",
+      "literal/terminator: [/INST]",
+      "literal/body: ",
+      "content/body:a2",
+      "control/terminator:</s>",
     ]);
   });
 
@@ -52,10 +61,24 @@ describe("turns of a template that counts instead of looping over messages", () 
 
   it("finds the same parts", () => {
     expect(shape(template.render(two).segments)).toEqual([
-      "control/header:<|user|>", "literal/header:\n", "content/body:q1", "control/terminator:<|end|>", "literal/afterTerminator:\n",
-      "generationPrompt/header:<|assistant|>\n", "content/body:a1", "control/terminator:<|end|>", "literal/afterTerminator:\n",
-      "control/header:<|user|>", "literal/header:\n", "content/body:q2", "control/terminator:<|end|>", "literal/afterTerminator:\n",
-      "generationPrompt/header:<|assistant|>\n", "content/body:a2", "control/terminator:<|end|>", "literal/afterTerminator:\n",
+      "control/header:<|user|>",
+      "literal/header:\n",
+      "content/body:q1",
+      "control/terminator:<|end|>",
+      "literal/afterTerminator:\n",
+      "generationPrompt/header:<|assistant|>\n",
+      "content/body:a1",
+      "control/terminator:<|end|>",
+      "literal/afterTerminator:\n",
+      "control/header:<|user|>",
+      "literal/header:\n",
+      "content/body:q2",
+      "control/terminator:<|end|>",
+      "literal/afterTerminator:\n",
+      "generationPrompt/header:<|assistant|>\n",
+      "content/body:a2",
+      "control/terminator:<|end|>",
+      "literal/afterTerminator:\n",
     ]);
   });
 });
@@ -68,7 +91,12 @@ describe("turns written by a macro", () => {
   it("belong to their message", () => {
     const { segments } = template.render(two);
     expect(segments.map(({ message }) => message)).toEqual([0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 3]);
-    expect(shape(segments.slice(5, 9))).toEqual(["generationPrompt/header:<|im_start|>assistant\n", "content/body:a1", "control/terminator:<|im_end|>", "literal/afterTerminator:\n"]);
+    expect(shape(segments.slice(5, 9))).toEqual([
+      "generationPrompt/header:<|im_start|>assistant\n",
+      "content/body:a1",
+      "control/terminator:<|im_end|>",
+      "literal/afterTerminator:\n",
+    ]);
   });
 });
 
@@ -78,11 +106,19 @@ describe("a generation prompt that opens the thoughts", () => {
   );
 
   it("leaves the opening tag to the prompt and trains the thoughts", () => {
-    const row = readRecord({ messages: [{ role: "user", content: "q" }, { role: "assistant", reasoning_content: "hm", content: "a" }] });
+    const row = readRecord({
+      messages: [
+        { role: "user", content: "q" },
+        { role: "assistant", reasoning_content: "hm", content: "a" },
+      ],
+    });
     expect(shape(template.render(row).segments.slice(5))).toEqual([
       "generationPrompt/header:<|im_start|>assistant\n<think>\n",
-      "content/body(reasoning):hm", "literal/body(reasoning):\n</think>\n\n",
-      "content/body:a", "control/terminator:<|im_end|>", "literal/afterTerminator:\n",
+      "content/body(reasoning):hm",
+      "literal/body(reasoning):\n</think>\n\n",
+      "content/body:a",
+      "control/terminator:<|im_end|>",
+      "literal/afterTerminator:\n",
     ]);
   });
 });
@@ -94,28 +130,52 @@ describe("tool calls", () => {
     );
     expect(shape(template.render(oneCall).segments.slice(5))).toEqual([
       "generationPrompt/header:<|im_start|>assistant\n",
-      "literal/body(toolCall):<call>", "content/body(toolCall):f", "literal/body(toolCall): ", 'content/body(toolCall):{"x": 1}', "literal/body(toolCall):</call>",
-      "control/terminator:<|im_end|>", "literal/afterTerminator:\n",
+      "literal/body(toolCall):<call>",
+      "content/body(toolCall):f",
+      "literal/body(toolCall): ",
+      'content/body(toolCall):{"x": 1}',
+      "literal/body(toolCall):</call>",
+      "control/terminator:<|im_end|>",
+      "literal/afterTerminator:\n",
     ]);
   });
 
   it("survive a template that joins a null content to text", () => {
-    const template = createJinjaTemplate("{% for m in messages %}{{ '<|' + m.role + '|>' + m.content }}{{ m.tool_calls | tojson if m.tool_calls else '' }}{{ '<|end|>' }}{% endfor %}");
-    expect(template.render(oneCall).segments.map(({ text }) => text).join("")).toBe(
-      '<|user|>q<|end|><|assistant|>[{"type": "function", "function": {"name": "f", "arguments": {"x": 1}}}]<|end|>',
+    const template = createJinjaTemplate(
+      "{% for m in messages %}{{ '<|' + m.role + '|>' + m.content }}{{ m.tool_calls | tojson if m.tool_calls else '' }}{{ '<|end|>' }}{% endfor %}",
     );
+    expect(
+      template
+        .render(oneCall)
+        .segments.map(({ text }) => text)
+        .join(""),
+    ).toBe('<|user|>q<|end|><|assistant|>[{"type": "function", "function": {"name": "f", "arguments": {"x": 1}}}]<|end|>');
   });
 });
 
 describe("content in parts", () => {
-  const row = readRecord({ messages: [{ role: "user", content: [{ type: "text", text: " one " }, { type: "text", text: " two " }] }, { role: "assistant", content: "a" }] });
+  const row = readRecord({
+    messages: [
+      {
+        role: "user",
+        content: [
+          { type: "text", text: " one " },
+          { type: "text", text: " two " },
+        ],
+      },
+      { role: "assistant", content: "a" },
+    ],
+  });
 
   it("goes as a list to a template that reads lists", () => {
     const template = createJinjaTemplate(
       "{% for m in messages %}{{ '<|' + m.role + '|>' }}{% if m.content is string %}{{ m.content }}{% else %}{% for p in m.content %}{{ p.text | trim }}{% endfor %}{% endif %}{{ '<|end|>' }}{% endfor %}",
     );
     const words = template.render(row).segments.filter(({ kind, role }) => kind === "content" && role === "user");
-    expect(words.map(({ text, field, fieldStart }) => [text, field, fieldStart])).toEqual([["one", "content", 1], ["two", "content", 6]]);
+    expect(words.map(({ text, field, fieldStart }) => [text, field, fieldStart])).toEqual([
+      ["one", "content", 1],
+      ["two", "content", 6],
+    ]);
   });
 
   it("goes joined to one that reads strings", () => {
@@ -125,10 +185,16 @@ describe("content in parts", () => {
 });
 
 describe("the clock", () => {
-  const template = createJinjaTemplate("{% if strftime_now is defined %}{{ strftime_now('%d %b %Y') }}{% else %}no clock{% endif %}{% for m in messages %}{{ m.content }}{% endfor %}");
+  const template = createJinjaTemplate(
+    "{% if strftime_now is defined %}{{ strftime_now('%d %b %Y') }}{% else %}no clock{% endif %}{% for m in messages %}{{ m.content }}{% endfor %}",
+  );
 
   it("is the one that was passed, and none if none was", () => {
-    const text = (now?: Date): string => template.render(two, { now }).segments.map((segment) => segment.text).join("");
+    const text = (now?: Date): string =>
+      template
+        .render(two, { now })
+        .segments.map((segment) => segment.text)
+        .join("");
     expect(text(new Date("2024-07-26T12:00:00Z"))).toBe("26 Jul 2024q1a1q2a2");
     expect(text()).toBe("no clockq1a1q2a2");
   });

@@ -26,9 +26,11 @@ export class Text {
 export class List {
   readonly items: readonly Value[];
   readonly origin: Origin | null;
+  readonly size: number;
   constructor(items: readonly Value[], origin: Origin | null = null) {
     this.items = items;
     this.origin = origin;
+    this.size = items.reduce<number>((sum, item) => sum + sizeOf(item), 1);
   }
 }
 
@@ -40,7 +42,9 @@ export class Dict {
   readonly origin: Origin | null;
   /** Index of the message that this is; null for every other object. */
   readonly message: number | null;
+  readonly size: number;
   constructor(entries: ReadonlyMap<string, Value>, origin: Origin | null = null, message: number | null = null) {
+    this.size = [...entries.values()].reduce<number>((sum, item) => sum + sizeOf(item), 1);
     this.entries = entries;
     this.origin = origin;
     this.message = message;
@@ -84,8 +88,13 @@ export function toValue(data: unknown, origin: Origin | null = null): Value {
   if (typeof data === "number") return Number.isInteger(data) ? data : new Float(data);
   if (typeof data === "string") return new Text(origin ? fromData(data, origin) : literal(data));
   const below = (key: string | number): Origin | null => origin && { ...origin, field: `${origin.field}.${key}` };
-  if (Array.isArray(data)) return new List(data.map((item, i) => toValue(item, below(i))), origin);
-  if (typeof data === "object") return new Dict(new Map(Object.entries(data).map(([key, item]) => [key, toValue(item, below(key))])), origin);
+  if (Array.isArray(data))
+    return new List(
+      data.map((item, i) => toValue(item, below(i))),
+      origin,
+    );
+  if (typeof data === "object")
+    return new Dict(new Map(Object.entries(data).map(([key, item]) => [key, toValue(item, below(key))])), origin);
   throw new JinjaRuntimeError(`cannot render a ${typeof data}`);
 }
 
@@ -95,6 +104,15 @@ export function isTrue(value: Value): boolean {
   if (value instanceof Dict) return value.entries.size > 0;
   if (value instanceof Float) return value.value !== 0;
   return value instanceof Namespace || value instanceof Callable ? true : Boolean(value);
+}
+
+/**
+ * What it costs to walk through a value: its parts, all the way down, and its characters by the hundred.
+ * A list may hold another many times over, so that walking through it takes longer than making it did.
+ */
+export function sizeOf(value: Value): number {
+  if (value instanceof Text) return 1 + (value.text.length >>> 7);
+  return value instanceof List || value instanceof Dict ? value.size : 1;
 }
 
 /** The number in an int, float or bool; null for everything else. */
@@ -123,9 +141,12 @@ export function isEqual(a: Value, b: Value): boolean {
   const right = numberIn(b);
   if (left !== null && right !== null) return left === right;
   if (a instanceof Text && b instanceof Text) return a.text === b.text;
-  if (a instanceof List && b instanceof List) return a.items.length === b.items.length && a.items.every((item, i) => isEqual(item, b.items[i]));
+  if (a instanceof List && b instanceof List)
+    return a.items.length === b.items.length && a.items.every((item, i) => isEqual(item, b.items[i]));
   if (a instanceof Dict && b instanceof Dict) {
-    return a.entries.size === b.entries.size && [...a.entries].every(([key, item]) => b.entries.has(key) && isEqual(item, b.entries.get(key)));
+    return (
+      a.entries.size === b.entries.size && [...a.entries].every(([key, item]) => b.entries.has(key) && isEqual(item, b.entries.get(key)))
+    );
   }
   return a === b;
 }

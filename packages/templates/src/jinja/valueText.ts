@@ -1,12 +1,14 @@
+import type { Budget } from "./budget.ts";
 import { concat, fromData, literal, mapCharacters, type MarkedText } from "./markedText.ts";
-import { Dict, Float, JinjaRuntimeError, List, Namespace, Text, Tuple, typeName, type Value } from "./value.ts";
+import { Dict, Float, JinjaRuntimeError, List, Namespace, sizeOf, Text, Tuple, typeName, type Value } from "./value.ts";
 
 /**
  * Python's `str(value)`, with provenance. One difference on purpose: None gives no text,
  * because "None" in a prompt is always an accident.
  */
-export function toText(value: Value): MarkedText {
+export function toText(value: Value, budget: Budget): MarkedText {
   if (value instanceof Text) return value.marked;
+  budget.step(sizeOf(value));
   if (value === null || value === undefined) return literal("");
   if (value instanceof List && value.origin) return fromData(repr(value), value.origin);
   if (value instanceof Dict && value.origin) return fromData(repr(value), value.origin);
@@ -23,7 +25,8 @@ function repr(value: Value): string {
   if (value instanceof Text) return stringRepr(value.text);
   if (value instanceof Tuple) return `(${value.items.map(repr).join(", ")}${value.items.length === 1 ? "," : ""})`;
   if (value instanceof List) return `[${value.items.map(repr).join(", ")}]`;
-  if (value instanceof Dict || value instanceof Namespace) return `{${[...value.entries].map(([key, item]) => `${stringRepr(key)}: ${repr(item)}`).join(", ")}}`;
+  if (value instanceof Dict || value instanceof Namespace)
+    return `{${[...value.entries].map(([key, item]) => `${stringRepr(key)}: ${repr(item)}`).join(", ")}}`;
   return "<function>";
 }
 
@@ -35,7 +38,10 @@ function floatText(value: number): string {
 function stringRepr(text: string): string {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
   const escapes: Record<string, string> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", [quote]: `\\${quote}` };
-  const body = text.replace(/[\\'"]|(?! )[\p{C}\p{Z}]/gu, (character) => escapes[character] ?? (character === "'" || character === '"' ? character : codeEscape(character.codePointAt(0)!)));
+  const body = text.replace(
+    /[\\'"]|(?! )[\p{C}\p{Z}]/gu,
+    (character) => escapes[character] ?? (character === "'" || character === '"' ? character : codeEscape(character.codePointAt(0)!)),
+  );
   return quote + body + quote;
 }
 
@@ -54,12 +60,14 @@ export interface JsonStyle {
 
 /** Python's `json.dumps`, as the `tojson` filter of chat templates; an object that came from the data whole is one run of data. */
 export function toJson(value: Value, style: JsonStyle, depth = 0): MarkedText {
-  if (value instanceof Text) return concat([literal('"'), mapCharacters(value.marked, (character) => jsonCharacter(character, style.ensureAscii)), literal('"')]);
+  if (value instanceof Text)
+    return concat([literal('"'), mapCharacters(value.marked, (character) => jsonCharacter(character, style.ensureAscii)), literal('"')]);
   if (value === null || value === undefined) return literal("null");
   if (typeof value === "boolean") return literal(String(value));
   if (typeof value === "number") return literal(String(value));
   if (value instanceof Float) return literal(floatText(value.value));
-  if (!(value instanceof List || value instanceof Dict || value instanceof Namespace)) throw new JinjaRuntimeError(`Object of type ${typeName(value)} is not JSON serializable`);
+  if (!(value instanceof List || value instanceof Dict || value instanceof Namespace))
+    throw new JinjaRuntimeError(`Object of type ${typeName(value)} is not JSON serializable`);
 
   const [itemSeparator, keySeparator] = style.separators ?? [style.indent === null ? ", " : ",", ": "];
   const newline = style.indent === null ? "" : `\n${" ".repeat(style.indent * depth)}`;
@@ -68,7 +76,9 @@ export function toJson(value: Value, style: JsonStyle, depth = 0): MarkedText {
   const items =
     value instanceof List
       ? value.items.map((item) => toJson(item, style, depth + 1))
-      : sorted([...value.entries], style.sortKeys).map(([key, item]) => concat([toJson(new Text(literal(key)), style), literal(keySeparator), toJson(item, style, depth + 1)]));
+      : sorted([...value.entries], style.sortKeys).map(([key, item]) =>
+          concat([toJson(new Text(literal(key)), style), literal(keySeparator), toJson(item, style, depth + 1)]),
+        );
   const pieces = items.flatMap((item, i) => [literal((i > 0 ? itemSeparator : "") + newlineInside), item]);
   const written = items.length === 0 ? literal(open + close) : concat([literal(open), ...pieces, literal(newline + close)]);
   const origin = value instanceof Namespace ? null : value.origin;
@@ -79,7 +89,8 @@ const byKey = ([a]: [string, Value], [b]: [string, Value]): number => (a < b ? -
 const sorted = (entries: [string, Value][], sort: boolean): [string, Value][] => (sort ? entries.sort(byKey) : entries);
 
 function jsonCharacter(character: string, ensureAscii: boolean): string {
-  if (ensureAscii && character > "~") return Array.from({ length: character.length }, (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`).join("");
+  if (ensureAscii && character > "~")
+    return Array.from({ length: character.length }, (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`).join("");
   // JSON.stringify escapes lone surrogates, which Python leaves alone.
   return character.length === 1 && character >= "\ud800" && character <= "\udfff" ? character : JSON.stringify(character).slice(1, -1);
 }

@@ -15,7 +15,10 @@ export function readContent(value: unknown, field: string, place: RecordPlace, {
   if (typeof value === "string") return { content: value };
   if (isAbsent(value)) {
     if (mayBeNull) return { content: "", isNull: true };
-    throw new RecordError("missing-field", `"${field}" is missing or null.`, "A message needs a text, unless it has tool calls.", { field, place });
+    throw new RecordError("missing-field", `"${field}" is missing or null.`, "A message needs a text, unless it has tool calls.", {
+      field,
+      place,
+    });
   }
   if (!Array.isArray(value)) throw wrongType(field, "a string or a list of parts", value, place);
 
@@ -26,11 +29,16 @@ export function readContent(value: unknown, field: string, place: RecordPlace, {
     const at = `${field}.${i}`;
     if (!isObject(part)) throw wrongType(at, "a part {type, text}", part, place);
     if (!isAbsent(part.type) && part.type !== "text") {
-      throw new RecordError("unsupported-part", `"${at}" is a part of type "${String(part.type)}".`, "Only text can be trained on: remove the part or the row.", {
-        field: at,
-        place,
-        details: { type: part.type },
-      });
+      throw new RecordError(
+        "unsupported-part",
+        `"${at}" is a part of type "${String(part.type)}".`,
+        "Only text can be trained on: remove the part or the row.",
+        {
+          field: at,
+          place,
+          details: { type: part.type },
+        },
+      );
     }
     const text = requiredText(part, "text", place, `${at}.`);
     const weight = partWeight(part, at, place);

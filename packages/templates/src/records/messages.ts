@@ -4,7 +4,15 @@ import { RecordError, type RecordPlace } from "./recordError.ts";
 import { isAbsent, isObject, optionalArray, optionalText, requiredText, type Row, wrongType } from "./rowFields.ts";
 
 const knownKeys: ReadonlySet<string> = new Set([
-  "role", "content", "reasoning_content", "tool_calls", "name", "tool_call_id", "train", "weight", "spans",
+  "role",
+  "content",
+  "reasoning_content",
+  "tool_calls",
+  "name",
+  "tool_call_id",
+  "train",
+  "weight",
+  "spans",
 ]);
 
 /** A row of OpenAI's form: {messages: [{role, content, ...}], tools?}. */
@@ -28,7 +36,13 @@ export function readTools(row: Row, place: RecordPlace): readonly unknown[] | un
 /** A list of messages at `row[key]`; an empty list is refused. */
 export function readMessageList(row: Row, key: string, place: RecordPlace): Message[] {
   const list = optionalArray(row, key, place);
-  if (!list) throw new RecordError("missing-field", `"${key}" is missing or null; a list of messages was expected.`, "Fill it in or remove the row.", { field: key, place });
+  if (!list)
+    throw new RecordError(
+      "missing-field",
+      `"${key}" is missing or null; a list of messages was expected.`,
+      "Fill it in or remove the row.",
+      { field: key, place },
+    );
   if (list.length === 0) throw new RecordError("empty-conversation", `"${key}" is empty.`, "Remove the row.", { field: key, place });
   return list.map((message, i) => readMessage(message, `${key}.${i}`, place));
 }
@@ -72,14 +86,25 @@ function readSpans(message: Row, prefix: string, content: string, place: RecordP
   return list?.map((span, i) => {
     const { start, end, weight } = isObject(span) ? span : {};
     const valid =
-      Number.isInteger(start) && Number.isInteger(end) && typeof weight === "number" && Number.isFinite(weight) && weight >= 0 &&
-      0 <= (start as number) && (start as number) <= (end as number) && (end as number) <= content.length;
+      Number.isInteger(start) &&
+      Number.isInteger(end) &&
+      typeof weight === "number" &&
+      Number.isFinite(weight) &&
+      weight >= 0 &&
+      0 <= (start as number) &&
+      (start as number) <= (end as number) &&
+      (end as number) <= content.length;
     if (valid) return { start: start as number, end: end as number, weight };
     const field = `${prefix}spans.${i}`;
-    throw new RecordError("invalid-span", `"${field}" should be {start, end, weight} with 0 <= start <= end <= ${content.length} and weight >= 0.`, "Offsets count UTF-16 units, the end is exclusive.", {
-      field,
-      place,
-      details: { span },
-    });
+    throw new RecordError(
+      "invalid-span",
+      `"${field}" should be {start, end, weight} with 0 <= start <= end <= ${content.length} and weight >= 0.`,
+      "Offsets count UTF-16 units, the end is exclusive.",
+      {
+        field,
+        place,
+        details: { span },
+      },
+    );
   });
 }

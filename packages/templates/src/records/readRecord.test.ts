@@ -16,28 +16,47 @@ describe("alpaca rows", () => {
   });
 
   it.each([undefined, null, ""])("read an input of %j as none", (input) => {
-    expect(readRecord({ instruction: "Go", input, output: "ok" }).messages[0]).toEqual({ role: "user", content: "Go", fields: { instruction: "Go", input: "" } });
+    expect(readRecord({ instruction: "Go", input, output: "ok" }).messages[0]).toEqual({
+      role: "user",
+      content: "Go",
+      fields: { instruction: "Go", input: "" },
+    });
   });
 
   it("put the system text and the history before the question", () => {
     expect(roles({ instruction: "q2", output: "a2", system: "S", history: [["q1", "a1"]] })).toEqual([
-      ["system", "S"], ["user", "q1"], ["assistant", "a1"], ["user", "q2"], ["assistant", "a2"],
+      ["system", "S"],
+      ["user", "q1"],
+      ["assistant", "a1"],
+      ["user", "q2"],
+      ["assistant", "a2"],
     ]);
   });
 
   it("mark LitGPT's sys_prompt", () => {
-    expect(readRecord({ instruction: "q", output: "a", sys_prompt: "S" }).messages[0]).toEqual({ role: "system", content: "S", fields: { sys_prompt: "S" } });
+    expect(readRecord({ instruction: "q", output: "a", sys_prompt: "S" }).messages[0]).toEqual({
+      role: "system",
+      content: "S",
+      fields: { sys_prompt: "S" },
+    });
   });
 });
 
 describe("prompt and completion rows", () => {
   it("of strings are a question and its answer", () => {
-    expect(roles({ prompt: "p", completion: "c" })).toEqual([["user", "p"], ["assistant", "c"]]);
+    expect(roles({ prompt: "p", completion: "c" })).toEqual([
+      ["user", "p"],
+      ["assistant", "c"],
+    ]);
   });
 
   it("of messages supervise the completion alone", () => {
     const { messages } = readRecord({
-      prompt: [{ role: "user", content: "q1" }, { role: "assistant", content: "a1" }, { role: "user", content: "q2" }],
+      prompt: [
+        { role: "user", content: "q1" },
+        { role: "assistant", content: "a1" },
+        { role: "user", content: "q2" },
+      ],
       completion: [{ role: "assistant", content: "a2" }],
     });
     expect(messages.map(({ train }) => train)).toEqual([undefined, false, undefined, undefined]);
@@ -71,12 +90,30 @@ describe("messages rows", () => {
   });
 
   it("join text parts, and turn their train and weight into spans", () => {
-    const { messages } = readRecord({ messages: [{ role: "assistant", content: [{ type: "text", text: "ab", train: false }, { type: "text", text: "c" }, { text: "de", weight: 0.5 }] }] });
+    const { messages } = readRecord({
+      messages: [
+        {
+          role: "assistant",
+          content: [
+            { type: "text", text: "ab", train: false },
+            { type: "text", text: "c" },
+            { text: "de", weight: 0.5 },
+          ],
+        },
+      ],
+    });
     expect(messages[0]).toEqual({
       role: "assistant",
       content: "abcde",
-      parts: [{ type: "text", text: "ab" }, { type: "text", text: "c" }, { type: "text", text: "de" }],
-      spans: [{ start: 0, end: 2, weight: 0 }, { start: 3, end: 5, weight: 0.5 }],
+      parts: [
+        { type: "text", text: "ab" },
+        { type: "text", text: "c" },
+        { type: "text", text: "de" },
+      ],
+      spans: [
+        { start: 0, end: 2, weight: 0 },
+        { start: 3, end: 5, weight: 0.5 },
+      ],
     });
   });
 
@@ -88,8 +125,20 @@ describe("messages rows", () => {
 
 describe("sharegpt rows", () => {
   it("name the speakers as messages do", () => {
-    expect(roles({ system: "S", conversations: [{ from: "human", value: "q" }, { from: "GPT", value: "a" }, { from: "observation", value: "r" }] })).toEqual([
-      ["system", "S"], ["user", "q"], ["assistant", "a"], ["tool", "r"],
+    expect(
+      roles({
+        system: "S",
+        conversations: [
+          { from: "human", value: "q" },
+          { from: "GPT", value: "a" },
+          { from: "observation", value: "r" },
+        ],
+      }),
+    ).toEqual([
+      ["system", "S"],
+      ["user", "q"],
+      ["assistant", "a"],
+      ["tool", "r"],
     ]);
   });
 
@@ -120,7 +169,8 @@ describe("the format", () => {
     expect(defaultTemplateName(format)).toBe(template);
   });
 
-  it("may be named", () => expect(readRecord({ instruction: "q", output: "a", text: "T" }, { format: "text" }).messages[0]!.content).toBe("T"));
+  it("may be named", () =>
+    expect(readRecord({ instruction: "q", output: "a", text: "T" }, { format: "text" }).messages[0]!.content).toBe("T"));
 });
 
 describe("a bad row is refused with its place", () => {
@@ -142,14 +192,29 @@ describe("a bad row is refused with its place", () => {
     ["a content that is an object", message({ role: "user", content: {} }), "wrong-type", "messages.0.content"],
     ["an image", message({ role: "user", content: [{ type: "image" }] }), "unsupported-part", "messages.0.content.0"],
     ["a part with no text", message({ role: "user", content: [{ type: "text" }] }), "missing-field", "messages.0.content.0.text"],
-    ["a part with a weight below 0", message({ role: "user", content: [{ text: "x", weight: -1 }] }), "wrong-type", "messages.0.content.0.weight"],
+    [
+      "a part with a weight below 0",
+      message({ role: "user", content: [{ text: "x", weight: -1 }] }),
+      "wrong-type",
+      "messages.0.content.0.weight",
+    ],
     ["a train that is no boolean", message({ role: "user", content: "x", train: 1 }), "wrong-type", "messages.0.train"],
     ["a weight that is not finite", message({ role: "user", content: "x", weight: Infinity }), "wrong-type", "messages.0.weight"],
-    ["a span past the end", message({ role: "user", content: "x", spans: [{ start: 0, end: 2, weight: 1 }] }), "invalid-span", "messages.0.spans.0"],
+    [
+      "a span past the end",
+      message({ role: "user", content: "x", spans: [{ start: 0, end: 2, weight: 1 }] }),
+      "invalid-span",
+      "messages.0.spans.0",
+    ],
     ["tool_calls that are no list", message({ role: "user", content: "x", tool_calls: {} }), "wrong-type", "messages.0.tool_calls"],
     ["tools that are no JSON", { messages: [{ role: "user", content: "x" }], tools: "{" }, "wrong-type", "tools"],
     ["an unknown speaker", { conversations: [{ from: "robot", value: "x" }] }, "unknown-role", "conversations.0.from"],
-    ["a function call that is no JSON", { conversations: [{ from: "function_call", value: "f()" }] }, "wrong-type", "conversations.0.value"],
+    [
+      "a function call that is no JSON",
+      { conversations: [{ from: "function_call", value: "f()" }] },
+      "wrong-type",
+      "conversations.0.value",
+    ],
   ])("%s", (_, row, code, field) => {
     try {
       readRecord(row, { file: "data.jsonl", row: 7, line: 8 });

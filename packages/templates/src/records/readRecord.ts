@@ -11,7 +11,9 @@ import { readText } from "./text.ts";
  * The record formats: the keys that tell each, its reader, and the template that suits it when nobody names one.
  * Looked through from the top; the first whose keys are all present (and not null) is taken.
  */
-const formats: Readonly<Record<RecordFormat, { keys: readonly string[]; read: (row: Row, place: RecordPlace) => Conversation; template: string }>> = {
+const formats: Readonly<
+  Record<RecordFormat, { keys: readonly string[]; read: (row: Row, place: RecordPlace) => Conversation; template: string }>
+> = {
   messages: { keys: ["messages"], read: readMessages, template: "chatml" },
   sharegpt: { keys: ["conversations"], read: readShareGpt, template: "chatml" },
   alpaca: { keys: ["instruction"], read: readAlpaca, template: "alpaca" },
@@ -34,7 +36,11 @@ export function readRecord(row: unknown, { format, ...place }: ReadRecordOptions
   if (!found) {
     throw new RecordError(
       "unknown-format",
-      `Its keys are ${Object.keys(row).map((key) => `"${key}"`).join(", ") || "none"}, which is no known record format.`,
+      `Its keys are ${
+        Object.keys(row)
+          .map((key) => `"${key}"`)
+          .join(", ") || "none"
+      }, which is no known record format.`,
       "Expected messages; conversations; instruction and output; prompt and completion; or text. Name the format or rename the columns.",
       { place, details: { keys: Object.keys(row) } },
     );

@@ -7,7 +7,14 @@ export interface RecordPlace {
   readonly line?: number;
 }
 
-export type RecordErrorCode = "unknown-format" | "missing-field" | "wrong-type" | "unknown-role" | "unsupported-part" | "empty-conversation" | "invalid-span";
+export type RecordErrorCode =
+  | "unknown-format"
+  | "missing-field"
+  | "wrong-type"
+  | "unknown-role"
+  | "unsupported-part"
+  | "empty-conversation"
+  | "invalid-span";
 
 /** A row that cannot be read as a conversation. */
 export class RecordError extends Error {
@@ -19,7 +26,12 @@ export class RecordError extends Error {
   readonly place: RecordPlace;
   readonly details: Readonly<Record<string, unknown>>;
 
-  constructor(code: RecordErrorCode, problem: string, hint: string, at: { field?: string; place?: RecordPlace; details?: Readonly<Record<string, unknown>> } = {}) {
+  constructor(
+    code: RecordErrorCode,
+    problem: string,
+    hint: string,
+    at: { field?: string; place?: RecordPlace; details?: Readonly<Record<string, unknown>> } = {},
+  ) {
     const place = at.place ?? {};
     super(`${describePlace(place)}${problem} ${hint}`);
     this.code = code;

@@ -20,7 +20,11 @@ export function requiredText(row: Row, key: string, place: RecordPlace, prefix =
   const value = row[key];
   if (typeof value === "string") return value;
   const field = prefix + key;
-  if (isAbsent(value)) throw new RecordError("missing-field", `"${field}" is missing or null; a string was expected.`, "Fill it in or remove the row.", { field, place });
+  if (isAbsent(value))
+    throw new RecordError("missing-field", `"${field}" is missing or null; a string was expected.`, "Fill it in or remove the row.", {
+      field,
+      place,
+    });
   throw wrongType(field, "a string", value, place);
 }
 

@@ -5,8 +5,18 @@ import { isObject, optionalArray, optionalText, requiredText, type Row, wrongTyp
 
 /** The speakers that ShareGPT exports use, in today's words. */
 const roles: ReadonlyMap<string, string> = new Map([
-  ["human", "user"], ["user", "user"], ["gpt", "assistant"], ["assistant", "assistant"], ["chatgpt", "assistant"], ["bing", "assistant"],
-  ["bard", "assistant"], ["model", "assistant"], ["system", "system"], ["tool", "tool"], ["observation", "tool"], ["function_response", "tool"],
+  ["human", "user"],
+  ["user", "user"],
+  ["gpt", "assistant"],
+  ["assistant", "assistant"],
+  ["chatgpt", "assistant"],
+  ["bing", "assistant"],
+  ["bard", "assistant"],
+  ["model", "assistant"],
+  ["system", "system"],
+  ["tool", "tool"],
+  ["observation", "tool"],
+  ["function_response", "tool"],
   ["function_call", "function_call"],
 ]);
 
@@ -19,7 +29,11 @@ export function readShareGpt(row: Row, place: RecordPlace): Conversation {
     const from = requiredText(turn, "from", place, `${field}.`);
     const role = roles.get(from.toLowerCase());
     if (!role) {
-      throw new RecordError("unknown-role", `"${field}.from" is "${from}".`, `Known are ${[...roles.keys()].join(", ")}.`, { field: `${field}.from`, place, details: { from } });
+      throw new RecordError("unknown-role", `"${field}.from" is "${from}".`, `Known are ${[...roles.keys()].join(", ")}.`, {
+        field: `${field}.from`,
+        place,
+        details: { from },
+      });
     }
     const { from: _from, value, ...rest } = turn;
     return role === "function_call" ? toolCallMessage(value, `${field}.value`, place) : { ...rest, role, content: value };

@@ -29,7 +29,14 @@ describe("LitGPT's prompt styles", () => {
     const whole = template.render(row, { specialTokens: { eos } }).segments;
     expect(whole.slice(0, prompt.length)).toEqual(prompt);
     const [answer, terminator, ...rest] = whole.slice(prompt.length);
-    expect(answer).toMatchObject({ text: example.output, kind: "content", part: "body", role: "assistant", field: "content", fieldStart: 0 });
+    expect(answer).toMatchObject({
+      text: example.output,
+      kind: "content",
+      part: "body",
+      role: "assistant",
+      field: "content",
+      fieldStart: 0,
+    });
     const [declared] = template.terminators;
     expect(terminator).toMatchObject({ text: declared === "eos" ? eos : declared, kind: "control", part: "terminator", role: "assistant" });
     expect(rest.every(({ part, text }) => part === "afterTerminator" && text.trim() === "")).toBe(true);

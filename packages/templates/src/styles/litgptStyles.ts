@@ -1,6 +1,14 @@
 import type { TemplateDefinition } from "../templateDefinition.ts";
 import { chatMlAssistant, chatMlTool, chatMlUser } from "./chatMl.ts";
-import { alpacaPreamble, alpacaPreambleWithInput, llama2Safety, phi4Reasoning, salamandra, searchFunction, stableLmAlpha } from "./systemTexts.ts";
+import {
+  alpacaPreamble,
+  alpacaPreambleWithInput,
+  llama2Safety,
+  phi4Reasoning,
+  salamandra,
+  searchFunction,
+  stableLmAlpha,
+} from "./systemTexts.ts";
 
 /*
  * The prompt styles of LitGPT 0.5.13 (litgpt/prompts.py), rendered letter for letter as it does for one question
@@ -32,8 +40,18 @@ export const litgptStyles: readonly TemplateDefinition[] = [
     user: { ...alpacaUser, input: { before: "\n\n### Input:\n" } },
     assistant: alpacaAssistant,
   },
-  { name: "flan", system: { before: "", default: alpacaPreamble, separator: "\n\n" }, user: { ...alpacaUser, ...ignored }, assistant: alpacaAssistant },
-  { name: "longform", system: { before: "", default: alpacaPreambleWithInput, separator: "\n\n" }, user: { ...alpacaUser, ...ignored }, assistant: alpacaAssistant },
+  {
+    name: "flan",
+    system: { before: "", default: alpacaPreamble, separator: "\n\n" },
+    user: { ...alpacaUser, ...ignored },
+    assistant: alpacaAssistant,
+  },
+  {
+    name: "longform",
+    system: { before: "", default: alpacaPreambleWithInput, separator: "\n\n" },
+    user: { ...alpacaUser, ...ignored },
+    assistant: alpacaAssistant,
+  },
   {
     name: "stablelm-alpha",
     system: { before: "<|SYSTEM|>", default: stableLmAlpha },
@@ -46,7 +64,12 @@ export const litgptStyles: readonly TemplateDefinition[] = [
     user: { before: "<|user|>\n", after: "<|endoftext|>\n", ...ignored },
     assistant: { before: "<|assistant|>\n", terminator: "<|endoftext|>", after: "\n" },
   },
-  { name: "falcon", user: { before: "", between: "\n", ...ignored }, assistant: { before: "\nAnswer:", terminator: "eos" }, stops: ["User:", "\nUser"] },
+  {
+    name: "falcon",
+    user: { before: "", between: "\n", ...ignored },
+    assistant: { before: "\nAnswer:", terminator: "eos" },
+    stops: ["User:", "\nUser"],
+  },
   {
     name: "llama2-function-calling",
     start: searchFunction,
@@ -73,15 +96,28 @@ export const litgptStyles: readonly TemplateDefinition[] = [
     user: { before: "### User:\n", between: "\n\n", ...ignored },
     assistant: { before: "\n\n### Assistant:\n", terminator: "eos" },
   },
-  { name: "platypus", user: { before: "### Instruction:\n\n", between: "\n\n", ...ignored }, assistant: { before: "\n\n### Response:\n", terminator: "eos" } },
-  { name: "stablecode", user: { before: "###Instruction\n", between: "\n", ...ignored }, assistant: { before: "###Response\n", terminator: "eos" } },
+  {
+    name: "platypus",
+    user: { before: "### Instruction:\n\n", between: "\n\n", ...ignored },
+    assistant: { before: "\n\n### Response:\n", terminator: "eos" },
+  },
+  {
+    name: "stablecode",
+    user: { before: "###Instruction\n", between: "\n", ...ignored },
+    assistant: { before: "###Response\n", terminator: "eos" },
+  },
   {
     name: "codellama",
     system: { before: "<<SYS>>\n", after: "\n<</SYS>>\n\n", place: "insideFirstUser" },
     user: { before: "[INST] ", after: " [/INST]", ...ignored },
     assistant: { before: "", terminator: "eos" },
   },
-  { name: "phi-1", user: { before: "", between: "\n\n", ...ignored }, assistant: { before: "\n\nAnswer:", terminator: "eos" }, stops: ["Answer:", "\nAnswer:"] },
+  {
+    name: "phi-1",
+    user: { before: "", between: "\n\n", ...ignored },
+    assistant: { before: "\n\nAnswer:", terminator: "eos" },
+    stops: ["Answer:", "\nAnswer:"],
+  },
   { name: "phi-2", user: { before: "Instruct: ", between: "\n", ...ignored }, assistant: { before: "\nOutput:", terminator: "eos" } },
   {
     name: "phi-3",
@@ -116,7 +152,11 @@ export const litgptStyles: readonly TemplateDefinition[] = [
   },
   {
     name: "tinyllama",
-    system: { before: "<|system|>\n", after: "</s>\n", default: "You are a friendly chatbot who always gives helpful, detailed, and polite answers." },
+    system: {
+      before: "<|system|>\n",
+      after: "</s>\n",
+      default: "You are a friendly chatbot who always gives helpful, detailed, and polite answers.",
+    },
     user: { before: "<|user|>\n", after: "</s>\n", ...ignored },
     assistant: { before: "<|assistant|>\n", terminator: "</s>", after: "\n" },
   },
@@ -158,7 +198,11 @@ export const litgptModelStyles: readonly TemplateDefinition[] = [
     name: "r1",
     system: { before: "" },
     user: { before: "<｜User｜>", ...ignored },
-    assistant: { before: "<｜Assistant｜>", terminator: "<｜end▁of▁sentence｜>", reasoning: { before: "<think>\n", after: "\n</think>\n\n" } },
+    assistant: {
+      before: "<｜Assistant｜>",
+      terminator: "<｜end▁of▁sentence｜>",
+      reasoning: { before: "<think>\n", after: "\n</think>\n\n" },
+    },
   },
   chatMlStyle("litgpt-chatml"),
 ];

@@ -6,7 +6,9 @@ import { createCpuBackend } from "./backend.ts";
 /** The same program with every activation in a buffer of its own: no storage is shared. */
 const unshared = (program: Program): Program => ({
   ...program,
-  tensors: program.tensors.map((tensor, index) => (tensor.role === "activation" ? { ...tensor, role: "state", name: `activation ${index}` } : tensor)),
+  tensors: program.tensors.map((tensor, index) =>
+    tensor.role === "activation" ? { ...tensor, role: "state", name: `activation ${index}` } : tensor,
+  ),
 });
 
 /** Runs over fixed data: waves, small enough that products of products stay finite. */
@@ -14,7 +16,10 @@ async function outputOf(backend: Backend, program: Program): Promise<HostArray> 
   const buffers = new Map(externalTensors(program).map((tensor) => [tensor.name, backend.allocate(tensor)]));
   for (const tensor of externalTensors(program)) {
     if (tensor.role === "input" || tensor.role === "parameter") {
-      backend.upload(buffers.get(tensor.name)!, Float32Array.from({ length: elementCount(tensor.shape) }, (_, index) => 0.1 * Math.sin(index + tensor.name.length)));
+      backend.upload(
+        buffers.get(tensor.name)!,
+        Float32Array.from({ length: elementCount(tensor.shape) }, (_, index) => 0.1 * Math.sin(index + tensor.name.length)),
+      );
     }
   }
   const executable = await backend.compile(program, buffers);

@@ -10,7 +10,8 @@ import { validateProgram } from "./program.ts";
 import { Tape, type Value } from "./tape.ts";
 import { describeProgram } from "./testing/describeProgram.ts";
 
-const linear = (tape: Tape, x: Value, weight: Value): Value => tape.apply(matmul, [x, weight], { transposeA: false, transposeB: true, alpha: 1 })[0]!;
+const linear = (tape: Tape, x: Value, weight: Value): Value =>
+  tape.apply(matmul, [x, weight], { transposeA: false, transposeB: true, alpha: 1 })[0]!;
 
 /** The loss of hidden states against a head, with inputs of its own for each batch. */
 function lossOf(tape: Tape, x: Value, head: Value, batch = ""): Value {
@@ -84,7 +85,8 @@ describe("backward", () => {
   it("counts both factors of a square", () => {
     const tape = new Tape("square");
     const h = tape.apply(scale, [tape.parameter("p", [3, 4], true)], { factor: 2 })[0]!;
-    expect(gradientsOf(tape, lossOf(tape, tape.apply(multiply, [h, h], {})[0]!, tape.parameter("head", [5, 4], false)))).toMatchInlineSnapshot(`
+    expect(gradientsOf(tape, lossOf(tape, tape.apply(multiply, [h, h], {})[0]!, tape.parameter("head", [5, 4], false))))
+      .toMatchInlineSnapshot(`
       "%5 = fill()
       %6 = linearCrossEntropyGrad(%5, %1, head, rows, targets, weights, %3)
       %7 = multiply(%6, %0)
@@ -100,8 +102,12 @@ describe("backward", () => {
     const x = tape.input("x", [3, 4], "f32");
     const gradient = (): Value => tape.output("never", [1]);
     const frozen = lossOf(tape, x, tape.parameter("head", [5, 4], false));
-    expect(() => backward(tape, frozen, gradient)).toThrowErrorMatchingInlineSnapshot(`[ProgramError: step: the loss depends on no trainable parameter]`);
-    expect(() => backward(tape, x, gradient)).toThrowErrorMatchingInlineSnapshot(`[ProgramError: step: the loss must have the shape [1], got f32[3, 4]]`);
+    expect(() => backward(tape, frozen, gradient)).toThrowErrorMatchingInlineSnapshot(
+      `[ProgramError: step: the loss depends on no trainable parameter]`,
+    );
+    expect(() => backward(tape, x, gradient)).toThrowErrorMatchingInlineSnapshot(
+      `[ProgramError: step: the loss must have the shape [1], got f32[3, 4]]`,
+    );
     const written = tape.apply(add, [frozen, frozen], {}, [tape.output("loss", [1])])[0]!;
     expect(() => backward(tape, written, gradient)).toThrowErrorMatchingInlineSnapshot(`
       [ProgramError: step: the loss depends on no trainable parameter
@@ -109,9 +115,13 @@ describe("backward", () => {
     `);
     const oneRow = [tape.input("row", [1]), tape.input("target", [1]), tape.input("weight", [1], "f32")];
     const [, logSumExp] = tape.apply(linearCrossEntropy, [x, tape.parameter("trained head", [5, 4], true), ...oneRow], { softcap: 0 });
-    expect(() => backward(tape, tape.apply(scale, [logSumExp!], { factor: 2 })[0]!, gradient)).toThrowErrorMatchingInlineSnapshot(`[ProgramError: step: the loss depends on output 1 of linearCrossEntropy, but gradients flow through output 0 alone]`);
+    expect(() => backward(tape, tape.apply(scale, [logSumExp!], { factor: 2 })[0]!, gradient)).toThrowErrorMatchingInlineSnapshot(
+      `[ProgramError: step: the loss depends on output 1 of linearCrossEntropy, but gradients flow through output 0 alone]`,
+    );
     const table = tape.parameter("table", [5, 4], true);
     const loss = lossOf(tape, tape.apply(embedding, [table, tape.input("ids", [3])], {})[0]!, tape.parameter("head", [5, 4], false));
-    expect(() => backward(tape, loss, gradient)).toThrowErrorMatchingInlineSnapshot(`[ProgramError: embedding: a trainable table needs the third input, the order of positions by id]`);
+    expect(() => backward(tape, loss, gradient)).toThrowErrorMatchingInlineSnapshot(
+      `[ProgramError: embedding: a trainable table needs the third input, the order of positions by id]`,
+    );
   });
 });

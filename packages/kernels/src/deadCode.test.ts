@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { eliminateDeadCode } from "./deadCode.ts";
 import { scale, zero } from "./ops/elementwise.ts";
@@ -13,7 +13,10 @@ function outcomes(program: Program): Map<string, string> {
   const held = program.tensors.map((tensor) => (tensor.role === "activation" ? "nothing" : tensor.name));
   for (const { op, inputs, outputs, attributes } of program.instructions) {
     const expression = `${op}(${inputs.map((index) => held[index]).join()};${JSON.stringify(attributes)})`;
-    outputs.forEach((index, slot) => (held[index] = `${expression}.${slot}`.length > 200 ? String(hash(`${expression}.${slot}`)) : `${expression}.${slot}`));
+    outputs.forEach(
+      (index, slot) =>
+        (held[index] = `${expression}.${slot}`.length > 200 ? String(hash(`${expression}.${slot}`)) : `${expression}.${slot}`),
+    );
   }
   return new Map(program.tensors.flatMap((tensor, index) => (tensor.role === "activation" ? [] : [[tensor.name, held[index]!] as const])));
 }
@@ -31,7 +34,8 @@ describe("eliminateDeadCode", () => {
         expect(eliminateDeadCode(lean)).toBe(lean);
         expect(externalTensors(lean)).toEqual(externalTensors(program));
         const read = new Set(lean.instructions.flatMap(({ inputs }) => inputs));
-        for (const { outputs } of lean.instructions) expect(outputs.some((index) => read.has(index) || lean.tensors[index]!.role !== "activation")).toBe(true);
+        for (const { outputs } of lean.instructions)
+          expect(outputs.some((index) => read.has(index) || lean.tensors[index]!.role !== "activation")).toBe(true);
       }),
       { numRuns: 300 },
     );

@@ -19,7 +19,12 @@ export interface FlopEstimate {
 export function estimateFlops(program: Program): FlopEstimate {
   const byInstruction = program.instructions.map((instruction) => {
     const count = counts[instruction.op];
-    return count ? count(instruction.inputs.map((index) => program.tensors[index]!), instruction) : 0;
+    return count
+      ? count(
+          instruction.inputs.map((index) => program.tensors[index]!),
+          instruction,
+        )
+      : 0;
   });
   return { total: byInstruction.reduce((sum, flops) => sum + flops, 0), byInstruction };
 }

@@ -42,7 +42,8 @@ describe("lowerProgram", () => {
 
   it("keeps names, roles and types of what the caller binds", () => {
     const program = gatedProgram();
-    const bound = (one: Program): unknown[] => one.tensors.filter((tensor) => tensor.role !== "activation").toSorted((a, b) => a.name.localeCompare(b.name));
+    const bound = (one: Program): unknown[] =>
+      one.tensors.filter((tensor) => tensor.role !== "activation").toSorted((a, b) => a.name.localeCompare(b.name));
     expect(bound(lowerProgram(program, without("gatedActivation"), opTable))).toEqual(bound(program));
   });
 

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { opTable } from "./ops/index.ts";
 import { add, multiply, scale } from "./ops/elementwise.ts";
@@ -30,7 +30,9 @@ function expectSoundPlan(program: Program): void {
         if (plan.slotOf[input] !== slot || program.tensors[input]!.role !== "activation") return;
         expect(opTable.get(op)!.mayAlias ?? [], `${where} writes over its input ${inputSlot}`).toContainEqual([outputSlot, inputSlot]);
       });
-      outputs.slice(0, outputSlot).forEach((other) => expect(plan.slotOf[other] === slot && other !== output, `${where} has two outputs in one slot`).toBe(false));
+      outputs
+        .slice(0, outputSlot)
+        .forEach((other) => expect(plan.slotOf[other] === slot && other !== output, `${where} has two outputs in one slot`).toBe(false));
       owner.set(slot, output);
     });
   });
@@ -44,7 +46,9 @@ function expectSoundPlan(program: Program): void {
 describe("planMemory", () => {
   it("never gives one slot to two live tensors, whatever the program", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 1e9 }), fc.integer({ min: 1, max: 40 }), (seed, length) => expectSoundPlan(randomProgram(seed, length))),
+      fc.property(fc.integer({ min: 0, max: 1e9 }), fc.integer({ min: 1, max: 40 }), (seed, length) =>
+        expectSoundPlan(randomProgram(seed, length)),
+      ),
       { numRuns: 500 },
     );
   });
@@ -86,7 +90,14 @@ describe("planMemory", () => {
   });
 
   it("hands one dying input to one output only, and none that is itself an output", () => {
-    const pair = defineOp({ name: "pair", infer: ([x]) => [x!, x!], mayAlias: [[0, 0], [1, 0]] });
+    const pair = defineOp({
+      name: "pair",
+      infer: ([x]) => [x!, x!],
+      mayAlias: [
+        [0, 0],
+        [1, 0],
+      ],
+    });
     const table = new Map<string, OpDefinition>([...opTable, ["pair", pair]]);
     for (const inPlace of [false, true]) {
       const tape = new Tape("pair");

@@ -92,7 +92,9 @@ describe("Tape", () => {
     const tape = new Tape("names");
     const weight = tape.parameter("weight", [2, 3], true);
     expect(tape.parameter("weight", [2, 3], true)).toBe(weight);
-    expect(() => tape.parameter("weight", [3, 2], true)).toThrowErrorMatchingInlineSnapshot(`[ProgramError: tensor weight was declared as f32[2, 3] and now as f32[3, 2]]`);
+    expect(() => tape.parameter("weight", [3, 2], true)).toThrowErrorMatchingInlineSnapshot(
+      `[ProgramError: tensor weight was declared as f32[2, 3] and now as f32[3, 2]]`,
+    );
   });
 
   it("marks what a gradient can reach", () => {
@@ -107,11 +109,19 @@ describe("Tape", () => {
     const tape = new Tape("faults");
     const a = tape.input("a", [2, 3], "f32");
     const ids = tape.input("ids", [4]);
-    expect(() => tape.apply(matmul, [a, tape.input("b", [4, 5], "f32")], plain)).toThrowErrorMatchingInlineSnapshot(`[ProgramError: matmul: b must be [3, 5], got f32[4, 5]]`);
-    expect(() => tape.apply(matmul, [a, ids], plain)).toThrowErrorMatchingInlineSnapshot(`[ProgramError: matmul: b must have 2 dimensions, got i32[4]]`);
+    expect(() => tape.apply(matmul, [a, tape.input("b", [4, 5], "f32")], plain)).toThrowErrorMatchingInlineSnapshot(
+      `[ProgramError: matmul: b must be [3, 5], got f32[4, 5]]`,
+    );
+    expect(() => tape.apply(matmul, [a, ids], plain)).toThrowErrorMatchingInlineSnapshot(
+      `[ProgramError: matmul: b must have 2 dimensions, got i32[4]]`,
+    );
     expect(() => tape.apply(matmul, [a], plain)).toThrowErrorMatchingInlineSnapshot(`[ProgramError: matmul: takes 2 to 3 inputs, got 1]`);
-    expect(() => tape.apply(matmul, [a, tape.input("c", [3, 5], "f32")], plain, [tape.output("y", [5, 2])])).toThrowErrorMatchingInlineSnapshot(`[ProgramError: matmul: output 0 is f32[2, 5] and cannot be written into y, f32[5, 2]]`);
-    expect(() => tape.apply(linearCrossEntropy, [a, tape.input("w", [7, 3], "f32"), ids, ids, ids], { softcap: 0 })).toThrowErrorMatchingInlineSnapshot(`[ProgramError: linearCrossEntropy: weights must be f32, got i32[4]]`);
+    expect(() =>
+      tape.apply(matmul, [a, tape.input("c", [3, 5], "f32")], plain, [tape.output("y", [5, 2])]),
+    ).toThrowErrorMatchingInlineSnapshot(`[ProgramError: matmul: output 0 is f32[2, 5] and cannot be written into y, f32[5, 2]]`);
+    expect(() =>
+      tape.apply(linearCrossEntropy, [a, tape.input("w", [7, 3], "f32"), ids, ids, ids], { softcap: 0 }),
+    ).toThrowErrorMatchingInlineSnapshot(`[ProgramError: linearCrossEntropy: weights must be f32, got i32[4]]`);
     expect(tape.entries).toEqual([]);
   });
 });

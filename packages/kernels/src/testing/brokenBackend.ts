@@ -89,33 +89,45 @@ export function brokenBackend(backend: Backend, fault: Fault): Backend {
 }
 
 async function cutProgram(
-  backend: Backend, fault: Fault, program: Program, bindings: ReadonlyMap<string, BackendBuffer>,
+  backend: Backend,
+  fault: Fault,
+  program: Program,
+  bindings: ReadonlyMap<string, BackendBuffer>,
 ): Promise<{ pieces: Piece[]; buffers: BackendBuffer[] }> {
   // Activations that cross a cut must be bound, so all of them become state under names of their own.
-  const tensors: TensorSpec[] = program.tensors.map((tensor, index) => (tensor.role === "activation" ? { ...tensor, role: "state", name: `activation ${index}` } : tensor));
+  const tensors: TensorSpec[] = program.tensors.map((tensor, index) =>
+    tensor.role === "activation" ? { ...tensor, role: "state", name: `activation ${index}` } : tensor,
+  );
   const buffers: BackendBuffer[] = [];
   const owned = (tensor: TensorSpec): BackendBuffer => {
     const buffer = backend.allocate(tensor);
     buffers.push(buffer);
     return buffer;
   };
-  const bound = program.tensors.map((tensor, index) => (tensor.role === "activation" ? owned(tensors[index]!) : bindings.get(tensor.name)!));
+  const bound = program.tensors.map((tensor, index) =>
+    tensor.role === "activation" ? owned(tensors[index]!) : bindings.get(tensor.name)!,
+  );
 
   const pieces: Piece[] = [];
   for (const instructions of cutAround(program.instructions, fault.op)) {
     const [instruction] = instructions as [Instruction];
     const used = [...new Set(instructions.flatMap(({ inputs, outputs }) => [...inputs, ...outputs]))];
     const isFaulty = instruction.op === fault.op;
-    const binding = new Map(used.map((index) => {
-      const copied = isFaulty && fault.inputs !== undefined && !instruction.outputs.includes(index);
-      return [index, copied ? owned(tensors[index]!) : bound[index]!] as const;
-    }));
+    const binding = new Map(
+      used.map((index) => {
+        const copied = isFaulty && fault.inputs !== undefined && !instruction.outputs.includes(index);
+        return [index, copied ? owned(tensors[index]!) : bound[index]!] as const;
+      }),
+    );
     const renumber = (indices: readonly number[]): number[] => indices.map((index) => used.indexOf(index));
     const piece: Program = {
       name: `${program.name}, piece ${pieces.length}`,
       tensors: used.map((index) => tensors[index]!),
       instructions: instructions.map(({ op, inputs, outputs, attributes }) => ({
-        op, inputs: renumber(inputs), outputs: renumber(outputs), attributes: isFaulty && fault.attributes ? fault.attributes(attributes) : attributes,
+        op,
+        inputs: renumber(inputs),
+        outputs: renumber(outputs),
+        attributes: isFaulty && fault.attributes ? fault.attributes(attributes) : attributes,
       })),
     };
     const executable = await backend.compile(piece, new Map(used.map((index) => [tensors[index]!.name, binding.get(index)!])));
@@ -148,7 +160,8 @@ function cutAround(instructions: readonly Instruction[], op: string): Instructio
 
 async function runPiece(backend: Backend, fault: Fault, { executable, faulty }: Piece): Promise<void> {
   if (!faulty) return backend.run(executable);
-  const download = (buffers: readonly BackendBuffer[]): Promise<HostArray[]> => Promise.all(buffers.map((buffer) => backend.download(buffer)));
+  const download = (buffers: readonly BackendBuffer[]): Promise<HostArray[]> =>
+    Promise.all(buffers.map((buffer) => backend.download(buffer)));
   const inputs = await download(faulty.inputs);
   const previous = await download(faulty.outputs);
   if (fault.inputs) {

@@ -34,7 +34,10 @@ export class ConformanceError extends Error {
   readonly result: CaseResult;
   constructor(result: CaseResult) {
     const failed = result.checks.filter((check) => !check.pass);
-    const lines = failed.map((check) => `${check.kind} ${check.tensor}: relative L2 error ${check.relativeL2.toExponential(2)}, bound ${check.bound.toExponential(2)} (${check.reason})`);
+    const lines = failed.map(
+      (check) =>
+        `${check.kind} ${check.tensor}: relative L2 error ${check.relativeL2.toExponential(2)}, bound ${check.bound.toExponential(2)} (${check.reason})`,
+    );
     super([`case "${result.name}" failed`, ...(result.error ? [String(result.error)] : lines)].join("\n"), { cause: result.error });
     this.result = result;
   }
@@ -62,7 +65,11 @@ export function conformance({ name, createBackend, createReference, skip = [], r
 }
 
 /** Registers one test a differentiable case: gradients of a float64 backend against finite differences of its own outputs. */
-export function finiteDifferenceConformance({ name, createBackend, runner }: Pick<ConformanceOptions, "name" | "createBackend" | "runner">): void {
+export function finiteDifferenceConformance({
+  name,
+  createBackend,
+  runner,
+}: Pick<ConformanceOptions, "name" | "createBackend" | "runner">): void {
   runner.describe(`${name} gradients equal finite differences`, () => {
     let backend: Backend;
     runner.beforeAll(async () => {

@@ -37,7 +37,13 @@ export interface ConformanceCase {
 /** Random values, never 0, as a frozen input. */
 export function floats(name: string, shape: readonly number[], scale = 1): CaseTensor {
   const length = shape.reduce((product, size) => product * size, 1);
-  return { name, shape, dtype: "f32", trainable: false, values: (random) => Float64Array.from({ length }, () => Math.fround(scale * random.float())) };
+  return {
+    name,
+    shape,
+    dtype: "f32",
+    trainable: false,
+    values: (random) => Float64Array.from({ length }, () => Math.fround(scale * random.float())),
+  };
 }
 
 /** Random values whose gradient is checked. */
@@ -46,17 +52,30 @@ export function trained(name: string, shape: readonly number[], scale = 1): Case
 }
 
 /** A vector of integers, either given or drawn. */
-export function integers(name: string, values: readonly number[] | { readonly length: number; readonly from: number; readonly to: number }): CaseTensor {
+export function integers(
+  name: string,
+  values: readonly number[] | { readonly length: number; readonly from: number; readonly to: number },
+): CaseTensor {
   const length = values.length;
   return {
-    name, shape: [length], dtype: "i32", trainable: false,
-    values: (random) => ("from" in values ? Int32Array.from({ length }, () => random.integer(values.from, values.to)) : Int32Array.from(values)),
+    name,
+    shape: [length],
+    dtype: "i32",
+    trainable: false,
+    values: (random) =>
+      "from" in values ? Int32Array.from({ length }, () => random.integer(values.from, values.to)) : Int32Array.from(values),
   };
 }
 
 /** Given float values. */
 export function constants(name: string, shape: readonly number[], values: readonly number[]): CaseTensor {
-  return { name, shape, dtype: "f32", trainable: false, values: () => Float64Array.from(values, (value) => (Number.isFinite(value) ? Math.fround(value) : value)) };
+  return {
+    name,
+    shape,
+    dtype: "f32",
+    trainable: false,
+    values: () => Float64Array.from(values, (value) => (Number.isFinite(value) ? Math.fround(value) : value)),
+  };
 }
 
 export interface OpCase<A extends Attributes> {
@@ -72,7 +91,16 @@ export interface OpCase<A extends Attributes> {
 }
 
 /** A case of one op. Outputs are named y0, y1, ...; gradients flow from the first. */
-export function opCase<A extends Attributes>({ name, op, attributes, inputs, outputs, inPlace = [], gradients, oracle }: OpCase<A>): ConformanceCase {
+export function opCase<A extends Attributes>({
+  name,
+  op,
+  attributes,
+  inputs,
+  outputs,
+  inPlace = [],
+  gradients,
+  oracle,
+}: OpCase<A>): ConformanceCase {
   return {
     name: `${op.name}: ${name}`,
     tensors: inputs.map((input, index) => (inPlace.some(([, over]) => over === index) ? { ...input, updated: true } : input)),
@@ -82,7 +110,11 @@ export function opCase<A extends Attributes>({ name, op, attributes, inputs, out
     record(tape, values, output) {
       const targets = op.infer(inputs, attributes).map((type, slot) => {
         const over = inPlace.find(([index]) => index === slot);
-        return over ? values[over[1]] : type.dtype === "f32" ? output(`y${slot}`, type.shape) : tape.output(`y${slot}`, type.shape, type.dtype);
+        return over
+          ? values[over[1]]
+          : type.dtype === "f32"
+            ? output(`y${slot}`, type.shape)
+            : tape.output(`y${slot}`, type.shape, type.dtype);
       });
       return tape.apply(op, values, attributes, targets);
     },

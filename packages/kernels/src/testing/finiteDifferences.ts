@@ -41,7 +41,13 @@ export async function runFiniteDifferences(backend: Backend, conformanceCase: Co
   }
 }
 
-async function worstError(prepared: PreparedCase, recorded: RecordedCase, name: string, gradient: Float64Array, random: Random): Promise<number> {
+async function worstError(
+  prepared: PreparedCase,
+  recorded: RecordedCase,
+  name: string,
+  gradient: Float64Array,
+  random: Random,
+): Promise<number> {
   let worst = 0;
   // A derivative is measured against the usual size of one along a direction of its length, so that a chance 0 is no trouble.
   const rms = Math.max(Math.sqrt(gradient.reduce((sum, value) => sum + value ** 2, 0) / gradient.length), 1e-3);
@@ -67,10 +73,19 @@ function directions(length: number, random: Random): Float64Array[] {
 }
 
 /** sum(seed * output) with one tensor moved along a direction. */
-async function scalarAt(prepared: PreparedCase, recorded: RecordedCase, name: string, direction: Float64Array, step: number): Promise<number> {
+async function scalarAt(
+  prepared: PreparedCase,
+  recorded: RecordedCase,
+  name: string,
+  direction: Float64Array,
+  step: number,
+): Promise<number> {
   const moved = (recorded.data.get(name)! as Float64Array).map((value, index) => value + step * direction[index]!);
   const data = new Map<string, CaseValues>([...recorded.data, [name, moved]]);
-  const outputs = await prepared.run(data, recorded.seeds.map(([output]) => output));
+  const outputs = await prepared.run(
+    data,
+    recorded.seeds.map(([output]) => output),
+  );
   return recorded.seeds.reduce((total, [output, seed]) => {
     const weights = recorded.data.get(seed)!;
     return total + Array.from(outputs.get(output)!).reduce((sum, value, index) => sum + value * weights[index]!, 0);

@@ -5,6 +5,13 @@ export * from "./conformanceCase.ts";
 export { describeProgram } from "./describeProgram.ts";
 export { differentiableCases, runFiniteDifferences } from "./finiteDifferences.ts";
 export { recordCase, type Check, type RecordedCase } from "./recordCase.ts";
-export { describeResult, runConformance, runConformanceCase, type CaseResult, type CheckResult, type RunConformanceOptions } from "./runConformance.ts";
+export {
+  describeResult,
+  runConformance,
+  runConformanceCase,
+  type CaseResult,
+  type CheckResult,
+  type RunConformanceOptions,
+} from "./runConformance.ts";
 export { randomProgram } from "./randomProgram.ts";
 export * from "./tolerance.ts";

@@ -37,7 +37,11 @@ const seededSum: OpDefinition<Record<never, never>> = defineOp({
   infer: () => [{ shape: [1], dtype: "f32" }],
   gradient: ({ tape, inputs }) =>
     inputs.map((_, index) =>
-      index % 2 === 1 ? null : (addend, into) => (addend ? tape.add(addend, inputs[index + 1]!, into) : into ? tape.copy(inputs[index + 1]!, into) : inputs[index + 1]!)),
+      index % 2 === 1
+        ? null
+        : (addend, into) =>
+            addend ? tape.add(addend, inputs[index + 1]!, into) : into ? tape.copy(inputs[index + 1]!, into) : inputs[index + 1]!,
+    ),
 });
 
 /** Records forward and, where the case asks for it, backward pass as one program. */
@@ -57,7 +61,9 @@ export function recordCase(conformanceCase: ConformanceCase): RecordedCase {
       seeds.push([output.name, seed.name]);
       return [output, seed];
     });
-    backward(tape, tape.apply(seededSum, pairs, {})[0]!, (parameter) => tape.external(gradientName(parameter.name), "gradient", parameter.shape));
+    backward(tape, tape.apply(seededSum, pairs, {})[0]!, (parameter) =>
+      tape.external(gradientName(parameter.name), "gradient", parameter.shape),
+    );
     for (const parameter of trainable) checks.push({ tensor: gradientName(parameter), kind: "gradient", tolerance: gradients.tolerance });
   }
 

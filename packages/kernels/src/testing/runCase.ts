@@ -47,5 +47,7 @@ function hostArray(values: CaseValues, float64: boolean): CaseValues | Float32Ar
 
 /** The same data with every float NaN: a run over it fills scratch memory and outputs with NaN, which a kernel that reads too much then shows. */
 export function poisoned(data: ReadonlyMap<string, CaseValues>): ReadonlyMap<string, CaseValues> {
-  return new Map([...data].map(([name, values]) => [name, values instanceof Int32Array ? values : new Float64Array(values.length).fill(NaN)]));
+  return new Map(
+    [...data].map(([name, values]) => [name, values instanceof Int32Array ? values : new Float64Array(values.length).fill(NaN)]),
+  );
 }

@@ -37,7 +37,11 @@ export interface RunConformanceOptions {
  * Never throws for a fault of the tested backend: it is in the results.
  * @throws TypeError when the reference does not compute in float64.
  */
-export async function runConformance(backend: Backend, reference: Backend, options: RunConformanceOptions = {}): Promise<readonly CaseResult[]> {
+export async function runConformance(
+  backend: Backend,
+  reference: Backend,
+  options: RunConformanceOptions = {},
+): Promise<readonly CaseResult[]> {
   const { cases = conformanceCases, onResult } = options;
   const results: CaseResult[] = [];
   for (const conformanceCase of cases) {
@@ -51,7 +55,9 @@ export async function runConformance(backend: Backend, reference: Backend, optio
 /** Runs one case; see `runConformance`. */
 export async function runConformanceCase(backend: Backend, reference: Backend, conformanceCase: ConformanceCase): Promise<CaseResult> {
   if (!reference.capabilities.float64) {
-    throw new TypeError(`conformance: the reference must compute in float64, ${reference.capabilities.backend} (${reference.capabilities.adapter}) does not`);
+    throw new TypeError(
+      `conformance: the reference must compute in float64, ${reference.capabilities.backend} (${reference.capabilities.adapter}) does not`,
+    );
   }
   const recorded = recordCase(conformanceCase);
   const expected = await expectedValues(reference, conformanceCase, recorded);
@@ -62,9 +68,18 @@ export async function runConformanceCase(backend: Backend, reference: Backend, c
   }
 }
 
-async function expectedValues(reference: Backend, conformanceCase: ConformanceCase, recorded: RecordedCase): Promise<ReadonlyMap<string, ArrayLike<number>>> {
+async function expectedValues(
+  reference: Backend,
+  conformanceCase: ConformanceCase,
+  recorded: RecordedCase,
+): Promise<ReadonlyMap<string, ArrayLike<number>>> {
   const prepared = await prepareCase(reference, recorded);
-  const expected = new Map(await prepared.run(recorded.data, recorded.checks.map((check) => check.tensor)));
+  const expected = new Map(
+    await prepared.run(
+      recorded.data,
+      recorded.checks.map((check) => check.tensor),
+    ),
+  );
   prepared.free();
   const computed = conformanceCase.oracle?.(recorded.data) ?? [];
   const outputs = recorded.checks.filter((check) => check.kind === "output");
@@ -78,7 +93,9 @@ async function compare(backend: Backend, recorded: RecordedCase, expected: Reado
   try {
     await prepared.run(poisoned(recorded.data), []);
     const first = await prepared.run(recorded.data, names);
-    const results = recorded.checks.map((check) => compareTensor(check, first.get(check.tensor)!, expected.get(check.tensor)!, recorded.data.get(check.tensor)!));
+    const results = recorded.checks.map((check) =>
+      compareTensor(check, first.get(check.tensor)!, expected.get(check.tensor)!, recorded.data.get(check.tensor)!),
+    );
     if (!backend.capabilities.deterministic) return results;
     const second = await prepared.run(recorded.data, names);
     return [...results, ...names.map((name) => compareBits(name, second.get(name)!, first.get(name)!))];
@@ -90,12 +107,19 @@ async function compare(backend: Backend, recorded: RecordedCase, expected: Reado
 /** Gradients are compared without what the tensor held before; the addition to it rounds once more. */
 function compareTensor(check: Check, actual: ArrayLike<number>, expected: ArrayLike<number>, start: ArrayLike<number>): CheckResult {
   const { tolerance, kind, tensor } = check;
-  if (kind === "output") return checkResult(tensor, kind, relativeL2(actual, expected, tolerance.floor), tolerance.relativeL2, tolerance.reason);
+  if (kind === "output")
+    return checkResult(tensor, kind, relativeL2(actual, expected, tolerance.floor), tolerance.relativeL2, tolerance.reason);
   const without = (values: ArrayLike<number>): Float64Array => Float64Array.from(values, (value, index) => value - start[index]!);
   const gradient = without(expected);
   const size = Math.max(norm(gradient), tolerance.floor * Math.sqrt(gradient.length));
   const addition = size === 0 ? 0 : (UNIT_ROUNDOFF * norm(expected)) / size;
-  return checkResult(tensor, kind, relativeL2(without(actual), gradient, tolerance.floor), tolerance.relativeL2 + addition, tolerance.reason);
+  return checkResult(
+    tensor,
+    kind,
+    relativeL2(without(actual), gradient, tolerance.floor),
+    tolerance.relativeL2 + addition,
+    tolerance.reason,
+  );
 }
 
 function compareBits(tensor: string, second: ArrayLike<number>, first: ArrayLike<number>): CheckResult {

@@ -21,7 +21,12 @@ interface Options {
  * A score is off by the roundings of a dot product over D, a probability by exp of that, an output by a sum over T of them.
  * The gradient goes through each once more, and takes differences: terms are about 1, the rest may be nothing (T = 1).
  */
-export function attentionTolerance(tokens: number, headDim: number, score = 1, softcap = 0): { readonly output: Tolerance; readonly gradient: Tolerance } {
+export function attentionTolerance(
+  tokens: number,
+  headDim: number,
+  score = 1,
+  softcap = 0,
+): { readonly output: Tolerance; readonly gradient: Tolerance } {
   const units = 4 * Math.sqrt(headDim) * Math.max(1, score) + 4 * Math.sqrt(tokens) + 32 + (softcap > 0 ? 32 : 0);
   const reason = "dot products over D, an exponential of them, a sum over T";
   return {
@@ -31,10 +36,15 @@ export function attentionTolerance(tokens: number, headDim: number, score = 1, s
 }
 
 function segmentsOf(layout: Layout): number[] {
-  return layout.flatMap((lengths) => lengths.flatMap((length, index) => Array.from({ length: Math.abs(length) }, () => (length < 0 ? 0 : index + 1))));
+  return layout.flatMap((lengths) =>
+    lengths.flatMap((length, index) => Array.from({ length: Math.abs(length) }, () => (length < 0 ? 0 : index + 1))),
+  );
 }
 
-function attentionCase(name: string, { layout, queryHeads, keyValueHeads, headDim, window = 0, softcap = 0, score = 1 }: Options): ConformanceCase {
+function attentionCase(
+  name: string,
+  { layout, queryHeads, keyValueHeads, headDim, window = 0, softcap = 0, score = 1 }: Options,
+): ConformanceCase {
   const segments = segmentsOf(layout);
   const rows = segments.length;
   // q·k of test data has a standard deviation of 0.37 sqrt(D).
@@ -56,8 +66,10 @@ function attentionCase(name: string, { layout, queryHeads, keyValueHeads, headDi
     oracle(data) {
       const tokens = rows / layout.length;
       return naiveAttention(data.get("q")!, data.get("k")!, data.get("v")!, attributes, {
-        queries: tokens, keys: tokens,
-        sees: (sequence, i, j) => j <= i && segments[sequence * tokens + i] === segments[sequence * tokens + j] && (window === 0 || i - j < window),
+        queries: tokens,
+        keys: tokens,
+        sees: (sequence, i, j) =>
+          j <= i && segments[sequence * tokens + i] === segments[sequence * tokens + j] && (window === 0 || i - j < window),
       });
     },
   });
@@ -70,14 +82,41 @@ export const attentionCases: readonly ConformanceCase[] = [
   attentionCase("batch", { layout: [[3], [3], [3]], queryHeads: 2, keyValueHeads: 2, headDim: 8 }),
   attentionCase("grouped queries", { layout: [[17], [17]], queryHeads: 4, keyValueHeads: 2, headDim: 16 }),
   attentionCase("three queries a key", { layout: [[17], [17]], queryHeads: 6, keyValueHeads: 2, headDim: 8 }),
-  attentionCase("packed segments", { layout: [[5, 1, 11], [3, 7, 7]], queryHeads: 2, keyValueHeads: 1, headDim: 16 }),
-  attentionCase("segments and padding", { layout: [[4, 9, -4], [13, -4]], queryHeads: 3, keyValueHeads: 1, headDim: 8 }),
+  attentionCase("packed segments", {
+    layout: [
+      [5, 1, 11],
+      [3, 7, 7],
+    ],
+    queryHeads: 2,
+    keyValueHeads: 1,
+    headDim: 16,
+  }),
+  attentionCase("segments and padding", {
+    layout: [
+      [4, 9, -4],
+      [13, -4],
+    ],
+    queryHeads: 3,
+    keyValueHeads: 1,
+    headDim: 8,
+  }),
   attentionCase("all padding in a sequence", { layout: [[-17], [17]], queryHeads: 1, keyValueHeads: 1, headDim: 8 }),
   attentionCase("window", { layout: [[17]], queryHeads: 2, keyValueHeads: 2, headDim: 8, window: 5 }),
   attentionCase("window of one", { layout: [[17]], queryHeads: 1, keyValueHeads: 1, headDim: 8, window: 1 }),
   attentionCase("window and segments", { layout: [[2, 40, 23]], queryHeads: 2, keyValueHeads: 1, headDim: 8, window: 7 }),
   attentionCase("soft cap", { layout: [[17]], queryHeads: 2, keyValueHeads: 1, headDim: 16, softcap: 2, score: 2 }),
-  attentionCase("soft cap, window, segments, padding", { layout: [[5, 9, -3], [16, -1]], queryHeads: 4, keyValueHeads: 2, headDim: 8, window: 4, softcap: 1.5, score: 3 }),
+  attentionCase("soft cap, window, segments, padding", {
+    layout: [
+      [5, 9, -3],
+      [16, -1],
+    ],
+    queryHeads: 4,
+    keyValueHeads: 2,
+    headDim: 8,
+    window: 4,
+    softcap: 1.5,
+    score: 3,
+  }),
   attentionCase("large scores", { layout: [[17]], queryHeads: 1, keyValueHeads: 1, headDim: 16, score: 20 }),
   attentionCase("many tokens", { layout: [[65], [60, -5]], queryHeads: 2, keyValueHeads: 1, headDim: 64 }),
   attentionCase("wide heads", { layout: [[17]], queryHeads: 2, keyValueHeads: 1, headDim: 80 }),

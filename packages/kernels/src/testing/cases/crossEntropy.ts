@@ -13,8 +13,16 @@ interface Options {
 }
 
 /** Loss and row losses straight from the definition. */
-function naiveCrossEntropy({ hidden, vocabSize, rows, softcap = 0 }: Options, data: CaseData): { readonly loss: number; readonly logSumExp: number[]; readonly rowLoss: number[] } {
-  const [x, weight, targets, weights] = ["x", "weight", "targets", "weights"].map((name) => data.get(name)!) as [ArrayLike<number>, ArrayLike<number>, ArrayLike<number>, ArrayLike<number>];
+function naiveCrossEntropy(
+  { hidden, vocabSize, rows, softcap = 0 }: Options,
+  data: CaseData,
+): { readonly loss: number; readonly logSumExp: number[]; readonly rowLoss: number[] } {
+  const [x, weight, targets, weights] = ["x", "weight", "targets", "weights"].map((name) => data.get(name)!) as [
+    ArrayLike<number>,
+    ArrayLike<number>,
+    ArrayLike<number>,
+    ArrayLike<number>,
+  ];
   const logSumExp: number[] = [];
   const rowLoss = rows.map((row, index) => {
     if (row < 0) return 0;
@@ -38,7 +46,11 @@ function tolerances({ hidden, vocabSize, rows, softcap = 0 }: Options): { readon
   return {
     // A row loss can be the small rest of a logit and a logSumExp of its size.
     output: { relativeL2: units * UNIT_ROUNDOFF, floor: rows.every((row) => row < 0) ? 0 : 0.1, reason },
-    gradient: { relativeL2: (2 * units + 4 * Math.sqrt(rows.length)) * UNIT_ROUNDOFF, floor: 0, reason: `${reason}, then products over V and over the rows` },
+    gradient: {
+      relativeL2: (2 * units + 4 * Math.sqrt(rows.length)) * UNIT_ROUNDOFF,
+      floor: 0,
+      reason: `${reason}, then products over V and over the rows`,
+    },
   };
 }
 
@@ -58,7 +70,9 @@ function crossEntropyCase(name: string, options: Options): ConformanceCase {
     ],
     record(tape, inputs, output) {
       const [loss, logSumExp, rowLoss] = tape.apply(linearCrossEntropy, inputs, { softcap }, [
-        output("loss", [1]), padded ? undefined : tape.output("logSumExp", [rows.length]), tape.output("rowLoss", [rows.length]),
+        output("loss", [1]),
+        padded ? undefined : tape.output("logSumExp", [rows.length]),
+        tape.output("rowLoss", [rows.length]),
       ]);
       return padded ? [loss!, rowLoss!] : [loss!, rowLoss!, logSumExp!];
     },
@@ -80,7 +94,13 @@ export const crossEntropyCases: readonly ConformanceCase[] = [
   crossEntropyCase("two classes, one column", { tokens: 3, hidden: 1, vocabSize: 2, rows: [2], weights: [0.5] }),
   crossEntropyCase("every row", { tokens: 17, hidden: 65, vocabSize: 67, rows: upTo(17), weights: ones(17) }),
   crossEntropyCase("chosen rows out of order", { tokens: 17, hidden: 16, vocabSize: 131, rows: [16, 3, 0, 9, 4], weights: fractions(5) }),
-  crossEntropyCase("padding between and after", { tokens: 17, hidden: 33, vocabSize: 65, rows: [1, -1, 5, 16, -1, -1], weights: [1, 3, 0.25, 2, 1, 1] }),
+  crossEntropyCase("padding between and after", {
+    tokens: 17,
+    hidden: 33,
+    vocabSize: 65,
+    rows: [1, -1, 5, 16, -1, -1],
+    weights: [1, 3, 0.25, 2, 1, 1],
+  }),
   crossEntropyCase("all padding", { tokens: 3, hidden: 17, vocabSize: 65, rows: [-1, -1, -1], weights: ones(3) }),
   crossEntropyCase("all weights 0", { tokens: 3, hidden: 17, vocabSize: 65, rows: [0, 1, 2], weights: [0, 0, 0] }),
   crossEntropyCase("soft cap", { tokens: 5, hidden: 65, vocabSize: 67, rows: [0, 2, 4], weights: [1, 0.5, 2], softcap: 3 }),

@@ -13,7 +13,9 @@ interface Options {
 function dropoutCase({ shape, probability, salt, seed, inPlace = false }: Options): ConformanceCase {
   // With probability 0 and 1/2 the factor is a power of two, so that mask and values must agree bit for bit.
   const powerOfTwo = probability === 0 || probability === 0.5;
-  const tolerance = powerOfTwo ? exactly("the factor is a power of two and the mask an integer function") : rounded(3, "1 - p, its reciprocal and the product; the mask is an integer function");
+  const tolerance = powerOfTwo
+    ? exactly("the factor is a power of two and the mask an integer function")
+    : rounded(3, "1 - p, its reciprocal and the product; the mask is an integer function");
   return opCase({
     name: `${shape.join("x")}, p ${probability}, salt ${salt}, seed ${seed}${inPlace ? ", over x" : ""}`,
     op: dropout,
@@ -22,7 +24,9 @@ function dropoutCase({ shape, probability, salt, seed, inPlace = false }: Option
     inPlace: inPlace ? [[0, 0]] : [],
     outputs: [tolerance],
     ...(inPlace ? {} : { gradients: tolerance }),
-    oracle: (data) => [Float64Array.from(data.get("x")!, (x, index) => (dropoutKeeps(seed, salt, index, probability) ? x / (1 - probability) : 0))],
+    oracle: (data) => [
+      Float64Array.from(data.get("x")!, (x, index) => (dropoutKeeps(seed, salt, index, probability) ? x / (1 - probability) : 0)),
+    ],
   });
 }
 

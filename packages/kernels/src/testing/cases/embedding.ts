@@ -30,17 +30,31 @@ const manyIds = Array.from({ length: 65 }, (_, position) => (position * 7) % 11)
 
 export const embeddingCases: readonly ConformanceCase[] = [
   embeddingCase("one id", 3, 1, [2]),
-  embeddingCase("all ids the same", 5, 17, Array.from({ length: 17 }, () => 4)),
+  embeddingCase(
+    "all ids the same",
+    5,
+    17,
+    Array.from({ length: 17 }, () => 4),
+  ),
   embeddingCase("repeated ids, unused rows", 17, 65, manyIds),
   embeddingCase("first and last row", 67, 3, [66, 0, 66, 66, 0]),
   embeddingCase("more rows than a GPU's grid is wide", 70_001, 3, [70_000, 65_536, 0, 65_536, 65_535]),
   opCase({
-    name: "without an order", op: embedding, attributes: {}, inputs: [floats("weight", [17, 65]), integers("ids", [3, 3, 16])],
-    outputs: [exactly("rows are copied")], oracle: (data) => [rowsOf(data.get("weight")!, data.get("ids")!, 65)],
+    name: "without an order",
+    op: embedding,
+    attributes: {},
+    inputs: [floats("weight", [17, 65]), integers("ids", [3, 3, 16])],
+    outputs: [exactly("rows are copied")],
+    oracle: (data) => [rowsOf(data.get("weight")!, data.get("ids")!, 65)],
   }),
   ...[1, 17, 65].map((width) =>
     opCase({
-      name: `negative indices give zeros, width ${width}`, op: gatherRows, attributes: {}, inputs: [floats("x", [17, width]), integers("index", [16, -1, 0, 3, 3, -5])],
-      outputs: [exactly("rows are copied")], oracle: (data) => [rowsOf(data.get("x")!, data.get("index")!, width)],
-    })),
+      name: `negative indices give zeros, width ${width}`,
+      op: gatherRows,
+      attributes: {},
+      inputs: [floats("x", [17, width]), integers("index", [16, -1, 0, 3, 3, -5])],
+      outputs: [exactly("rows are copied")],
+      oracle: (data) => [rowsOf(data.get("x")!, data.get("index")!, width)],
+    }),
+  ),
 ];

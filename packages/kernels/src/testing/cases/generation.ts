@@ -17,14 +17,19 @@ function writeCacheCase({ capacity, width, tokens, lengths }: CacheSize): Confor
     name: `${tokens} rows of ${width} at ${lengths.join(", ")} of ${capacity}`,
     op: writeCache,
     attributes: { batch: lengths.length },
-    inputs: [floats("cache", [lengths.length * capacity, width]), floats("x", [lengths.length * tokens, width]), integers("lengths", lengths)],
+    inputs: [
+      floats("cache", [lengths.length * capacity, width]),
+      floats("x", [lengths.length * tokens, width]),
+      integers("lengths", lengths),
+    ],
     inPlace: [[0, 0]],
     outputs: [exactly("rows are copied")],
     oracle(data) {
       const cache = Float64Array.from(data.get("cache")!);
       const x = Float64Array.from(data.get("x")!);
       lengths.forEach((length, sequence) =>
-        cache.set(x.subarray(sequence * tokens * width, (sequence + 1) * tokens * width), (sequence * capacity + length) * width));
+        cache.set(x.subarray(sequence * tokens * width, (sequence + 1) * tokens * width), (sequence * capacity + length) * width),
+      );
       return [cache];
     },
   });
@@ -41,7 +46,16 @@ interface CachedOptions {
   readonly softcap?: number;
 }
 
-function cachedAttentionCase({ tokens, capacity, lengths, queryHeads, keyValueHeads, headDim, window = 0, softcap = 0 }: CachedOptions): ConformanceCase {
+function cachedAttentionCase({
+  tokens,
+  capacity,
+  lengths,
+  queryHeads,
+  keyValueHeads,
+  headDim,
+  window = 0,
+  softcap = 0,
+}: CachedOptions): ConformanceCase {
   const batch = lengths.length;
   const attributes: AttentionAttributes = { batch, queryHeads, keyValueHeads, headDim, scale: 1 / Math.sqrt(headDim), window, softcap };
   return opCase({
@@ -57,7 +71,8 @@ function cachedAttentionCase({ tokens, capacity, lengths, queryHeads, keyValueHe
     outputs: [attentionTolerance(capacity, headDim, 1, softcap).output],
     oracle(data) {
       const [out] = naiveAttention(data.get("q")!, data.get("keys")!, data.get("values")!, attributes, {
-        queries: tokens, keys: capacity,
+        queries: tokens,
+        keys: capacity,
         sees(sequence, i, j) {
           const position = lengths[sequence]! + i;
           return j <= position && (window === 0 || position - j < window);
@@ -72,9 +87,16 @@ function cachedAttentionCase({ tokens, capacity, lengths, queryHeads, keyValueHe
 const cachedEqualsPlain: ConformanceCase = {
   name: "cachedAttention: writing then attending equals attention of the whole sequence",
   tensors: [
-    floats("q", [2 * 17, 4 * 8]), floats("k", [2 * 17, 2 * 8]), floats("v", [2 * 17, 2 * 8]),
-    integers("segments", Array.from({ length: 34 }, () => 1)), integers("lengths", [0, 0]),
-    { ...floats("keys", [2 * 20, 2 * 8]), updated: true }, { ...floats("values", [2 * 20, 2 * 8]), updated: true },
+    floats("q", [2 * 17, 4 * 8]),
+    floats("k", [2 * 17, 2 * 8]),
+    floats("v", [2 * 17, 2 * 8]),
+    integers(
+      "segments",
+      Array.from({ length: 34 }, () => 1),
+    ),
+    integers("lengths", [0, 0]),
+    { ...floats("keys", [2 * 20, 2 * 8]), updated: true },
+    { ...floats("values", [2 * 20, 2 * 8]), updated: true },
   ],
   record(tape, [q, k, v, segments, lengths, keys, values], output) {
     const attributes: AttentionAttributes = { batch: 2, queryHeads: 4, keyValueHeads: 2, headDim: 8, scale: 0.3, window: 6, softcap: 0 };
@@ -86,7 +108,11 @@ const cachedEqualsPlain: ConformanceCase = {
   outputs: [attentionTolerance(17, 8).output, attentionTolerance(17, 8).output],
   oracle(data) {
     const attributes: AttentionAttributes = { batch: 2, queryHeads: 4, keyValueHeads: 2, headDim: 8, scale: 0.3, window: 6, softcap: 0 };
-    const [out] = naiveAttention(data.get("q")!, data.get("k")!, data.get("v")!, attributes, { queries: 17, keys: 17, sees: (_, i, j) => j <= i && i - j < 6 });
+    const [out] = naiveAttention(data.get("q")!, data.get("k")!, data.get("v")!, attributes, {
+      queries: 17,
+      keys: 17,
+      sees: (_, i, j) => j <= i && i - j < 6,
+    });
     return [out, out];
   },
 };

@@ -25,15 +25,21 @@ describe("the conformance cases", () => {
   });
 
   it("differentiate every op that has a gradient rule", () => {
-    const differentiated = new Set(conformanceCases.filter((one) => one.gradients).flatMap((one) => recordCase(one).program.instructions.map(({ op }) => op)));
+    const differentiated = new Set(
+      conformanceCases.filter((one) => one.gradients).flatMap((one) => recordCase(one).program.instructions.map(({ op }) => op)),
+    );
     expect([...opTable.values()].filter((op) => op.gradient && !differentiated.has(op.name)).map((op) => op.name)).toEqual([]);
   });
 
   it("write in place wherever the table allows it", () => {
     const missing = [...opTable.values()].flatMap((op) =>
       (op.mayAlias ?? [])
-        .filter(([output, input]) => !instructions.some((one) => one.op === op.name && one.inputs[input] !== undefined && one.inputs[input] === one.outputs[output]))
-        .map(([output, input]) => `${op.name} output ${output} over input ${input}`));
+        .filter(
+          ([output, input]) =>
+            !instructions.some((one) => one.op === op.name && one.inputs[input] !== undefined && one.inputs[input] === one.outputs[output]),
+        )
+        .map(([output, input]) => `${op.name} output ${output} over input ${input}`),
+    );
     expect(missing).toEqual([]);
   });
 
@@ -41,7 +47,10 @@ describe("the conformance cases", () => {
     for (const { name, data } of recorded) {
       for (const [tensor, values] of data) {
         if (values instanceof Int32Array) continue;
-        expect(Array.from(values).every((value) => Object.is(Math.fround(value), value)), `${name}, ${tensor}`).toBe(true);
+        expect(
+          Array.from(values).every((value) => Object.is(Math.fround(value), value)),
+          `${name}, ${tensor}`,
+        ).toBe(true);
       }
     }
   });

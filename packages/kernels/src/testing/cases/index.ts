@@ -16,6 +16,18 @@ import { ropeCases } from "./rope.ts";
 
 /** Every conformance case, single ops first. Names are unique. */
 export const conformanceCases: readonly ConformanceCase[] = [
-  ...elementwiseCases, ...biasCases, ...columnCases, ...matmulCases, ...embeddingCases, ...normalisationCases, ...activationCases, ...ropeCases, ...dropoutCases,
-  ...attentionCases, ...crossEntropyCases, ...generationCases, ...optimiserCases, ...programCases,
+  ...elementwiseCases,
+  ...biasCases,
+  ...columnCases,
+  ...matmulCases,
+  ...embeddingCases,
+  ...normalisationCases,
+  ...activationCases,
+  ...ropeCases,
+  ...dropoutCases,
+  ...attentionCases,
+  ...crossEntropyCases,
+  ...generationCases,
+  ...optimiserCases,
+  ...programCases,
 ];

@@ -53,7 +53,12 @@ function matmulCase(size: Size, options: Options): ConformanceCase {
   });
 }
 
-const layouts = [[false, false], [false, true], [true, false], [true, true]] as const;
+const layouts = [
+  [false, false],
+  [false, true],
+  [true, false],
+  [true, true],
+] as const;
 
 export const matmulCases: readonly ConformanceCase[] = [
   ...layouts.flatMap(([transposeA, transposeB]) => [

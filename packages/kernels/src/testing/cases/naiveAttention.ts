@@ -11,8 +11,11 @@ export interface AttentionLayout {
 
 /** softmax(cap(scale q·k)) v, one query at a time, in float64. Returns the output like q and logSumExp [sequence, head, query]. */
 export function naiveAttention(
-  q: ArrayLike<number>, k: ArrayLike<number>, v: ArrayLike<number>,
-  { batch, queryHeads, keyValueHeads, headDim, scale, softcap }: AttentionAttributes, { queries, keys, sees }: AttentionLayout,
+  q: ArrayLike<number>,
+  k: ArrayLike<number>,
+  v: ArrayLike<number>,
+  { batch, queryHeads, keyValueHeads, headDim, scale, softcap }: AttentionAttributes,
+  { queries, keys, sees }: AttentionLayout,
 ): readonly [out: Float64Array, logSumExp: Float64Array] {
   const out = new Float64Array(q.length);
   const logSumExp = new Float64Array(batch * queryHeads * queries);

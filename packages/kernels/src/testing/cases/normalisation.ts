@@ -29,7 +29,10 @@ function rmsNormCase(size: Size, epsilon: number, weightOffset: number): Conform
         for (let column = 0; column < width; column++) squares += x[group * width + column]! ** 2;
         return 1 / Math.sqrt(squares / width + epsilon);
       });
-      return [Float64Array.from(x, (value, index) => value * rstd[Math.floor(index / width)]! * (weight[index % width]! + weightOffset)), rstd];
+      return [
+        Float64Array.from(x, (value, index) => value * rstd[Math.floor(index / width)]! * (weight[index % width]! + weightOffset)),
+        rstd,
+      ];
     },
   });
 }
@@ -70,7 +73,15 @@ function farFromZero(shape: readonly number[]): CaseTensor {
   return { ...near, values: (random) => (near.values(random) as Float64Array).map((value) => Math.fround(100 + value)) };
 }
 
-const sizes: readonly Size[] = [[3, 1, 17], [17, 1, 3], [1, 1, 65], [65, 1, 130], [5, 3, 8], [2, 4, 64], [3, 1, 1025]];
+const sizes: readonly Size[] = [
+  [3, 1, 17],
+  [17, 1, 3],
+  [1, 1, 65],
+  [65, 1, 130],
+  [5, 3, 8],
+  [2, 4, 64],
+  [3, 1, 1025],
+];
 
 export const normalisationCases: readonly ConformanceCase[] = [
   rmsNormCase([3, 1, 1], 1e-5, 0),
@@ -79,9 +90,16 @@ export const normalisationCases: readonly ConformanceCase[] = [
   rmsNormCase([70_001, 1, 3], 1e-5, 0),
   rmsNormCase([5, 1, 65], 1e-6, 1),
   rmsNormCase([5, 3, 16], 0.5, 1),
-  ...sizes.map((size) => layerNormCase(size, trained("x", [size[0], size[1] * size[2]]), summed(size[2], 32, "sums over H; the mean is taken off values of its own size"))),
+  ...sizes.map((size) =>
+    layerNormCase(
+      size,
+      trained("x", [size[0], size[1] * size[2]]),
+      summed(size[2], 32, "sums over H; the mean is taken off values of its own size"),
+    ),
+  ),
   layerNormCase(
-    [5, 1, 65], farFromZero([5, 65]),
+    [5, 1, 65],
+    farFromZero([5, 65]),
     // x - mean is about 200 times smaller than what the mean's roundings are relative to.
     { ...normalised(65), relativeL2: 200 * normalised(65).relativeL2 },
     ", mean 100",

@@ -5,17 +5,28 @@ import { exactly, rounded, summed } from "../tolerance.ts";
 function gradNormCase(name: string, inputs: readonly CaseTensor[]): ConformanceCase {
   const total = inputs.reduce((sum, input) => sum + input.shape.reduce((product, size) => product * size, 1), 0);
   return opCase({
-    name, op: gradNorm, attributes: {}, inputs,
+    name,
+    op: gradNorm,
+    attributes: {},
+    inputs,
     outputs: [summed(total, 2, "a sum of squares over all elements and a square root")],
     oracle(data) {
-      const squares = inputs.reduce((sum, { name: tensor }) => Array.from(data.get(tensor)!).reduce((part, value) => part + value ** 2, sum), 0);
+      const squares = inputs.reduce(
+        (sum, { name: tensor }) => Array.from(data.get(tensor)!).reduce((part, value) => part + value ** 2, sum),
+        0,
+      );
       return [[Math.sqrt(squares), Number.isFinite(squares) ? 1 : 0]];
     },
   });
 }
 
 const many = Array.from({ length: 13 }, (_, index) => floats(`g${index}`, [1 + index, 3]));
-const withOne = (value: number): CaseTensor => constants("bad", [65], Array.from({ length: 65 }, (_, index) => (index === 64 ? value : 0.5)));
+const withOne = (value: number): CaseTensor =>
+  constants(
+    "bad",
+    [65],
+    Array.from({ length: 65 }, (_, index) => (index === 64 ? value : 0.5)),
+  );
 
 const attributes: AdamwAttributes = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1, maxGradNorm: 0 };
 const STEPS = 4;
@@ -23,19 +34,34 @@ const schedules = (beta1: number, beta2: number): number[] =>
   Array.from({ length: STEPS }, (_, step) => [0.05 / (step + 1), 1 - beta1 ** (step + 1), 1 - beta2 ** (step + 1), 0]).flat();
 
 /** Four steps in one program, each with a gradient, a schedule and a norm of its own; the norm is given, so that this is a case of adamw alone. */
-function adamwCase(name: string, shape: readonly number[], settings: AdamwAttributes, norms: readonly (readonly [number, number])[]): ConformanceCase {
+function adamwCase(
+  name: string,
+  shape: readonly number[],
+  settings: AdamwAttributes,
+  norms: readonly (readonly [number, number])[],
+): ConformanceCase {
   const rows = schedules(settings.beta1, settings.beta2);
   const steps = Array.from({ length: STEPS }, (_, step) => step);
   const state = (tensor: CaseTensor): CaseTensor => ({ ...tensor, updated: true });
-  const magnitude = (tensor: CaseTensor): CaseTensor => ({ ...tensor, values: (random) => (tensor.values(random) as Float64Array).map(Math.abs) });
+  const magnitude = (tensor: CaseTensor): CaseTensor => ({
+    ...tensor,
+    values: (random) => (tensor.values(random) as Float64Array).map(Math.abs),
+  });
   return {
     name: `adamw: ${name}, ${shape.join("x")}`,
     tensors: [
-      state(floats("p", shape)), state(floats("m", shape, 0.01)), state(magnitude(floats("v", shape, 0.001))),
-      ...steps.flatMap((step) => [floats(`g${step}`, shape), constants(`schedule${step}`, [4], rows.slice(4 * step, 4 * step + 4)), constants(`norm${step}`, [2], norms[step % norms.length]!)]),
+      state(floats("p", shape)),
+      state(floats("m", shape, 0.01)),
+      state(magnitude(floats("v", shape, 0.001))),
+      ...steps.flatMap((step) => [
+        floats(`g${step}`, shape),
+        constants(`schedule${step}`, [4], rows.slice(4 * step, 4 * step + 4)),
+        constants(`norm${step}`, [2], norms[step % norms.length]!),
+      ]),
     ],
     record(tape, [p, m, v, ...rest]) {
-      for (const step of steps) tape.apply(adamw, [p!, rest[3 * step]!, m!, v!, rest[3 * step + 1]!, rest[3 * step + 2]!], settings, [p, m, v]);
+      for (const step of steps)
+        tape.apply(adamw, [p!, rest[3 * step]!, m!, v!, rest[3 * step + 1]!, rest[3 * step + 2]!], settings, [p, m, v]);
       return [p!, m!, v!];
     },
     outputs: [0, 1, 2].map(() => rounded(16 * STEPS, "about 16 rounded operations an element and step, none of which cancels much")),
@@ -43,7 +69,11 @@ function adamwCase(name: string, shape: readonly number[], settings: AdamwAttrib
   };
 }
 
-function recomputed(data: CaseData, { beta1, beta2, epsilon, weightDecay, maxGradNorm }: AdamwAttributes, steps: readonly number[]): readonly Float64Array[] {
+function recomputed(
+  data: CaseData,
+  { beta1, beta2, epsilon, weightDecay, maxGradNorm }: AdamwAttributes,
+  steps: readonly number[],
+): readonly Float64Array[] {
   const [p, m, v] = ["p", "m", "v"].map((name) => Float64Array.from(data.get(name)!)) as [Float64Array, Float64Array, Float64Array];
   for (const step of steps) {
     const gradient = data.get(`g${step}`)!;
@@ -55,7 +85,9 @@ function recomputed(data: CaseData, { beta1, beta2, epsilon, weightDecay, maxGra
       const g = gradient[index]! * clip;
       m[index] = beta1 * m[index]! + (1 - beta1) * g;
       v[index] = beta2 * v[index]! + (1 - beta2) * g * g;
-      p[index] = p[index]! * (1 - learningRate * weightDecay) - ((learningRate / bias1) * m[index]!) / (Math.sqrt(v[index]!) / Math.sqrt(bias2) + epsilon);
+      p[index] =
+        p[index]! * (1 - learningRate * weightDecay) -
+        ((learningRate / bias1) * m[index]!) / (Math.sqrt(v[index]!) / Math.sqrt(bias2) + epsilon);
     }
   }
   return [p, m, v];
@@ -67,8 +99,23 @@ const closedGate: ConformanceCase = {
     name: "a closed gate changes no bit",
     op: adamw,
     attributes: { ...attributes, maxGradNorm: 1 },
-    inputs: [floats("p", [3, 17]), constants("g", [3, 17], Array.from({ length: 51 }, (_, index) => (index % 3 === 0 ? NaN : index % 3 === 1 ? Infinity : 1))), floats("m", [3, 17]), floats("v", [3, 17]), constants("schedule", [4], [0.1, 0.1, 0.001, 0]), constants("norm", [2], [NaN, 0])],
-    inPlace: [[0, 0], [1, 2], [2, 3]],
+    inputs: [
+      floats("p", [3, 17]),
+      constants(
+        "g",
+        [3, 17],
+        Array.from({ length: 51 }, (_, index) => (index % 3 === 0 ? NaN : index % 3 === 1 ? Infinity : 1)),
+      ),
+      floats("m", [3, 17]),
+      floats("v", [3, 17]),
+      constants("schedule", [4], [0.1, 0.1, 0.001, 0]),
+      constants("norm", [2], [NaN, 0]),
+    ],
+    inPlace: [
+      [0, 0],
+      [1, 2],
+      [2, 3],
+    ],
     outputs: [0, 1, 2].map(() => exactly("nothing is written")),
     oracle: (data) => [data.get("p")!, data.get("m")!, data.get("v")!],
   }),
@@ -90,6 +137,9 @@ export const optimiserCases: readonly ConformanceCase[] = [
   adamwCase("clipped", [3, 17], { ...attributes, maxGradNorm: 1 }, open),
   adamwCase("below the clipping norm", [65], { ...attributes, maxGradNorm: 10 }, open),
   adamwCase("other betas, large epsilon", [5, 13], { ...attributes, beta1: 0.8, beta2: 0.95, epsilon: 0.1 }, open),
-  adamwCase("every other step refused", [17, 5], attributes, [[3.7, 1], [Infinity, 0]]),
+  adamwCase("every other step refused", [17, 5], attributes, [
+    [3.7, 1],
+    [Infinity, 0],
+  ]),
   closedGate,
 ];

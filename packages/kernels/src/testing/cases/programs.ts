@@ -54,7 +54,12 @@ const microBatches: ConformanceCase = {
   name: "program: two micro batches accumulate into one gradient",
   tensors: [floats("first", [5, 17]), floats("second", [3, 17]), trained("weight", [9, 17]), trained("norm", [9])],
   record(tape, [first, second, weight, norm], output) {
-    return [first!, second!].map((x, index) => tape.apply(rmsNorm, [linear(tape, x, weight!), norm!], { epsilon: 1e-5, weightOffset: 0 }, [output(`y${index}`, [x.shape[0]!, 9])])[0]!);
+    return [first!, second!].map(
+      (x, index) =>
+        tape.apply(rmsNorm, [linear(tape, x, weight!), norm!], { epsilon: 1e-5, weightOffset: 0 }, [
+          output(`y${index}`, [x.shape[0]!, 9]),
+        ])[0]!,
+    );
   },
   outputs: [chained(2, 17), chained(2, 17)],
   gradients: { tolerance: chained(6, 17), seeded: [0, 1] },
@@ -66,8 +71,13 @@ const ids = [4, 0, 4, 16, 2, 4, 0];
 const tiedWeights: ConformanceCase = {
   name: "program: an embedding tied to the head",
   tensors: [
-    trained("table", [17, 12]), trained("inner", [12, 12]), integers("ids", ids), integers("order", orderByIds(ids)),
-    integers("rows", [0, 2, 6, -1]), integers("targets", [1, 16, 3, 0]), constants("weights", [4], [0.5, 1, 0.25, 1]),
+    trained("table", [17, 12]),
+    trained("inner", [12, 12]),
+    integers("ids", ids),
+    integers("order", orderByIds(ids)),
+    integers("rows", [0, 2, 6, -1]),
+    integers("targets", [1, 16, 3, 0]),
+    constants("weights", [4], [0.5, 1, 0.25, 1]),
   ],
   record(tape, [table, inner, idsValue, order, rows, targets, weights], output) {
     const h = tape.apply(embedding, [table!, idsValue!, order!], {})[0]!;
@@ -87,20 +97,48 @@ const table = (f: (angle: number) => number): number[] => Array.from({ length: T
 const block: ConformanceCase = {
   name: "program: a transformer block with a low-rank adapter",
   tensors: [
-    trained("x", [2 * TOKENS, 16]), trained("norm1", [16]), trained("norm2", [16]),
-    floats("wq", [16, 16], 0.5), floats("wk", [8, 16], 0.5), floats("wv", [8, 16], 0.5), floats("wo", [16, 16], 0.5),
-    trained("loraA", [3, 16]), trained("loraB", [16, 3]),
-    floats("gate", [24, 16], 0.5), floats("up", [24, 16], 0.5), floats("down", [16, 24], 0.5),
-    integers("positions", Array.from({ length: 2 * TOKENS }, (_, row) => row % TOKENS)),
+    trained("x", [2 * TOKENS, 16]),
+    trained("norm1", [16]),
+    trained("norm2", [16]),
+    floats("wq", [16, 16], 0.5),
+    floats("wk", [8, 16], 0.5),
+    floats("wv", [8, 16], 0.5),
+    floats("wo", [16, 16], 0.5),
+    trained("loraA", [3, 16]),
+    trained("loraB", [16, 3]),
+    floats("gate", [24, 16], 0.5),
+    floats("up", [24, 16], 0.5),
+    floats("down", [16, 24], 0.5),
+    integers(
+      "positions",
+      Array.from({ length: 2 * TOKENS }, (_, row) => row % TOKENS),
+    ),
     integers("segments", [1, 1, 1, 1, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 0, 0, 0]),
-    constants("cos", [TOKENS, HALF], table(Math.cos)), constants("sin", [TOKENS, HALF], table(Math.sin)),
+    constants("cos", [TOKENS, HALF], table(Math.cos)),
+    constants("sin", [TOKENS, HALF], table(Math.sin)),
   ],
   record(tape, values, output) {
     const [x, norm1, norm2, wq, wk, wv, wo, loraA, loraB, gate, up, down, positions, segments, cos, sin] = values as readonly Value[] as [
-      Value, Value, Value, Value, Value, Value, Value, Value, Value, Value, Value, Value, Value, Value, Value, Value,
+      Value,
+      Value,
+      Value,
+      Value,
+      Value,
+      Value,
+      Value,
+      Value,
+      Value,
+      Value,
+      Value,
+      Value,
+      Value,
+      Value,
+      Value,
+      Value,
     ];
     const normed = (value: Value, weight: Value): Value => tape.apply(rmsNorm, [value, weight], { epsilon: 1e-5, weightOffset: 0 })[0]!;
-    const rotated = (value: Value): Value => tape.apply(rope, [value, positions, cos, sin], { headDim: 8, rotaryDim: 8, inverse: false })[0]!;
+    const rotated = (value: Value): Value =>
+      tape.apply(rope, [value, positions, cos, sin], { headDim: 8, rotaryDim: 8, inverse: false })[0]!;
     const h = normed(x, norm1);
     const q = linear(tape, linear(tape, h, loraA), loraB, 2, linear(tape, h, wq));
     const attributes = { batch: 2, queryHeads: 2, keyValueHeads: 1, headDim: 8, scale: 1 / Math.sqrt(8), window: 0, softcap: 0 };

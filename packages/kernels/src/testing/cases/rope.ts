@@ -30,13 +30,15 @@ function ropeCase({ rows, heads, headDim, rotaryDim, inverse = false }: Options)
     gradients: tolerance,
     oracle(data) {
       const [x, positions, cos, sin] = ["x", "positions", "cos", "sin"].map((name) => data.get(name)!);
-      return [Float64Array.from(x!, (value, index) => {
-        const within = index % headDim;
-        if (within >= rotaryDim) return value;
-        const entry = positions![Math.floor(index / (heads * headDim))]! * half + (within % half);
-        const sine = inverse ? -sin![entry]! : sin![entry]!;
-        return within < half ? value * cos![entry]! - x![index + half]! * sine : value * cos![entry]! + x![index - half]! * sine;
-      })];
+      return [
+        Float64Array.from(x!, (value, index) => {
+          const within = index % headDim;
+          if (within >= rotaryDim) return value;
+          const entry = positions![Math.floor(index / (heads * headDim))]! * half + (within % half);
+          const sine = inverse ? -sin![entry]! : sin![entry]!;
+          return within < half ? value * cos![entry]! - x![index + half]! * sine : value * cos![entry]! + x![index - half]! * sine;
+        }),
+      ];
     },
   });
 }

@@ -18,10 +18,13 @@ export interface NodeDevice {
 /** Dawn crashes when the object that `create` returned is collected while a device lives: one entry a living device. */
 const livingInstances = new Map<GPUDevice, GPU>();
 
-/** Toggles of Dawn that a trainer wants: float16 on NVIDIA, and what its flag asks for. */
-const ENABLED = ["allow_unsafe_apis", "vulkan_enable_f16_on_nvidia"];
-/** Checks that the kernels do not need: they test their own bounds, divide by nothing that is 0, and clear what they read. */
-const ENABLED_UNCHECKED = ["disable_robustness", "disable_workgroup_init", "disable_polyfills_on_integer_div_and_mod"];
+/**
+ * Toggles of Dawn: float16 on NVIDIA and the flag that it asks for; no clearing of workgroup memory, which no kernel reads before
+ * it wrote it (on SwiftShader the clearing makes a pipeline take seconds to build).
+ */
+const ENABLED = ["allow_unsafe_apis", "vulkan_enable_f16_on_nvidia", "disable_workgroup_init"];
+/** Checks that the kernels do without: they test their own bounds and divide integers by nothing that is 0. */
+const ENABLED_UNCHECKED = ["disable_robustness", "disable_polyfills_on_integer_div_and_mod"];
 const DISABLED = ["timestamp_quantization", "enable_spirv_validation"];
 
 const FEATURES: readonly GPUFeatureName[] = ["shader-f16", "subgroups", "timestamp-query"];

@@ -1,53 +1,32 @@
 import { elementCount } from "@sft/kernels";
-import type { Emitter, OpEmitter } from "../../dispatch.ts";
-import { linearGrid, linearGroup } from "../../grid.ts";
+import type { OpEmitter } from "../../dispatch.ts";
 import { kernelVariant } from "../../kernel.ts";
-import { rowRanges, type RowRange } from "../../rowRanges.ts";
-import type { Operand, OperandRange } from "../../operand.ts";
-import { workgroupReduction } from "../../wgsl/reduction.ts";
 import { emitColumnSum } from "../bias/columnSum.ts";
+import { lanesFor, NORM_THREADS, normDeclarations, normGrid, normPrologue, normRanges, normRowsOf } from "./normRows.ts";
 
-/** One workgroup a group of `width` elements: narrow for the norm of a head, wide for a hidden state. */
-export function normThreads(width: number): number {
-  return width <= 256 ? 64 : 256;
-}
-
-/** Ranges of normalised groups: each is `width` elements of x and one of every statistic. */
-export function groupRanges(emitter: Emitter, op: string, x: Operand, width: number): readonly RowRange[] {
-  return rowRanges(op, elementCount(x.shape) / width, [width * 4, 4], emitter.limits.maxBindingBytes);
-}
-
-/** The part of an operand that belongs to a range of groups, `width` elements each. */
-export function groupsOf(operand: Operand, width: number, { start, count }: RowRange): OperandRange {
-  return { operand, start: start * width, length: count * width };
-}
-
-/** y = x * rstd * (weight + weightOffset), rstd = 1 / sqrt(mean(x^2) + epsilon), one workgroup a group. */
+/** y = x * rstd * (weight + weightOffset), rstd = 1 / sqrt(mean(x^2) + epsilon) over each group. */
 export const rmsNorm: OpEmitter = (emitter, { inputs: [x, weight], outputs: [y, rstd], attributes }) => {
   const width = weight!.shape[0]!;
-  const threads = normThreads(width);
-  const kernel = kernelVariant(`rmsNorm|${threads}`, () => ({
+  const lanes = lanesFor(width);
+  const kernel = kernelVariant(`rmsNorm|${lanes}`, () => ({
     label: "rmsNorm",
-    workgroupSize: [threads, 1],
+    workgroupSize: [NORM_THREADS, 1],
     bindings: { x: "read f32", weight: "read f32", y: "read_write f32", rstd: "read_write f32" },
     parameters: { count: "u32", width: "u32", epsilon: "f32", weightOffset: "f32" },
-    declarations: workgroupReduction(threads),
-    body: `
-  let row = ${linearGroup};
-  if (row >= p.count) { return; }
-  let base = row * p.width;
+    declarations: normDeclarations(lanes),
+    body: `${normPrologue(lanes)}
   var squares = 0.0;
-  for (var c = lane; c < p.width; c += ${threads}u) { let value = x[base + c]; squares += value * value; }
-  let scale = 1.0 / sqrt(workgroupSum(squares, lane) / f32(p.width) + p.epsilon);
-  for (var c = lane; c < p.width; c += ${threads}u) { y[base + c] = x[base + c] * scale * (weight[c] + p.weightOffset); }
-  if (lane == 0u) { rstd[row] = scale; }`,
+  for (var c = start; c < end; c += ${lanes}u) { let value = x[base + c]; squares += value * value; }
+  let scale = 1.0 / sqrt(rowSum(squares, lane) / f32(p.width) + p.epsilon);
+  for (var c = start; c < end; c += ${lanes}u) { y[base + c] = x[base + c] * scale * (weight[c] + p.weightOffset); }
+  if (exists && start == 0u) { rstd[row] = scale; }`,
   }));
-  for (const range of groupRanges(emitter, "rmsNorm", x!, width)) {
+  for (const range of normRanges(emitter, "rmsNorm", x!, width)) {
     emitter.dispatch(
       kernel,
-      { x: groupsOf(x!, width, range), weight: weight!, y: groupsOf(y!, width, range), rstd: groupsOf(rstd!, 1, range) },
+      { x: normRowsOf(x!, width, range), weight: weight!, y: normRowsOf(y!, width, range), rstd: normRowsOf(rstd!, 1, range) },
       { count: range.count, width, epsilon: attributes["epsilon"] as number, weightOffset: attributes["weightOffset"] as number },
-      linearGrid(range.count, emitter.limits),
+      normGrid(emitter, range.count, lanes),
     );
   }
 };
@@ -55,31 +34,28 @@ export const rmsNorm: OpEmitter = (emitter, { inputs: [x, weight], outputs: [y, 
 /** dx = rstd * (g - x * rstd^2 * mean(g * x)), g = dy * (weight + weightOffset). */
 export const rmsNormGrad: OpEmitter = (emitter, { inputs: [dy, x, weight, rstd], outputs: [dx], attributes }) => {
   const width = weight!.shape[0]!;
-  const threads = normThreads(width);
-  const kernel = kernelVariant(`rmsNormGrad|${threads}`, () => ({
+  const lanes = lanesFor(width);
+  const kernel = kernelVariant(`rmsNormGrad|${lanes}`, () => ({
     label: "rmsNormGrad",
-    workgroupSize: [threads, 1],
+    workgroupSize: [NORM_THREADS, 1],
     bindings: { dy: "read f32", x: "read f32", weight: "read f32", rstd: "read f32", dx: "read_write f32" },
     parameters: { count: "u32", width: "u32", weightOffset: "f32" },
-    declarations: workgroupReduction(threads),
-    body: `
-  let row = ${linearGroup};
-  if (row >= p.count) { return; }
-  let base = row * p.width;
+    declarations: normDeclarations(lanes),
+    body: `${normPrologue(lanes)}
   var products = 0.0;
-  for (var c = lane; c < p.width; c += ${threads}u) { products += dy[base + c] * (weight[c] + p.weightOffset) * x[base + c]; }
-  let scale = rstd[row];
-  let slope = scale * scale * workgroupSum(products, lane) / f32(p.width);
-  for (var c = lane; c < p.width; c += ${threads}u) {
+  for (var c = start; c < end; c += ${lanes}u) { products += dy[base + c] * (weight[c] + p.weightOffset) * x[base + c]; }
+  let scale = rstd[min(row, p.count - 1u)];
+  let slope = scale * scale * rowSum(products, lane) / f32(p.width);
+  for (var c = start; c < end; c += ${lanes}u) {
     dx[base + c] = scale * (dy[base + c] * (weight[c] + p.weightOffset) - x[base + c] * slope);
   }`,
   }));
-  for (const range of groupRanges(emitter, "rmsNormGrad", x!, width)) {
+  for (const range of normRanges(emitter, "rmsNormGrad", x!, width)) {
     emitter.dispatch(
       kernel,
-      { dy: groupsOf(dy!, width, range), x: groupsOf(x!, width, range), weight: weight!, rstd: groupsOf(rstd!, 1, range), dx: groupsOf(dx!, width, range) },
+      { dy: normRowsOf(dy!, width, range), x: normRowsOf(x!, width, range), weight: weight!, rstd: normRowsOf(rstd!, 1, range), dx: normRowsOf(dx!, width, range) },
       { count: range.count, width, weightOffset: attributes["weightOffset"] as number },
-      linearGrid(range.count, emitter.limits),
+      normGrid(emitter, range.count, lanes),
     );
   }
 };

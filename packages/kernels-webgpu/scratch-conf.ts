@@ -1,0 +1,15 @@
+import { createCpuBackend } from "@sft/kernels-cpu";
+import { describeResult, runConformance } from "@sft/kernels/testing";
+import { createBackend } from "./src/node.ts";
+import { testAdapter, testDeviceOptions } from "./src/testDevice.ts";
+console.log(testAdapter);
+const backend = await createBackend(testDeviceOptions);
+const reference = await createCpuBackend({ precision: "float64", threads: 1 });
+let slow: [number, string][] = []; let t = performance.now(); const t0 = t;
+const results = await runConformance(backend, reference, { onResult(r) { const n = performance.now(); slow.push([n - t, r.name]); t = n; } });
+console.log(results.filter((r) => r.pass).length, "/", results.length, ((performance.now() - t0) / 1e3).toFixed(0), "s");
+for (const r of results) if (!r.pass) console.log(describeResult(r).slice(0, 200));
+console.log(slow.sort((a, b) => b[0] - a[0]).slice(0, 12).map(([ms, n]) => `${ms | 0} ${n}`).join("\n"));
+const used = results.filter((r) => r.worst && r.worst.bound > 0).map((r) => [r.worst!.relativeL2 / r.worst!.bound, describeResult(r)] as const).sort((a, b) => b[0] - a[0]);
+console.log("median of bound used", used[used.length >> 1]![0].toFixed(3)); for (const [u, d] of used.slice(0, 15)) console.log(u.toFixed(2), d);
+await backend.dispose(); await reference.dispose();

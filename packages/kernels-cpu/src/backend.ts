@@ -8,8 +8,9 @@ import { type Precision, storedBytes, viewElements } from "./elements.ts";
 import { CpuExecutable } from "./executable.ts";
 import { createKernels } from "./kernels.ts";
 import type { Kernel } from "./kernel.ts";
-import { measureScratch, placeProgram, slotBytes } from "./placedProgram.ts";
+import { measureScratch, placeProgram, slotBytes, type Step } from "./placedProgram.ts";
 import { chooseThreads, isWorthThreads } from "./threads/chooseThreads.ts";
+import type { Profile } from "./threads/control.ts";
 import { ThreadPool } from "./threads/pool.ts";
 
 export interface CpuBackendOptions {
@@ -22,6 +23,8 @@ export interface CpuBackendOptions {
    * would cost more; the result is the same. Default 1,000,000.
    */
   readonly worthThreadsOperations?: number;
+  /** Called after every step of every program, to see where time goes. */
+  readonly profile?: Profile;
   /** Largest memory for buffers, activations and scratch together; at most 4 GiB. */
   readonly memoryBytes?: number;
 }
@@ -35,7 +38,7 @@ export async function createCpuBackend(options: CpuBackendOptions = {}): Promise
   const arena = new Arena(memoryBytes);
   const threads = arena.shared ? await chooseThreads(options.threads, precision) : 1;
   const pool = threads > 1 ? await ThreadPool.start(threads, precision, arena) : null;
-  return new CpuBackend(precision, arena, pool, worthThreadsOperations);
+  return new CpuBackend(precision, arena, pool, worthThreadsOperations, options.profile);
 }
 
 class CpuBackend implements Backend {
@@ -46,15 +49,17 @@ class CpuBackend implements Backend {
   private readonly kernels: ReadonlyMap<string, Kernel>;
   private readonly pool: ThreadPool | null;
   private readonly worthThreadsOperations: number;
+  private readonly profile: Profile | undefined;
   private announceLoss: (loss: BackendLost) => void = () => {};
   private disposed = false;
   private compiled = 0;
 
-  constructor(precision: Precision, arena: Arena, pool: ThreadPool | null, worthThreadsOperations: number) {
+  constructor(precision: Precision, arena: Arena, pool: ThreadPool | null, worthThreadsOperations: number, profile: Profile | undefined) {
     this.precision = precision;
     this.arena = arena;
     this.pool = pool;
     this.worthThreadsOperations = worthThreadsOperations;
+    this.profile = profile;
     this.kernels = createKernels(precision, arena);
     this.lost = new Promise((resolve) => (this.announceLoss = resolve));
     this.capabilities = {
@@ -138,8 +143,8 @@ class CpuBackend implements Backend {
     const gone = target.buffers.find((buffer) => buffer.freed);
     if (gone) throw new BackendError("buffer-freed", `run: a buffer bound to program ${target.program.name} was freed`);
     const steps = target.steps(this.kernels, this.arena.memory.buffer, this.precision);
-    if (target.parts > 1) this.pool!.run(target.id, steps);
-    else for (const step of steps) step.run();
+    if (target.parts > 1) this.pool!.run(target.id, steps, this.profile);
+    else this.runAlone(steps);
   }
 
   async sync(): Promise<void> {
@@ -151,6 +156,14 @@ class CpuBackend implements Backend {
     this.disposed = true;
     await this.pool?.stop();
     this.announceLoss({ reason: "destroyed", message: "the CPU backend was disposed" });
+  }
+
+  private runAlone(steps: readonly Step[]): void {
+    for (const step of steps) {
+      const start = this.profile ? performance.now() : 0;
+      step.run();
+      this.profile?.(step.op, performance.now() - start);
+    }
   }
 
   private view(buffer: CpuBuffer): HostArray {

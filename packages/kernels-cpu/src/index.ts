@@ -1,2 +1,3 @@
 export { type CpuBackendOptions, createCpuBackend, createCpuBackend as createBackend } from "./backend.ts";
 export type { Precision } from "./elements.ts";
+export type { Profile } from "./threads/control.ts";

@@ -8,7 +8,7 @@ export interface Matrix {
   readonly column: number;
 }
 
-/** y[m,n] = alpha a[m,k] b[k,n] + source. y and source have contiguous rows; source may be y itself. */
+/** y[m,n] = alpha a[m,k] b[k,n] + source. Rows or columns of a are contiguous. y and source have contiguous rows; source may be y itself. */
 export interface Product {
   readonly m: number;
   readonly n: number;
@@ -24,8 +24,8 @@ export interface Product {
 }
 
 /** A block of b is packed at a time: K_BLOCK x N_BLOCK floats, 256 KiB, which stay in the second-level cache. */
-const K_BLOCK = 256;
-const N_BLOCK = 256;
+const K_BLOCK = 512;
+const N_BLOCK = 128;
 
 const EDGE_BYTES = TILE_ROWS * PANEL_COLUMNS * 4;
 
@@ -33,7 +33,7 @@ const EDGE_BYTES = TILE_ROWS * PANEL_COLUMNS * 4;
 export const MULTIPLY_SCRATCH_BYTES: number = K_BLOCK * N_BLOCK * 4 + EDGE_BYTES;
 
 /**
- * Blocked matrix product on one thread. An element is the sum over blocks of 256 k, each summed in ascending order, so it
+ * Blocked matrix product on one thread. An element is the sum over blocks of 512 k, each summed in ascending order, so it
  * does not depend on where a thread's share of y starts or ends.
  */
 export function multiply(wasm: WasmFunctions, { m, n, k, alpha, a, b, y, yRow, source, sourceRow }: Product, scratch: number): void {

@@ -1,3 +1,5 @@
+import type { Step } from "../placedProgram.ts";
+
 /** Words of the control block that all threads share; the text of a failure follows them. */
 const WAKE = 0;
 const PROGRAM = 1;
@@ -76,15 +78,20 @@ export class Control {
   }
 }
 
+/** Is told each step's op and how long it took until all threads had finished it. */
+export type Profile = (op: string, milliseconds: number) => void;
+
 /** Runs the steps of one thread, meeting the others after each. False when the run failed, here or elsewhere. */
-export function runSteps(steps: readonly { readonly run: () => void }[], run: number, control: Control): boolean {
+export function runSteps(steps: readonly Step[], run: number, control: Control, profile?: Profile): boolean {
   for (const step of steps) {
+    const start = profile ? performance.now() : 0;
     try {
       step.run();
     } catch (error) {
       control.fail(run, String(error));
     }
     if (!control.meet(run)) return false;
+    profile?.(step.op, performance.now() - start);
   }
   return true;
 }

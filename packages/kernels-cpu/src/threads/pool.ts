@@ -1,7 +1,7 @@
 import type { Precision } from "../elements.ts";
 import type { KernelMemory } from "../kernels.ts";
 import type { PlacedProgram, Step } from "../placedProgram.ts";
-import { Control, runSteps } from "./control.ts";
+import { Control, type Profile, runSteps } from "./control.ts";
 import type { WorkerMessage, WorkerStart } from "./worker.ts";
 
 type Worker = import("node:worker_threads").Worker;
@@ -67,9 +67,9 @@ export class ThreadPool {
   }
 
   /** Runs a program on all threads; `steps` are those of part 0. @throws Error with what a thread threw. */
-  run(id: number, steps: readonly Step[]): void {
+  run(id: number, steps: readonly Step[], profile?: Profile): void {
     if (steps.length === 0) return;
-    if (!runSteps(steps, this.control.wake(id), this.control)) throw new Error(this.control.failure());
+    if (!runSteps(steps, this.control.wake(id), this.control, profile)) throw new Error(this.control.failure());
   }
 
   async stop(): Promise<void> {

@@ -85,10 +85,10 @@ export interface RecordOrigin {
 
 /** Something that a template left out of the text, said instead of done silently. */
 export interface RenderingWarning {
-  readonly code: "system-ignored" | "input-ignored";
+  readonly code: "system-ignored" | "input-ignored" | "message-ignored" | "tools-ignored" | "tool-calls-ignored" | "reasoning-ignored";
   readonly message: string;
-  /** Index of the message concerned. */
-  readonly index: number;
+  /** Index of the message concerned; null where it is the conversation. */
+  readonly index: number | null;
 }
 
 /** What a template makes of one conversation. */

@@ -1,8 +1,9 @@
 import type { PromptTemplate, RenderOptions } from "../promptTemplate.ts";
-import type { Conversation, Rendering, Segment } from "../segment.ts";
+import type { Conversation, Rendering, RenderingWarning, Segment } from "../segment.ts";
 import { sha256 } from "../sha256.ts";
 import { TemplateError } from "../templateError.ts";
 import { defaultLimits, type JinjaLimits } from "./budget.ts";
+import { ignoredFields } from "./ignoredFields.ts";
 import type { MarkedText } from "./markedText.ts";
 import { ParsedTemplate } from "./parsedTemplate.ts";
 import { probeAnswerMarkup, readsParts } from "./templateProbe.ts";
@@ -57,25 +58,27 @@ class JinjaTemplate implements PromptTemplate {
         "Give it at least one.",
       );
     const opensTurn = options.addGenerationPrompt === true && messages.at(-1)!.role !== "assistant";
-    const segments = this.#segments(conversation, options, opensTurn);
+    const { segments, warnings } = this.#segments(conversation, options, opensTurn);
     const stopsAt = options.addGenerationPrompt && !opensTurn ? endOfHeader(segments, messages.length - 1) : segments.length;
     return {
       segments: segments.slice(0, stopsAt),
       conversation,
       terminators: this.terminators,
       template: { name: this.name, hash: this.hash },
+      ...(warnings.length > 0 && { warnings }),
     };
   }
 
-  #segments(conversation: Conversation, options: RenderOptions, opensTurn: boolean): Segment[] {
+  #segments(conversation: Conversation, options: RenderOptions, opensTurn: boolean): { segments: Segment[]; warnings: RenderingWarning[] } {
     // A list of parts is only for templates that read lists; nothing else about the text depends on the probe.
     const parts = conversation.messages.some((message) => message.parts) && this.#probe(options).parts;
     const rendered = this.#rendered(conversation, options, parts, false);
+    const warnings = ignoredFields(this.name, conversation, rendered);
     const { markup } = this.#probe(options);
     const { bos, eos } = options.specialTokens ?? {};
     const controlTokens = [bos, eos].filter((token): token is string => Boolean(token));
     const segments = toSegments(turnStretches(rendered, markup.terminator, bos), conversation, markup, controlTokens);
-    if (!opensTurn) return segments;
+    if (!opensTurn) return { segments, warnings };
 
     const open = this.#rendered(conversation, options, parts, true);
     const place = {
@@ -88,7 +91,7 @@ class JinjaTemplate implements PromptTemplate {
     } as const;
     if (open.text.startsWith(rendered.text)) {
       const text = open.text.slice(rendered.text.length);
-      return text === "" ? segments : [...segments, { text, ...place }];
+      return { segments: text === "" ? segments : [...segments, { text, ...place }], warnings };
     }
     // The template writes other text before a generation prompt: what belongs to no turn at the end opens the answer.
     const other = toSegments(turnStretches(open, markup.terminator, bos), conversation, markup, controlTokens);
@@ -97,7 +100,7 @@ class JinjaTemplate implements PromptTemplate {
       .slice(last)
       .map((segment) => segment.text)
       .join("");
-    return text === "" ? other : [...other.slice(0, last), { text, ...place }];
+    return { segments: text === "" ? other : [...other.slice(0, last), { text, ...place }], warnings };
   }
 
   #rendered(conversation: Conversation, options: RenderOptions, partsAsList: boolean, addGenerationPrompt: boolean): MarkedText {

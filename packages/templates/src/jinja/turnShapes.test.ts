@@ -199,3 +199,45 @@ describe("the clock", () => {
     expect(text()).toBe("no clockq1a1q2a2");
   });
 });
+
+describe("what a template leaves out is said", () => {
+  const template = createJinjaTemplate(
+    "{% for m in messages %}{% if m.role in ['user', 'assistant'] %}{{ '<|' + m.role + '|>' + m.content + '<|end|>' }}{% endif %}{% endfor %}",
+    { name: "t" },
+  );
+  const codes = (conversation: Conversation): unknown[] =>
+    (template.render(conversation).warnings ?? []).map(({ code, index }) => [code, index]);
+
+  it("for each field that the record has and the text has not", () => {
+    expect(codes(two)).toEqual([]);
+    expect(
+      codes({
+        tools: [{ name: "f" }],
+        messages: [
+          { role: "system", content: "S" },
+          { role: "user", content: "q" },
+          { role: "assistant", content: "a", tool_calls: [{ name: "f" }], reasoning_content: "earlier thoughts are left out by design" },
+          { role: "tool", content: "r" },
+          { role: "assistant", content: "b", reasoning_content: "hm" },
+        ],
+      }),
+    ).toEqual([
+      ["tools-ignored", null],
+      ["system-ignored", 0],
+      ["tool-calls-ignored", 2],
+      ["message-ignored", 3],
+      ["reasoning-ignored", 4],
+    ]);
+  });
+
+  it("but a role that it does not know is refused", () => {
+    expect(() => template.render({ messages: [{ role: "critic", content: "x" }] })).toThrow(
+      expect.objectContaining({ code: "unknown-role", details: { role: "critic", message: 0 } }),
+    );
+  });
+
+  it("and a message written whole leaves nothing out", () => {
+    const whole = createJinjaTemplate("{{ messages[0] | tojson }}");
+    expect(whole.render({ messages: [{ role: "user", content: "q", reasoning_content: "hm" }] }).warnings).toBeUndefined();
+  });
+});

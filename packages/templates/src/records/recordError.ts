@@ -1,7 +1,7 @@
 /** Where a row stands in its file; each part may be unknown. */
 export interface RecordPlace {
   readonly file?: string;
-  /** Number of the row in the data set, from 0. */
+  /** Number of the row, as the caller counts. */
   readonly row?: number;
   /** Line of the file on which the row starts, from 1. */
   readonly line?: number;

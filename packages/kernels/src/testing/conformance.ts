@@ -1,7 +1,7 @@
 import type { Backend } from "../backend.ts";
 import { conformanceCases } from "./cases/index.ts";
 import { differentiableCases, runFiniteDifferences } from "./finiteDifferences.ts";
-import { runConformanceCase, type CaseResult } from "./runConformance.ts";
+import { checkName, runConformanceCase, type CaseResult } from "./runConformance.ts";
 
 /** What the suite needs of a test framework: vitest's functions, or those of node:test. */
 export interface TestRunner {
@@ -36,7 +36,7 @@ export class ConformanceError extends Error {
     const failed = result.checks.filter((check) => !check.pass);
     const lines = failed.map(
       (check) =>
-        `${check.kind} ${check.tensor}: relative L2 error ${check.relativeL2.toExponential(2)}, bound ${check.bound.toExponential(2)} (${check.reason})`,
+        `${checkName(check)}: relative L2 error ${check.relativeL2.toExponential(2)}, bound ${check.bound.toExponential(2)} (${check.reason})`,
     );
     super([`case "${result.name}" failed`, ...(result.error ? [String(result.error)] : lines)].join("\n"), { cause: result.error });
     this.result = result;

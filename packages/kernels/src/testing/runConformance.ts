@@ -141,7 +141,12 @@ export function caseResult(name: string, checks: readonly CheckResult[]): CaseRe
 export function describeResult({ name, pass, worst, error }: CaseResult): string {
   const verdict = pass ? "pass" : "FAIL";
   if (!worst) return `${verdict}  ${name}: ${error instanceof Error ? error.message : String(error)}`;
-  return `${verdict}  ${worst.relativeL2.toExponential(1)} of ${worst.bound.toExponential(1)}  ${name} (${worst.kind} ${worst.tensor})`;
+  return `${verdict}  ${worst.relativeL2.toExponential(1)} of ${worst.bound.toExponential(1)}  ${name} (${checkName(worst)})`;
+}
+
+/** "gradient of w", "output y": what a check looked at. */
+export function checkName({ kind, tensor }: CheckResult): string {
+  return kind === "gradient" ? tensor : `${kind} ${tensor}`;
 }
 
 function norm(values: ArrayLike<number>): number {

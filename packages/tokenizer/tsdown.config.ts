@@ -1,0 +1,3 @@
+import { preset } from "@sft/tsdown-preset";
+
+export default preset({ index: "src/index.ts", node: "src/node.ts" });

@@ -3,6 +3,12 @@ import type { Conversation, Rendering } from "./segment.ts";
 export interface RenderOptions {
   /** Stop before the last assistant answer and open its turn; the segments are exactly the prefix of the training row's. */
   readonly addGenerationPrompt?: boolean;
+  /**
+   * With `addGenerationPrompt` behind a question: open the turn as a training row whose answer has no thoughts does,
+   * where that differs from the template's own generation prompt (Qwen3 then writes an empty think block, as its
+   * `enable_thinking: false` does). What is trained on such rows is to be used with it.
+   */
+  readonly openAsTrained?: boolean;
   /** The clock that a Jinja template's `strftime_now` reads. Without it `strftime_now` is undefined, and templates fall back to a date of their own: no rendering depends on the day unless asked to. */
   readonly now?: Date;
   /** The tokenizer's texts of these tokens, e.g. `{ bos: "<s>", eos: "</s>" }`. */

@@ -58,6 +58,10 @@ class JinjaTemplate implements PromptTemplate {
         "Give it at least one.",
       );
     const opensTurn = options.addGenerationPrompt === true && messages.at(-1)!.role !== "assistant";
+    if (opensTurn && options.openAsTrained) {
+      const answered = { ...conversation, messages: [...messages, { role: "assistant", content: "answer" }] };
+      return { ...this.render(answered, options), conversation };
+    }
     const { segments, warnings } = this.#segments(conversation, options, opensTurn);
     const stopsAt = options.addGenerationPrompt && !opensTurn ? endOfHeader(segments, messages.length - 1) : segments.length;
     return {

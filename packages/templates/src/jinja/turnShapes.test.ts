@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { goldenModels } from "../../golden/goldenChats.ts";
 import { readRecord } from "../records/readRecord.ts";
 import type { Conversation, Segment } from "../segment.ts";
 import { createJinjaTemplate } from "./createJinjaTemplate.ts";
@@ -239,5 +240,20 @@ describe("what a template leaves out is said", () => {
   it("and a message written whole leaves nothing out", () => {
     const whole = createJinjaTemplate("{{ messages[0] | tojson }}");
     expect(whole.render({ messages: [{ role: "user", content: "q", reasoning_content: "hm" }] }).warnings).toBeUndefined();
+  });
+});
+
+describe("opening a turn as it was trained", () => {
+  const { chat_template, chats } = goldenModels.qwen3!;
+  const template = createJinjaTemplate(chat_template!);
+  const row = readRecord({ messages: chats.find(({ name }) => name === "multi")!.messages });
+  const question = { ...row, messages: row.messages.slice(0, -1) };
+
+  it("gives the training row's own prompt, which Qwen3's generation prompt is not", () => {
+    const trained = template.render(row, { addGenerationPrompt: true }).segments;
+    expect(template.render(question, { addGenerationPrompt: true, openAsTrained: true }).segments).toEqual(trained);
+    expect(template.render(question, { addGenerationPrompt: true, variables: { enable_thinking: false } }).segments).toEqual(trained);
+    expect(template.render(question, { addGenerationPrompt: true }).segments.at(-1)!.text).toBe("<|im_start|>assistant\n");
+    expect(trained.at(-1)!.text).toBe("<|im_start|>assistant\n<think>\n\n</think>\n\n");
   });
 });

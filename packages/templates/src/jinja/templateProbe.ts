@@ -22,7 +22,7 @@ export function probeAnswerMarkup(template: ParsedTemplate, options: RenderOptio
     const whole = firstOf(answers, (answer) => attempt(() => template.render({ messages: [...messages, answer] }, options, plain, false)));
     if (!whole) continue;
     const opening = closed && open?.text.startsWith(closed.text) ? open.text.slice(closed.text.length) : null;
-    return { opening: opening !== null && whole.text.includes(opening) ? opening : null, terminator: textBehind(whole, messages.length) };
+    return { opening: opening || openingInTurn(whole, messages.length, opening), terminator: textBehind(whole, messages.length) };
   }
   return { opening: null, terminator: null };
 }
@@ -33,6 +33,21 @@ export function readsParts(template: ParsedTemplate, options: RenderOptions): bo
   const asList = attempt(() => template.render({ messages: [parts] }, options, { partsAsList: true, nullAsText: false }, false));
   const asText = attempt(() => template.render({ messages: [parts] }, options, plain, false));
   return asList !== null && asList.text === asText?.text;
+}
+
+/**
+ * The opening of a template that asks for no answer: the words before the answer in its own turn ("### Response:\n").
+ * A mere blank there is the answer's: its question opened the turn, as Mistral's "[/INST]" does.
+ */
+function openingInTurn(rendered: MarkedText, index: number, otherwise: string | null): string | null {
+  let position = 0;
+  let opening = "";
+  for (const run of rendered.runs) {
+    if (run.origin?.message === index) break;
+    if (run.turn === index) opening += rendered.text.slice(position, position + run.length);
+    position += run.length;
+  }
+  return opening.trim() === "" ? otherwise : opening;
 }
 
 /** The template's text behind message `index`'s words, white space at its end aside; null if there is none. */

@@ -37,8 +37,8 @@ export function turnParts({ turn, marked }: Stretch, role: string, markup: Answe
   let body = own[0]?.start ?? null;
   if (generation.length > 0) {
     body = generation[0]!.start;
-  } else if (isAssistant && markup.opening !== null && text.startsWith(markup.opening)) {
-    body = markup.opening.length;
+  } else if (isAssistant && markup.opening !== null && sharedOpening(text, markup.opening) !== null) {
+    body = sharedOpening(text, markup.opening)!;
     const literalUntil = ranges.find(({ run, end }) => end > body! && run.origin !== null)?.start ?? text.length;
     body += emptyThoughts.exec(text.slice(body, literalUntil))?.[0].length ?? 0;
   }
@@ -49,6 +49,25 @@ export function turnParts({ turn, marked }: Stretch, role: string, markup: Answe
   body = Math.min(body ?? terminator, terminator);
   const [from, to] = isAssistant ? reasoningRange(text.slice(body, terminator)) : [0, 0];
   return { body, terminator, after: searchFrom + ending.end, reasoning: [body + from, body + to] };
+}
+
+/**
+ * How much of a turn's start is the template's opening. Where a turn goes on otherwise (a generation prompt may open
+ * thoughts that earlier answers do not have), what they share up to the end of a line or of a control token.
+ */
+function sharedOpening(text: string, opening: string): number | null {
+  if (text.startsWith(opening)) return opening.length;
+  let shared = 0;
+  while (shared < opening.length && text[shared] === opening[shared]) shared++;
+  const borders: number[] = [];
+  let position = 0;
+  for (const run of splitControlText(opening)) {
+    position += run.text.length;
+    if (run.control) borders.push(position);
+  }
+  const line = opening.lastIndexOf("\n", shared - 1) + 1;
+  const border = Math.max(line, ...borders.filter((end) => end <= shared));
+  return border > 0 ? border : null;
 }
 
 function runRanges(runs: readonly Run[]): { run: Run; start: number; end: number }[] {

@@ -257,3 +257,44 @@ describe("opening a turn as it was trained", () => {
     expect(trained.at(-1)!.text).toBe("<|im_start|>assistant\n<think>\n\n</think>\n\n");
   });
 });
+
+describe("a tool call behind an opening that goes on with thoughts", () => {
+  it("is trained from its first character", () => {
+    const template = createJinjaTemplate(
+      "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' }}{% if m.reasoning_content %}{{ '<think>\n' + m.reasoning_content + '\n</think>\n\n' }}{% endif %}{{ m.content or '' }}{% for c in m.tool_calls or [] %}{{ '<tool_call>' + (c.function | tojson) + '</tool_call>' }}{% endfor %}{{ '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n<think>\n' }}{% endif %}",
+    );
+    const thought: Conversation = {
+      messages: [
+        { role: "user", content: "q" },
+        { role: "assistant", content: "a", reasoning_content: "hm" },
+      ],
+    };
+    expect(shape(template.render(thought).segments.slice(5, 8))).toEqual([
+      "generationPrompt/header:<|im_start|>assistant\n<think>\n",
+      "content/body(reasoning):hm",
+      "literal/body(reasoning):\n</think>\n\n",
+    ]);
+    expect(shape(template.render(oneCall).segments.slice(5, 8))).toEqual([
+      "generationPrompt/header:<|im_start|>assistant\n",
+      "literal/body(toolCall):<tool_call>",
+      'content/body(toolCall):{"name": "f", "arguments": {"x": 1}}',
+    ]);
+  });
+});
+
+describe("a template that knows no generation prompt", () => {
+  it.each([
+    ["{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}", "<|im_start|>assistant\n"],
+    [
+      "{% for m in messages %}{{ ('### Response:\n' if m.role == 'assistant' else '### Instruction:\n') + m.content + (eos_token if m.role == 'assistant' else '\n\n') }}{% endfor %}",
+      "### Response:\n",
+    ],
+  ])("does not train what opens an answer: %s", (source, opening) => {
+    const turn = createJinjaTemplate(source)
+      .render(two, { specialTokens })
+      .segments.filter(({ message }) => message === 3);
+    expect(turn[0]).toMatchObject({ text: opening, part: "header", kind: "generationPrompt" });
+    expect(turn[1]).toMatchObject({ text: "a2", part: "body" });
+    expect(turn[2]!.part).toBe("terminator");
+  });
+});

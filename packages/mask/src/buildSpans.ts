@@ -24,30 +24,20 @@ export function buildSpans(table: TokenTable, verdicts: readonly Verdict[], kept
     for (; nextSegment < owner; nextSegment++) addEmpty(nextSegment, start);
     nextSegment = owner + 1;
     const [first, last] = [kept[start], kept[end - 1]];
-    const textEnd = ownerAt(last + 1) === owner ? (isKept(last + 1, end) ? table.from[last + 1] : table.to[last]) : textLength(owner);
-    const textStart = ownerAt(first - 1) === owner ? table.from[first] : 0;
+    // A span reaches to the next token of its segment, so that characters without a token are in one too, unless that token was cut.
+    const cutBehind = table.owner[last + 1] === owner && kept[end] !== last + 1;
+    const textStart = table.owner[first - 1] === owner ? table.from[first] : 0;
+    const textEnd = cutBehind ? table.to[last] : table.owner[last + 1] === owner ? table.from[last + 1] : table.segments[owner].text.length;
     spans.push(describe(owner, start, end, textStart, Math.max(textStart, textEnd), verdict));
     start = end;
   }
   if (kept.length === table.ids.length) for (; nextSegment < table.segments.length; nextSegment++) addEmpty(nextSegment, kept.length);
   return spans;
 
-  function ownerAt(token: number): number {
-    return token < 0 || token >= table.owner.length ? -1 : table.owner[token];
-  }
-
-  function isKept(token: number, at: number): boolean {
-    return kept[at] === token;
-  }
-
-  function textLength(owner: number): number {
-    return table.segments[owner].text.length;
-  }
-
   /** A segment whose text gave no token of its own still shows its text, unless it was cut away. */
   function addEmpty(owner: number, at: number): void {
     if (table.segments[owner].text === "" || table.owner.includes(owner)) return;
-    spans.push(describe(owner, at, at, 0, textLength(owner), { weight: 0, reason: "this text has no token of its own" }));
+    spans.push(describe(owner, at, at, 0, table.segments[owner].text.length, { weight: 0, reason: "this text has no token of its own" }));
   }
 
   function describe(owner: number, start: number, end: number, from: number, to: number, verdict: Verdict): ExampleSpan {

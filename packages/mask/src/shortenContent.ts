@@ -21,20 +21,16 @@ export function shortenContent(table: TokenTable, verdicts: readonly Verdict[], 
   );
   if (level === null) return null;
   const removed = new Uint8Array(table.ids.length);
-  let left = excess;
+  let { spare } = level;
   for (const run of runs) {
-    let cut = run.start + Math.min(run.end - run.start, level.height);
+    let cut = Math.min(run.end, run.start + level.height);
     // The level may free a few tokens more than needed; the first runs keep them.
-    const spare = Math.min(run.end - cut, level.spare);
-    if (run.end - cut > 0 && spare > 0) {
-      cut += spare;
-      level.spare -= spare;
-    }
+    const saved = Math.min(run.end - cut, spare);
+    cut += saved;
+    spare -= saved;
     while (cut > run.start && cut < run.end && sharesCharacter(table, cut)) cut--;
     removed.fill(1, cut, run.end);
-    left -= run.end - cut;
   }
-  if (left > 0) return null;
   const kept: number[] = [];
   for (let token = 0; token < removed.length; token++) if (removed[token] === 0) kept.push(token);
   return kept;

@@ -47,7 +47,7 @@ export function judgeTokens(
 
   /** The character spans of a message decide over the characters that they cover. */
   function judgeCharacters(segment: Segment, from: number, to: number, verdict: Verdict): Verdict {
-    const message = segment.message === null ? undefined : conversation.messages[segment.message];
+    const message: Message | undefined = conversation.messages[segment.message ?? -1];
     if (!message?.spans?.length || message.train === false || segment.field !== "content") return verdict;
     const start = segment.fieldStart + from;
     const end = Math.max(start + 1, segment.fieldStart + to);
@@ -92,14 +92,15 @@ function judgeSegment(
   tokenizer: MaskTokenizer,
   tagged: boolean,
 ): Verdict {
-  const message = segment.message === null ? undefined : conversation.messages[segment.message];
-  const turn = segment.message === null ? undefined : turns[segment.message];
+  const at = segment.message ?? -1;
+  const message: Message | undefined = conversation.messages[at];
+  const turn: TurnVerdict | undefined = turns[at];
   const factor = message?.weight ?? 1;
   const masked = (reason: string): Verdict => {
     const weight = message?.train === false ? 0 : policy.classWeights.prompt * factor;
     return { weight, reason: weight > 0 ? `${reason}; prompt tokens have weight ${weight}` : reason };
   };
-  if (turn === undefined || message === undefined) {
+  if (turn === undefined) {
     if (policy.turns === "all") return { weight: 1, reason: `policy ${policy.name} trains text outside turns` };
     return masked("text outside every message");
   }

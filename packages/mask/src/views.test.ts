@@ -24,6 +24,8 @@ describe("toLabels", () => {
     const small = { ids: Int32Array.of(7, 8, 9), weights: Float32Array.of(0, 0, 0.5) };
     expect([...toLabels(small)]).toEqual([-100, -100, 9]);
     expect([...toLabels(small, { shifted: true, ignoreIndex: -1 })]).toEqual([-1, 9, -1]);
+    const all = { ids: Int32Array.of(7, 8, 9), weights: Float32Array.of(0, 1, 1) };
+    expect([...toLabels(all, { shifted: true })]).toEqual([8, 9, -100]);
   });
 });
 
@@ -45,6 +47,12 @@ describe("explain", () => {
         "- policy assistant does not train what follows a terminator",
       ]
     `);
+  });
+});
+
+describe("explain without a tokenizer", () => {
+  it("gives each token its span's text", () => {
+    expect(explain(example).at(-1)).toMatchObject({ text: "\n", index: example.ids.length - 1, trained: false });
   });
 });
 
@@ -74,6 +82,45 @@ describe("diffMasks", () => {
     ]);
     expect(diffMasks(example, example)).toEqual([]);
   });
+  it("cuts text where either side changes its weight", () => {
+    const weighted = encodeRendering(
+      chatml([messages[0], { ...messages[1], content: "abcdef", spans: [{ start: 2, end: 4, weight: 0.5 }] }]),
+      mockTokenizer,
+    );
+    const plain = encodeRendering(chatml([messages[0], { ...messages[1], content: "abcdef" }]), mockTokenizer);
+    const [change, ...rest] = diffMasks(plain, weighted);
+    expect(rest).toEqual([]);
+    const body = plain.spans.find(({ text }) => text === "abcdef");
+    expect(change).toEqual({
+      message: 1,
+      role: "assistant",
+      part: "body",
+      field: "content",
+      text: "cd",
+      before: { weight: 1, reason: "body: policy assistant trains this assistant turn", tokens: { start: body?.start, end: body?.end } },
+      after: {
+        weight: 0.5,
+        reason: "characters 2 to 4 of the message have weight 0.5",
+        tokens: { start: (body?.start ?? 0) + 2, end: (body?.start ?? 0) + 4 },
+      },
+    });
+    expect(diffMasks(weighted, plain).map(({ text, before, after }) => [text, before?.weight, after?.weight])).toEqual([["cd", 0.5, 1]]);
+  });
+  it("tells a template's words by their place in the turn, and turns without a message by their role", () => {
+    const [a, b] = ["system says:", "user says:"].map((before) =>
+      encodeRendering(promptAnswer("x", "y", { before, bos: "<s>" }), mockTokenizer),
+    );
+    expect(diffMasks(a, b).map(({ text, before, after }) => [text, before === null, after === null])).toEqual([["s:", false, true]]);
+    const outside = example.spans.map((span) => ({ ...span, message: null, trained: false, weight: span.role === "user" ? 1 : 0 }));
+    const masked = outside.map((span) => ({ ...span, weight: 0 }));
+    expect(diffMasks({ spans: outside }, { spans: masked }).every(({ role }) => role === "user")).toBe(true);
+  });
+  it("finds text that only one side has", () => {
+    const none = { spans: [] };
+    const count = new Set(example.spans.map(({ message, part, field }) => `${message} ${part} ${field}`)).size;
+    expect(diffMasks(none, example).filter(({ before }) => before === null)).toHaveLength(count);
+    expect(diffMasks(example, none).filter(({ after }) => after === null)).toHaveLength(count);
+  });
   it("finds text that one side lost", () => {
     const long = promptAnswer("abcdefgh", "xy");
     const whole = encodeRendering(long, mockTokenizer);
@@ -99,6 +146,7 @@ describe("measureSupervisedShare", () => {
     const dropped = encodeRendering(chatml(messages), mockTokenizer, { maxLength: 3 });
     const masked = encodeRendering(chatml(messages.slice(0, 1)), mockTokenizer);
     const supervised = 3;
+    expect(measureSupervisedShare([])).toEqual({ examples: 0, dropped: 0, allMasked: 0, tokens: 0, supervised: 0, share: 0 });
     const tokens = example.ids.length + masked.ids.length;
     expect(measureSupervisedShare([example, dropped, masked])).toEqual({
       examples: 3,

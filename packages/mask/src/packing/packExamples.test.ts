@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { packExamples, padBatch, planPacking, shiftTargets, type ShiftedRow } from "../index.ts";
+import { layOutRows } from "../tokenBatch.ts";
 
 const sequences = [[1, 2, 3, 4, 5], [6, 7], [8, 9, 10], [11]];
 const lengths = sequences.map((sequence) => sequence.length);
@@ -36,6 +37,17 @@ describe("conformance case 14: packing", () => {
       [2, 3],
     ]);
     expect(planPacking([1, 0, 1], { capacity: 4, strategy: "none" }).map((row) => row[0].index)).toEqual([0, 2]);
+  });
+  it("takes the fullest row that has room, and the longest example's length as a row's", () => {
+    expect(planPacking([5, 4, 3, 2, 2, 1], { capacity: 8 }).map((row) => row.map(({ index }) => index))).toEqual([[0, 2], [1, 3, 4], [5]]);
+    expect(planPacking([8, 7, 6], { capacity: 8 }).map((row) => row.map(({ index }) => index))).toEqual([[0], [1], [2]]);
+    expect(packExamples([trainAll(1, 2, 3, 4), trainAll(5, 6), trainAll(7, 8, 9)])).toMatchObject({ rows: 2, length: 3 });
+    expect(packExamples([trainAll(1, 2), trainAll(3)], { multipleOf: 4 })).toMatchObject({ rows: 1, length: 4, supervisedTokens: 1 });
+    expect(packExamples([])).toMatchObject({ rows: 0, length: 0 });
+  });
+  it("gives an example without targets no segment", () => {
+    const batch = layOutRows([[trainAll(1), trainAll(2, 3)]]);
+    expect([...batch.segments]).toEqual([1]);
   });
   it("restarts positions and never targets another segment's token", () => {
     const rows = [trainAll(1, 2, 3), trainAll(4, 5)];

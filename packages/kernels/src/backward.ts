@@ -20,6 +20,10 @@ export function backward(tape: Tape, loss: Value, gradientOf: (parameter: Value)
       hint: loss.role === "output" ? `Gradients do not flow through ${loss.name}, which is bound as an output: take the op's own result as the loss and copy it there.` : undefined,
     });
   }
+  tape.inSection("backward", () => appendGradients(tape, loss, gradientOf));
+}
+
+function appendGradients(tape: Tape, loss: Value, gradientOf: (parameter: Value) => Value): void {
   const gradients = new Map<number, Value>();
   gradients.set(loss.id, tape.apply(fill, [], { value: 1, length: 1 })[0]!);
 

@@ -20,6 +20,8 @@ export * from "./ops/optimiser.ts";
 export * from "./ops/rope.ts";
 export { lowerProgram } from "./lower.ts";
 export { type MemoryPlan, planMemory } from "./plan.ts";
+export { createPlanningBackend, type PlanningBackend } from "./planningBackend.ts";
 export * from "./program.ts";
+export { recomputeBlocks } from "./recompute.ts";
 export * from "./tape.ts";
 export * from "./tensor.ts";

@@ -8,6 +8,8 @@ export interface Instruction {
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
   readonly attributes: Attributes;
+  /** The part of the computation that it belongs to: "block.<n>" for a layer's forward, "backward"; passes read it, backends need not. */
+  readonly section?: string;
 }
 
 /** A flat list of ops over typed tensors. Plain data: JSON.stringify and JSON.parse give the same program back. */

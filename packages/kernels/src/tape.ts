@@ -18,6 +18,7 @@ interface TapeEntry {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
   readonly attributes: Attributes;
+  readonly section: string | undefined;
 }
 
 /** Records ops one after the other; `finish` gives the Program, `backward` (backward.ts) appends the gradient ops. */
@@ -26,6 +27,7 @@ export class Tape {
   readonly entries: TapeEntry[] = [];
   private readonly values: Value[] = [];
   private readonly externals = new Map<string, Value>();
+  private section: string | undefined;
 
   constructor(name: string) {
     this.name = name;
@@ -69,8 +71,19 @@ export class Tape {
       }
       return target;
     });
-    this.entries.push({ op: op as unknown as OpDefinition, inputs, outputs, attributes });
+    this.entries.push({ op: op as unknown as OpDefinition, inputs, outputs, attributes, section: this.section });
     return outputs;
+  }
+
+  /** Marks the instructions that `record` adds as one section: "block.<n>" for a layer, "backward". */
+  inSection<T>(section: string, record: () => T): T {
+    const outer = this.section;
+    this.section = section;
+    try {
+      return record();
+    } finally {
+      this.section = outer;
+    }
   }
 
   /** a + b, the sum that gradient accumulation needs everywhere. */
@@ -91,6 +104,7 @@ export class Tape {
       inputs: entry.inputs.map((value) => value.id),
       outputs: entry.outputs.map((value) => value.id),
       attributes: { ...entry.attributes },
+      ...(entry.section === undefined ? {} : { section: entry.section }),
     }));
     return { name: this.name, tensors, instructions };
   }

@@ -71,6 +71,11 @@ export class Graph {
     return this.shape.batch * this.shape.length;
   }
 
+  /** Records one layer; its activations can be recomputed as a whole in the backward pass. */
+  layer(index: number, record: () => Value): Value {
+    return this.tape.inSection(`block.${index}`, record);
+  }
+
   /** A parameter by its name in the checkpoint. */
   parameter(name: string): Value {
     const spec = this.specs.get(name);

@@ -1,4 +1,8 @@
 export * from "./adapters/lora.ts";
+export { mergedWeight, type PairValues } from "./adapters/mergeLora.ts";
+export { mergedTensors, type MergedTensors } from "./adapters/mergedTensors.ts";
+export { patternValue } from "./adapters/peftPattern.ts";
+export { attachSavedAdapter, savedAdapterLayout, savedLoraConfig, type SavedAdapter } from "./adapters/savedAdapter.ts";
 export { type ModelConfig } from "./config.ts";
 export { closeNames, ModelError } from "./errors.ts";
 export { type ModelFamily, type ParameterSpec } from "./families/family.ts";

@@ -112,7 +112,7 @@ export class OptimiserStep {
       this.compiled.set(key, known);
       return known;
     }
-    const program = microBatchProgram(this.model, this.settings.method, shape);
+    const program = microBatchProgram(this.model, this.settings, shape);
     const { bindings, made } = this.model.bind(program, this.state);
     const entry = { executable: await this.model.backend.compile(program, bindings), inputs: made };
     this.compiled.set(key, entry);

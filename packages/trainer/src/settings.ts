@@ -19,6 +19,8 @@ export interface TrainingSettings {
   readonly weightDecay: number;
   /** Clip the gradient's global norm; 0 turns clipping off. */
   readonly maxGradNorm: number;
+  /** Keep one activation a layer and compute the others again in the backward pass: less memory, a third more work. */
+  readonly gradientCheckpointing: boolean;
   /** Evaluate every so many steps; 0 only at the end. */
   readonly evalSteps: number;
   /** Save every so many steps; 0 only at the end. */
@@ -38,6 +40,7 @@ export const defaultSettings: Omit<TrainingSettings, "maxSteps"> = {
   adamEpsilon: 1e-8,
   weightDecay: 0.01,
   maxGradNorm: 1,
+  gradientCheckpointing: false,
   evalSteps: 0,
   saveSteps: 0,
   seed: 0,

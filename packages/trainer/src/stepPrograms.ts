@@ -1,4 +1,4 @@
-import { adamw, backward, gradNorm, linearCrossEntropy, Tape, zero, type Program, type Value } from "@sft/kernels";
+import { adamw, backward, gradNorm, linearCrossEntropy, recomputeBlocks, Tape, zero, type Program, type Value } from "@sft/kernels";
 import type { LanguageModel, ParameterSpec, RecordedForward } from "@sft/model";
 import { lossInputs, type MicroBatchShape } from "./microBatch.ts";
 import type { TrainingSettings } from "./settings.ts";
@@ -26,14 +26,15 @@ function recordLoss(model: LanguageModel, { tape, graph, hidden }: RecordedForwa
 }
 
 /** Forward and backward of one micro batch: adds its loss to the step's loss and its gradients to the step's gradients. */
-export function microBatchProgram(model: LanguageModel, method: TrainingSettings["method"], shape: MicroBatchShape): Program {
-  const forward = model.recordForward("micro-batch", { shape, method });
+export function microBatchProgram(model: LanguageModel, settings: Pick<TrainingSettings, "method" | "gradientCheckpointing">, shape: MicroBatchShape): Program {
+  const forward = model.recordForward("micro-batch", { shape, method: settings.method });
   const loss = recordLoss(model, forward, shape.supervised);
   const { tape } = forward;
   const total = tape.external(stateNames.loss, "state", [1]);
   tape.add(total, loss, total);
   backward(tape, loss, (parameter) => tape.external(stateNames.gradient(parameter.name), "gradient", parameter.shape));
-  return tape.finish();
+  const program = tape.finish();
+  return settings.gradientCheckpointing ? recomputeBlocks(program) : program;
 }
 
 /** Forward alone: writes the batch's weighted loss sum to the output "loss". */

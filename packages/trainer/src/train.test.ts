@@ -77,6 +77,12 @@ describe("train", () => {
     for (const [name, weights] of one.weights) expect(two.weights.get(name), name).toEqual(weights);
   });
 
+  it.each(["lora", "full"] as const)("gives the same bits with gradient checkpointing (%s)", async (method) => {
+    const [plain, recomputed] = [await run({ method, maxSteps: 3 }, { dropout: 0.1 }), await run({ method, maxSteps: 3, gradientCheckpointing: true }, { dropout: 0.1 })];
+    expect(losses(recomputed)).toEqual(losses(plain));
+    for (const [name, weights] of plain.weights) expect(recomputed.weights.get(name), name).toEqual(weights);
+  });
+
   it("writes adapter folders and model folders that read back", async () => {
     await run({ maxSteps: 2 });
     const adapter = await openAdapterFolder(join(folder, "checkpoint-2"));

@@ -47,7 +47,7 @@ export async function benchTrain(inner: Backend, options: TrainBenchOptions): Pr
     if (step >= warmup) times.push(performance.now() - started);
   }
   const msPerStep = Math.min(...times);
-  const program = microBatchProgram(model, method, shapeOf(tokens));
+  const program = microBatchProgram(model, { method, gradientCheckpointing: false }, shapeOf(tokens));
   const update = updateProgram(optimiser.parameters, settings);
   const flops = estimateFlops(program).total + estimateFlops(update).total;
   return {

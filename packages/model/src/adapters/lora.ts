@@ -1,5 +1,6 @@
 import type { ParameterSpec } from "../families/family.ts";
 import { closeNames, ModelError } from "../errors.ts";
+import { patternValue } from "./peftPattern.ts";
 
 /** LoRA settings (Hu et al. 2021), in PEFT's words. */
 export interface LoraConfig {
@@ -17,6 +18,9 @@ export interface LoraConfig {
   readonly useRslora?: boolean;
   /** Learn a magnitude for each output row beside the pair (DoRA, Liu et al. 2024). */
   readonly useDora?: boolean;
+  /** Ranks, and alphas, of modules whose name a key's regular expression matches (see patternValue); `r` and `alpha` for the rest. */
+  readonly rankPattern?: Readonly<Record<string, number>>;
+  readonly alphaPattern?: Readonly<Record<string, number>>;
 }
 
 /** The pair of one linear layer: y += scale * (x A^T) B^T with A[r, in] and B[out, r]. */
@@ -66,20 +70,23 @@ function isTarget(module: string, targets: LoraConfig["targetModules"]): boolean
 
 /** Shapes and names of all pairs. Throws ModelError for a rank that is no positive integer or a target that matches nothing. */
 export function layoutLora(parameters: readonly ParameterSpec[], config: LoraConfig): AdapterLayout {
-  if (!Number.isInteger(config.r) || config.r < 1) throw new ModelError("bad-lora", `LoRA rank must be a positive integer, got ${config.r}`);
+  for (const rank of [config.r, ...Object.values(config.rankPattern ?? {})]) {
+    if (!Number.isInteger(rank) || rank < 1) throw new ModelError("bad-lora", `LoRA rank must be a positive integer, got ${rank}`);
+  }
   if (!(config.dropout >= 0 && config.dropout < 1)) throw new ModelError("bad-lora", `LoRA dropout must be in [0, 1), got ${config.dropout}`);
   const specs = new Map(parameters.map((parameter) => [parameter.name, parameter]));
-  const scale = config.alpha / (config.useRslora ? Math.sqrt(config.r) : config.r);
   const modules = new Map<string, LoraModule>();
   for (const module of matchTargets(parameters, config.targetModules)) {
     const { kind, shape } = specs.get(`${module}.weight`)!;
     if (kind === "conv1d" && config.useDora) throw new ModelError("bad-lora", `DoRA on ${module} is not implemented for weights stored [in, out]`, "Use LoRA.");
     const [out, input] = (kind === "conv1d" ? shape.toReversed() : shape) as [number, number];
+    const rank = patternValue(config.rankPattern, module) ?? config.r;
+    const alpha = patternValue(config.alphaPattern, module) ?? config.alpha;
     modules.set(module, {
-      a: { name: loraTensorName(module, "lora_A"), shape: [config.r, input], kind: "linear" },
-      b: { name: loraTensorName(module, "lora_B"), shape: [out, config.r], kind: "linear" },
+      a: { name: loraTensorName(module, "lora_A"), shape: [rank, input], kind: "linear" },
+      b: { name: loraTensorName(module, "lora_B"), shape: [out, rank], kind: "linear" },
       ...(config.useDora ? { magnitude: { name: loraTensorName(module, "lora_magnitude_vector"), shape: [out], kind: "norm" as const } } : {}),
-      scale,
+      scale: alpha / (config.useRslora ? Math.sqrt(rank) : rank),
     });
   }
   return { config, modules, dropout: config.dropout };

@@ -76,7 +76,7 @@ function readGemmaConfig(raw: Raw): ModelConfig {
 function forward(graph: Graph, headNorms: boolean): Value {
   // The factor is rounded to the model's dtype in transformers; in float32 that is fround.
   let x = graph.scale(graph.embed("model.embed_tokens.weight"), Math.fround(Math.sqrt(graph.config.hiddenSize)));
-  for (let layer = 0; layer < graph.config.layers; layer++) x = block(graph, x, layer, headNorms);
+  for (let layer = 0; layer < graph.config.layers; layer++) x = graph.layer(layer, () => block(graph, x, layer, headNorms));
   return graph.rmsNorm(x, "model.norm.weight", weightOffset);
 }
 

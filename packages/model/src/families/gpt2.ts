@@ -13,7 +13,7 @@ export const gpt2: ModelFamily = {
   headWeight: () => "transformer.wte.weight",
   forward(graph) {
     let x = graph.add(graph.embed("transformer.wte.weight"), graph.embedPositions("transformer.wpe.weight"));
-    for (let layer = 0; layer < graph.config.layers; layer++) x = block(graph, x, layer);
+    for (let layer = 0; layer < graph.config.layers; layer++) x = graph.layer(layer, () => block(graph, x, layer));
     return graph.layerNorm(x, "transformer.ln_f");
   },
 };

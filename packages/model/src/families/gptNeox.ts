@@ -20,7 +20,7 @@ export const gptNeox: ModelFamily = {
   headWeight: (config) => (config.tiedEmbeddings ? "gpt_neox.embed_in.weight" : "embed_out.weight"),
   forward(graph) {
     let x = graph.embed("gpt_neox.embed_in.weight");
-    for (let layer = 0; layer < graph.config.layers; layer++) x = block(graph, x, layer);
+    for (let layer = 0; layer < graph.config.layers; layer++) x = graph.layer(layer, () => block(graph, x, layer));
     return graph.layerNorm(x, "gpt_neox.final_layer_norm");
   },
 };

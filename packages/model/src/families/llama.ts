@@ -36,7 +36,7 @@ export function tiedOrOwnHead(config: ModelConfig): string {
 /** The decoder that Llama's relatives share: norm, attention, residual, norm, gated MLP, residual. */
 export function preNormForward(graph: Graph, options: PreNormOptions = {}): Value {
   let x = graph.embed("model.embed_tokens.weight");
-  for (let layer = 0; layer < graph.config.layers; layer++) x = block(graph, x, layer, options);
+  for (let layer = 0; layer < graph.config.layers; layer++) x = graph.layer(layer, () => block(graph, x, layer, options));
   return graph.rmsNorm(x, "model.norm.weight");
 }
 

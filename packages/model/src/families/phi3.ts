@@ -21,7 +21,7 @@ export const phi3: ModelFamily = {
   headWeight: tiedOrOwnHead,
   forward(graph) {
     let x = graph.embed("model.embed_tokens.weight");
-    for (let layer = 0; layer < graph.config.layers; layer++) x = block(graph, x, layer);
+    for (let layer = 0; layer < graph.config.layers; layer++) x = graph.layer(layer, () => block(graph, x, layer));
     return graph.rmsNorm(x, "model.norm.weight");
   },
 };

@@ -14,6 +14,8 @@ export interface TrainBenchOptions {
   readonly sequence: number;
   readonly steps: number;
   readonly warmup: number;
+  /** Compute activations again in the backward pass instead of keeping them. */
+  readonly gradientCheckpointing: boolean;
 }
 
 /** The figures of `sft bench train --json`. */
@@ -33,10 +35,10 @@ export interface TrainBenchResult {
 /** Times whole optimiser steps, every position supervised, on tokens that go through the vocabulary. */
 export async function benchTrain(inner: Backend, options: TrainBenchOptions): Promise<TrainBenchResult> {
   const { backend, peakBytes } = meterBackend(inner);
-  const { method, batch, sequence, steps, warmup } = options;
+  const { method, batch, sequence, steps, warmup, gradientCheckpointing } = options;
   const model = await load(backend, options);
   if (method === "lora") await model.attachLora({ r: 8, alpha: 16, dropout: 0, targetModules: "all-linear" });
-  const settings = { ...defaultSettings, method, maxSteps: warmup + steps };
+  const settings = { ...defaultSettings, method, gradientCheckpointing, maxSteps: warmup + steps };
   const optimiser = await OptimiserStep.create(model, settings);
   const tokens = syntheticBatch(batch, sequence, model.config.vocabSize);
   const times: number[] = [];
@@ -47,7 +49,7 @@ export async function benchTrain(inner: Backend, options: TrainBenchOptions): Pr
     if (step >= warmup) times.push(performance.now() - started);
   }
   const msPerStep = Math.min(...times);
-  const program = microBatchProgram(model, { method, gradientCheckpointing: false }, shapeOf(tokens));
+  const program = microBatchProgram(model, settings, shapeOf(tokens));
   const update = updateProgram(optimiser.parameters, settings);
   const flops = estimateFlops(program).total + estimateFlops(update).total;
   return {

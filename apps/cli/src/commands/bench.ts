@@ -23,6 +23,7 @@ const command: CommandDef<ArgsDef> = defineCommand({
     batch: { type: "string", default: "4", description: "train: rows" },
     seq: { type: "string", default: "128", description: "train: tokens a row" },
     steps: { type: "string", default: "5", description: "train: steps to time, after two to warm up" },
+    "gradient-checkpointing": { type: "boolean", description: "train: compute activations again instead of keeping them" },
     m: { type: "string", default: "512", description: "gemm: rows of the product" },
     n: { type: "string", default: "512", description: "gemm: columns of the product" },
     k: { type: "string", default: "512", description: "gemm: length of the sums" },
@@ -55,7 +56,7 @@ function trainBench(args: FlagValues): Measure {
   if (model === undefined) throw usageError("missing-flag", "sft bench train needs a model.", "Give --model with a model folder, or with a config.json for random weights.");
   const method = wordOf(args, "method", ["lora", "full"])!;
   const [batch, sequence, steps] = [countOf(args, "batch")!, countOf(args, "seq")!, countOf(args, "steps")!];
-  return (backend) => benchTrain(backend, { model: resolve(model), method, batch, sequence, steps, warmup: 2 });
+  return (backend) => benchTrain(backend, { model: resolve(model), method, batch, sequence, steps, warmup: 2, gradientCheckpointing: booleanOf(args, "gradient-checkpointing") });
 }
 
 function gemmBench(args: FlagValues): Measure {

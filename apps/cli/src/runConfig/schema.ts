@@ -43,6 +43,7 @@ export const runConfigSchema = z.strictObject({
   adam_beta2: z.number().min(0).lt(1).default(0.999).describe("AdamW's beta2"),
   adam_epsilon: z.number().positive().default(1e-8).describe("AdamW's epsilon"),
   max_grad_norm: z.number().nonnegative().default(1).describe("clip the gradient's global norm; 0 does not clip"),
+  gradient_checkpointing: z.boolean().default(false).describe("keep one activation a layer and compute the others again: less memory, a third more work"),
 
   adapter: z.enum(["lora", "none"]).default("lora").describe('"lora" trains an adapter, "none" all weights'),
   lora_r: count.default(8).describe("LoRA rank"),

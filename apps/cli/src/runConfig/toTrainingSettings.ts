@@ -22,6 +22,7 @@ export function toTrainingSettings(config: RunConfig, rows: number): TrainingSet
     adamEpsilon: config.adam_epsilon,
     weightDecay: config.weight_decay,
     maxGradNorm: config.max_grad_norm,
+    gradientCheckpointing: config.gradient_checkpointing,
     evalSteps: config.eval_steps,
     saveSteps: config.save_steps,
     seed: config.seed,

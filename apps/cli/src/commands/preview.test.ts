@@ -1,0 +1,47 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { PreviewRow } from "../preview/previewRow.ts";
+import { dictionary, runSft } from "../testing/runSft.ts";
+import { testFolder } from "../testing/testFolder.ts";
+
+async function preview(args: readonly string[]): Promise<PreviewRow[]> {
+  const { stdout, stderr } = await runSft(["preview", "--tokenizer", dictionary.model, "--json", ...args]);
+  expect(stderr).toBe("");
+  return stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as PreviewRow);
+}
+
+describe.concurrent("sft preview", () => {
+  test("alpaca rows: spans tile the tokens and the text, and exactly the answer and one EOS are trained", async () => {
+    const rows = await preview(["--data", dictionary.test]);
+    const records = JSON.parse(await readFile(dictionary.test, "utf8")) as { output: string }[];
+    expect(rows).toHaveLength(records.length);
+    rows.forEach(({ row, text, ids, weights, spans }, index) => {
+      expect(row).toBe(index + 1);
+      expect(spans.map((span) => span.text).join("")).toBe(text);
+      expect(spans.map(({ start }) => start)).toEqual([0, ...spans.slice(0, -1).map(({ end }) => end)]);
+      expect(spans.at(-1)!.end).toBe(ids.length);
+      expect(weights).toHaveLength(ids.length);
+      expect(spans.filter(({ trained }) => trained).map((span) => span.text).join("")).toBe(`${records[index]!.output}<|endoftext|>`);
+      spans.forEach(({ start, end, trained }) => expect(weights.slice(start, end).every((weight) => weight > 0 === trained)).toBe(true));
+    });
+  });
+
+  test("conversations under the model's own template: every assistant turn, each with its terminator", async () => {
+    const [first] = await preview(["--data", dictionary.chat, "--template", "tokenizer", "--rows", "1"]);
+    expect(first!.spans.filter(({ trained }) => trained).map(({ text }) => text)).toEqual([
+      "Close to noon.", "<|im_end|>", "A strong positive emotion of regard and affection.", "<|im_end|>",
+    ]);
+  });
+
+  test("--mask and --max-length decide, and --html writes a page", async () => {
+    const [all] = await preview(["--data", dictionary.test, "--rows", "1", "--mask", "all"]);
+    expect(all!.weights).toEqual([0, ...Array<number>(all!.ids.length - 1).fill(1)]);
+    const [cut] = await preview(["--data", dictionary.test, "--rows", "1", "--max-length", "20", "--truncation", "right"]);
+    expect(cut!.ids).toEqual(all!.ids.slice(0, 20));
+    expect(cut!.warnings.map(({ code }) => code)).toContain("terminator-cut");
+    const page = join(await testFolder(), "page.html");
+    await runSft(["preview", "--tokenizer", dictionary.model, "--data", dictionary.test, "--rows", "2", "--html", page]);
+    expect(await readFile(page, "utf8")).toMatch(/<span class="trained" title="learned: [^"]+">Accent\.<\/span><span class="trained control"/);
+  });
+});

@@ -326,6 +326,13 @@ l.append(1)
 """.strip().split("\n")
 
 TEMPLATES = [
+    r"{{ 'a\d\w' }}",
+    "{{ 'one\\\ntwo\\\n\\\nthree' }}",
+    "{{ 'one\ntwo' }}",
+    r"{{ '\U0001f600' ~ '\u00e9\x41' ~ '\a' ~ '\0' }}",
+    r"{{ 'it\'s' ~ \"say \\\"x\\\"\" }}",
+    r"a\d {# 'b\d #} {% set x = '\d' %}{{ x }}\\",
+    r"{{ '}}' ~ '%}' ~ '\s' }}{{ {'a': {'b': '\q'}} | tojson }}",
     "{% for x in l %}{{ x }}{% endfor %}",
     "{% for x in l %}{{ loop.index }}{{ loop.index0 }}{{ loop.first }}{{ loop.last }}{{ loop.length }}{{ loop.revindex }} {% endfor %}",
     "{% for x in l %}{{ loop.previtem }}{{ loop.nextitem }}{{ loop.cycle('a', 'b') }} {% endfor %}",

@@ -4,7 +4,7 @@
  * Words in square brackets ("[INST]") are plain text in most vocabularies and stay literal.
  */
 const controlToken: RegExp =
-  /<\|[^<>|\s]+\|>|<｜[^<>｜\s]+｜>|<\/?s>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_(?:turn|image)>|<\|turn>|<turn\|>/gu;
+  /<\|[^<>|\s]+\|>|<｜[^<>｜\s]+｜>|<\/?s>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_(?:turn|image)>|<\|(?:turn|tool|tool_call|tool_response|channel)>|<(?:turn|tool|tool_call|tool_response|channel)\|>/gu;
 
 /** A run of template text and whether it is meant as a control token. */
 export interface TemplateRun {

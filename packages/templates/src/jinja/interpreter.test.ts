@@ -5,6 +5,7 @@ import { defaultLimits } from "./budget.ts";
 import { withGenerationCalls } from "./generationTag.ts";
 import { Interpreter } from "./interpreter.ts";
 import type { Node } from "./nodes.ts";
+import { withPlainEscapes } from "./stringEscapes.ts";
 import { toValue } from "./value.ts";
 
 interface JinjaCase {
@@ -19,7 +20,7 @@ const golden = JSON.parse(readFileSync(new URL("../../golden/jinja-cases.json", 
 
 function render(source: string): string {
   const program = parse(
-    tokenize(withGenerationCalls(source.replace(/\r\n?/g, "\n")), { lstrip_blocks: true, trim_blocks: true }),
+    tokenize(withPlainEscapes(withGenerationCalls(source.replace(/\r\n?/g, "\n"))), { lstrip_blocks: true, trim_blocks: true }),
   ) as unknown as Node;
   const variables = new Map(Object.entries(golden.context).map(([name, value]) => [name, toValue(value)]));
   return new Interpreter(defaultLimits).run(program, variables).text;

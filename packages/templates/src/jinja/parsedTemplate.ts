@@ -8,6 +8,7 @@ import { Interpreter } from "./interpreter.ts";
 import { JinjaLimitError, type JinjaLimits } from "./budget.ts";
 import type { MarkedText } from "./markedText.ts";
 import type { Node } from "./nodes.ts";
+import { withPlainEscapes } from "./stringEscapes.ts";
 import { JinjaRaisedError, JinjaRuntimeError } from "./value.ts";
 
 /** The longest template known is under 30,000 characters; the lexer's work grows with the square of a blank stretch. */
@@ -34,7 +35,7 @@ export class ParsedTemplate {
     try {
       // Jinja reads every kind of line end as "\n".
       this.#program = parse(
-        tokenize(withGenerationCalls(source.replace(/\r\n?/g, "\n")), { lstrip_blocks: true, trim_blocks: true }),
+        tokenize(withPlainEscapes(withGenerationCalls(source.replace(/\r\n?/g, "\n"))), { lstrip_blocks: true, trim_blocks: true }),
       ) as unknown as Node;
     } catch (error) {
       const problem = error instanceof RangeError ? "it nests too deeply" : (error as Error).message;

@@ -21,7 +21,7 @@ export interface AnswerMarkup {
 }
 
 /** A block of thoughts with nothing in it, written so that the model does not think. */
-const emptyThoughts = /^<think>\s*<\/think>\s*/;
+const emptyThoughts = /^\s*<think>\s*<\/think>\s*/;
 
 /** Finds the four parts of one turn. */
 export function turnParts({ turn, marked }: Stretch, role: string, markup: AnswerMarkup, controlTokens: readonly string[]): TurnParts {
@@ -35,13 +35,11 @@ export function turnParts({ turn, marked }: Stretch, role: string, markup: Answe
   const lastOwn = own.at(-1)?.end ?? null;
 
   let body = own[0]?.start ?? null;
-  if (generation.length > 0) {
-    body = generation[0]!.start;
-  } else if (isAssistant && markup.opening !== null && sharedOpening(text, markup.opening) !== null) {
-    body = sharedOpening(text, markup.opening)!;
-    const literalUntil = ranges.find(({ run, end }) => end > body! && run.origin !== null)?.start ?? text.length;
-    body += emptyThoughts.exec(text.slice(body, literalUntil))?.[0].length ?? 0;
-  }
+  // The record's words never count as what opens a turn, whatever they say.
+  const lead = text.slice(0, ranges.find(({ run }) => run.origin !== null)?.start);
+  const opening = isAssistant && markup.opening !== null ? sharedOpening(lead, markup.opening) : null;
+  if (generation.length > 0) body = generation[0]!.start;
+  else if (opening !== null) body = opening + (emptyThoughts.exec(lead.slice(opening))?.[0].length ?? 0);
 
   const searchFrom = Math.max(lastOwn ?? body ?? 0, body ?? 0);
   const ending = findEnding(text.slice(searchFrom), isAssistant, markup.terminator, controlTokens, body === null);

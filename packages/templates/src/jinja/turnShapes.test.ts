@@ -298,3 +298,22 @@ describe("a template that knows no generation prompt", () => {
     expect(turn[2]!.part).toBe("terminator");
   });
 });
+
+describe("an answer that starts with the words that open a turn", () => {
+  it("is the answer's from its first character", () => {
+    const template = createJinjaTemplate(
+      "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n<think>\n' }}{% endif %}",
+    );
+    const row: Conversation = {
+      messages: [
+        { role: "user", content: "q" },
+        { role: "assistant", content: "<think>\nhm\n</think>a" },
+      ],
+    };
+    expect(shape(template.render(row).segments.slice(5, 8))).toEqual([
+      "generationPrompt/header:<|im_start|>assistant\n",
+      "content/body(reasoning):<think>\nhm\n</think>",
+      "content/body:a",
+    ]);
+  });
+});

@@ -2,9 +2,9 @@ import { createCpuBackend } from "@sft/kernels-cpu";
 import { conformance } from "@sft/kernels/testing";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { createBackend } from "./node.ts";
-import { testAdapter, testDeviceOptions } from "./testDevice.ts";
+import { describeOnGpu, testDeviceOptions } from "./testDevice.ts";
 
-describe.skipIf(testAdapter.adapter === null)(`on ${testAdapter.adapter ?? `no adapter: ${testAdapter.reason}`}`, () => {
+describeOnGpu("conformance", () => {
   conformance({
     name: "webgpu",
     createBackend: () => createBackend(testDeviceOptions),

@@ -134,6 +134,7 @@ class WebGpuBackend implements Backend {
     const tensor = asGpuTensor(buffer, this.buffers);
     const count = length ?? tensor.length - elementOffset;
     expectRange("download", tensor, elementOffset, count);
+    if (count === 0) return toHostArray(tensor.dtype, new ArrayBuffer(0));
     const size = bytesPerElement(tensor.dtype);
     const start = elementOffset * size;
     const firstByte = start - (start % 4);

@@ -17,9 +17,17 @@ function unitsAt(text: string): number[] {
   return units;
 }
 
+interface MixedScripts {
+  readonly texts: readonly string[];
+  readonly encodings: Readonly<Record<string, readonly { ids: number[]; offsets: number[]; decoded: string }[]>>;
+}
+
+const readGolden = (file: string): unknown => JSON.parse(readFileSync(new URL(`../golden/${file}.json`, import.meta.url), "utf8"));
+const mixedScripts = readGolden("mixed-scripts") as MixedScripts;
+
 // Written by the Rust tokenizers 0.23.2, the oracle for ids, offsets and decoded text.
 describe.each(TOKENIZER_NAMES)("%s equals the Rust tokenizers", (name) => {
-  const golden = JSON.parse(readFileSync(new URL(`../golden/${name}.json`, import.meta.url), "utf8")) as Golden;
+  const golden = readGolden(name) as Golden;
   let tokenizer: Tokenizer;
   beforeAll(async () => {
     tokenizer = await loadTokenizer(tokenizerFolder(name));
@@ -35,6 +43,14 @@ describe.each(TOKENIZER_NAMES)("%s equals the Rust tokenizers", (name) => {
 
   test.each(golden.chats)("encodes the chat $name of $template", ({ text, ids }) => {
     expect([...tokenizer.encode(text).ids]).toEqual(ids);
+  });
+
+  test.each(mixedScripts.texts.map((text, index) => ({ text, ...mixedScripts.encodings[name][index] })))("encodes $text", ({ text, ids, offsets, decoded }) => {
+    const encoding = tokenizer.encode(text);
+    const units = unitsAt(text);
+    expect([...encoding.ids]).toEqual(ids);
+    expect([...encoding.offsets]).toEqual(offsets.map((offset) => units[offset]));
+    expect(tokenizer.decode(ids)).toBe(decoded);
   });
 
   test("finds the special tokens", () => {

@@ -1,9 +1,8 @@
-import type { CommandDef } from "citty";
+import type { ArgsDef, CommandDef } from "citty";
 
 /** What a file in commands/ exports. */
 export interface CommandModule {
-  // A command's own argument types matter only inside its file.
-  readonly default: CommandDef<any>;
+  readonly default: CommandDef<ArgsDef>;
   /** Lines shown under "Examples" by --help. */
   readonly examples?: readonly string[];
 }

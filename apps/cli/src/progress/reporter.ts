@@ -58,7 +58,9 @@ function liveReporter(write: (text: string) => void, columns: () => number): Rep
       progress = advance(progress, event);
       draw(event.type === "step" || event.type === "start" ? "" : `${words(event, progress)}\n`);
       // What is printed after the end must not be erased.
-      if (event.type === "end") progress = noProgress, drawn = 0;
+      if (event.type !== "end") return;
+      progress = noProgress;
+      drawn = 0;
     },
   };
 }

@@ -1,0 +1,62 @@
+import { createBackend } from "@sft/kernels-cpu";
+import type { Backend } from "@sft/kernels";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, expect, test, vi } from "vitest";
+import { testFolder } from "../testing/testFolder.ts";
+import { selectBackend } from "./selectBackend.ts";
+
+const gpu = vi.hoisted(() => ({ create: async (): Promise<unknown> => undefined, mayHave: true }));
+vi.mock("@sft/kernels-webgpu/node", () => ({ createBackend: () => gpu.create() }));
+vi.mock("./mayHaveGpu.ts", () => ({ mayHaveGpu: () => gpu.mayHave }));
+
+const made: Backend[] = [];
+afterEach(async () => {
+  for (const backend of made.splice(0)) await backend.dispose();
+});
+
+async function fakeGpu(hardwareAccelerated: boolean): Promise<Backend> {
+  const inner = await createBackend({ threads: 1 });
+  return { ...inner, dispose: () => inner.dispose(), capabilities: { ...inner.capabilities, backend: "webgpu", hardwareAccelerated } };
+}
+
+async function chosen(cwd = "/"): Promise<string> {
+  const backend = await selectBackend({ backend: "auto", threads: 1 }, cwd);
+  made.push(backend);
+  return backend.capabilities.backend;
+}
+
+test("auto takes a GPU of hardware", async () => {
+  gpu.create = () => fakeGpu(true);
+  expect(await chosen()).toBe("webgpu");
+});
+
+test("auto never takes a GPU in software, and gives it back", async () => {
+  let disposed = false;
+  gpu.create = async () => {
+    const software = await fakeGpu(false);
+    return { ...software, dispose: () => ((disposed = true), software.dispose()) };
+  };
+  expect(await chosen()).toBe("cpu");
+  expect(disposed).toBe(true);
+});
+
+test("auto takes the CPU where the GPU cannot be opened", async () => {
+  gpu.create = () => Promise.reject(new Error("no driver"));
+  expect(await chosen()).toBe("cpu");
+});
+
+test("webgpu by name says why there is none", async () => {
+  gpu.create = () => Promise.reject(new Error("no driver"));
+  await expect(selectBackend({ backend: "webgpu" }, "/")).rejects.toThrow("no driver");
+});
+
+test("a package is looked for from the working directory", async () => {
+  const folder = await testFolder();
+  const home = join(folder, "node_modules/my-backend");
+  await mkdir(home, { recursive: true });
+  await writeFile(join(home, "package.json"), JSON.stringify({ name: "my-backend", type: "module", main: "index.js" }));
+  await writeFile(join(home, "index.js"), "export default async () => ({ capabilities: { backend: 'mine' } });\n");
+  expect((await selectBackend({ backend: "my-backend" }, folder)).capabilities.backend).toBe("mine");
+  await expect(selectBackend({ backend: "webgup" }, folder)).rejects.toThrow("Did you mean webgpu?");
+});

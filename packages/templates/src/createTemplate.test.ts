@@ -81,8 +81,18 @@ describe("ChatML", () => {
       'assistant/content/body(toolCall)@0:{"name": "g", "arguments": {"y": 2}}',
       "assistant/literal/body(toolCall)@0:\n</tool_call>",
       "tool/content/body@0:r",
-      "assistant/content/body(reasoning)@0:<think>\nso\n</think>\n\n",
+      "assistant/literal/body(reasoning)@0:<think>\n",
+      "assistant/content/body(reasoning)@8:so",
+      "assistant/literal/body(reasoning)@0:\n</think>\n\n",
       "assistant/content/body@21:Done.",
+    ]);
+  });
+
+  it("leaves thoughts in other markup to the record", () => {
+    const row = readRecord({ messages: [{ role: "assistant", content: "<think>so</think>Done." }] });
+    expect(shape(findTemplate("chatml").render(row).segments.slice(1, 3))).toEqual([
+      "assistant/content/body(reasoning)@0:<think>so</think>",
+      "assistant/content/body@17:Done.",
     ]);
   });
 

@@ -173,9 +173,7 @@ class TurnWriter {
       this.#out.content(message.reasoning_content, body("reasoning"), "reasoning_content");
       this.#out.template(assistant.reasoning.after, body("reasoning"));
     }
-    const [, thoughts] = message.content.startsWith("<think>") ? reasoningRange(message.content) : [0, 0];
-    this.#out.content(message.content.slice(0, thoughts), body("reasoning"), "content");
-    this.#out.content(message.content.slice(thoughts), body(), "content", thoughts);
+    this.#words(message.content, body);
     message.tool_calls?.forEach((call, i) => {
       if (!assistant.toolCall)
         throw this.#unsupported("tool_calls", index, "tool calls", "Use the model's own chat template (createJinjaTemplate).");
@@ -187,6 +185,25 @@ class TurnWriter {
     const terminator = assistant.terminator === "eos" ? this.#specialToken("eos") : assistant.terminator;
     this.#out.control(terminator, { ...place, part: "terminator" });
     this.#out.template(assistant.after ?? "", { ...place, part: "afterTerminator" });
+  }
+
+  /**
+   * An answer's words. Thoughts at their start, in the style's own markup, are written as `reasoning_content` is: the tags
+   * are the template's, so that a tokenizer may read them as the tokens that a reasoning model has for them.
+   */
+  #words(content: string, body: (spanClass?: SpanClass) => TurnPlace): void {
+    const { reasoning } = this.#style.assistant;
+    const close = reasoning && content.startsWith(reasoning.before) ? content.indexOf(reasoning.after, reasoning.before.length) : -1;
+    if (reasoning && close >= 0) {
+      this.#out.template(reasoning.before, body("reasoning"));
+      this.#out.content(content.slice(reasoning.before.length, close), body("reasoning"), "content", reasoning.before.length);
+      this.#out.template(reasoning.after, body("reasoning"));
+      this.#out.content(content.slice(close + reasoning.after.length), body(), "content", close + reasoning.after.length);
+      return;
+    }
+    const [, thoughts] = content.startsWith("<think>") ? reasoningRange(content) : [0, 0];
+    this.#out.content(content.slice(0, thoughts), body("reasoning"), "content");
+    this.#out.content(content.slice(thoughts), body(), "content", thoughts);
   }
 
   #body(message: Message, index: number, markup: { before: string; after?: string }): void {

@@ -12,8 +12,10 @@ export type { WriteSafetensorsOptions } from "./writeSafetensors.ts";
 export { writeSafetensors } from "./writeSafetensors.ts";
 export { float16ToFloat32, float32ToFloat16 } from "./float16.ts";
 export { bfloat16ToFloat32, float32ToBfloat16 } from "./bfloat16.ts";
-export { writeFileAtomic } from "./atomicFile.ts";
-export { replaceFolder } from "./atomicFolder.ts";
+export type { WriteAll } from "./atomicFile.ts";
+export { streamFileAtomic, writeFileAtomic } from "./atomicFile.ts";
+export { checkFolder, replaceFolder } from "./atomicFolder.ts";
+export { formatJson, readJsonObject } from "./jsonFile.ts";
 export type { ModelFolder } from "./modelFolder.ts";
 export { openModelFolder } from "./modelFolder.ts";
 export type { ModelFolderContent } from "./writeModelFolder.ts";
@@ -22,3 +24,4 @@ export type { AdapterConfig, AdapterConfigInput, LoraFields } from "./adapterCon
 export { completeAdapterConfig } from "./adapterConfig.ts";
 export type { AdapterFolder, AdapterFolderContent } from "./adapterFolder.ts";
 export { openAdapterFolder, writeAdapterFolder } from "./adapterFolder.ts";
+export { weightsFingerprint } from "./weightsFingerprint.ts";

@@ -13,3 +13,4 @@ export { type AttentionMode, Graph, inputNames, type TokenShape } from "./graph.
 export * from "./languageModel.ts";
 export { ropeTables, type RopeTables, type RopeTableSpec } from "./rope.ts";
 export { type RopeParameters, scaledFrequencies } from "./ropeScaling.ts";
+export { sequenceLogits } from "./sequenceLogits.ts";

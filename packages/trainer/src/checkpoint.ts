@@ -29,7 +29,8 @@ export async function saveWeights(folder: string, options: SaveOptions): Promise
   const { config, modules } = model.adapter!;
   await writeAdapterFolder(folder, {
     config: {
-      r: config.r, lora_alpha: config.alpha, lora_dropout: config.dropout, use_rslora: config.useRslora ?? false,
+      r: config.r, lora_alpha: config.alpha, lora_dropout: config.dropout, use_rslora: config.useRslora ?? false, use_dora: config.useDora ?? false,
+      rank_pattern: config.rankPattern ?? {}, alpha_pattern: config.alphaPattern ?? {}, fan_in_fan_out: storesInputFirst(model, modules.keys()),
       target_modules: [...modules.keys()], base_model_name_or_path: baseModel ?? null,
     },
     tensors, files,
@@ -73,6 +74,12 @@ export async function restoreCheckpoint(folder: string, model: LanguageModel, me
     await moments.close();
   }
   return state;
+}
+
+/** Whether the adapted weights are stored [in, out], as GPT-2's are: PEFT's fan_in_fan_out. */
+function storesInputFirst(model: LanguageModel, modules: Iterable<string>): boolean {
+  const adapted = new Set([...modules].map((module) => `${module}.weight`));
+  return model.parameters.some(({ name, kind }) => kind === "conv1d" && adapted.has(name));
 }
 
 async function readTrainerState(folder: string): Promise<TrainerState> {

@@ -13,8 +13,12 @@ import { smollm3 } from "./smollm3.ts";
 /** The family table. A new family is one file beside llama.ts and one line here. */
 export const families: readonly ModelFamily[] = [llama, mistral, qwen2, qwen3, gemma2, gemma3, phi3, smollm3, olmo2, gpt2, gptNeox];
 
-/** The family of a config.json, by `model_type`, else by `architectures`. */
+/**
+ * The family of a config.json, by `model_type`, else by `architectures`.
+ * @throws ModelError "unknown-family", with the known ones; "unsupported-config" for quantised weights, with the format's name
+ */
 export function findFamily(raw: Readonly<Record<string, unknown>>): ModelFamily {
+  refuseQuantised(raw.quantization_config);
   const architectures = Array.isArray(raw.architectures) ? raw.architectures.map(String) : [];
   const family = families.find((candidate) => candidate.modelType === raw.model_type)
     ?? families.find((candidate) => architectures.includes(candidate.architecture));
@@ -25,5 +29,17 @@ export function findFamily(raw: Readonly<Record<string, unknown>>): ModelFamily 
     "unknown-family",
     `config.json: model_type ${JSON.stringify(raw.model_type ?? null)} (architectures ${JSON.stringify(architectures)}) is not a known model family`,
     `Known families: ${known.join(", ")}. Closest: ${closeNames(wanted, known, 1).join("")}.`,
+  );
+}
+
+/** Weights packed by another program's quantiser are no plain tensors; `quantization_config` names the format. */
+function refuseQuantised(quantization: unknown): void {
+  if (quantization === undefined || quantization === null) return;
+  const { quant_method: method, load_in_4bit: inFourBits, load_in_8bit: inEightBits } = quantization as Readonly<Record<string, unknown>>;
+  const bits = inFourBits === true ? ", 4 bits" : inEightBits === true ? ", 8 bits" : "";
+  throw new ModelError(
+    "unsupported-config",
+    `config.json: the weights are quantised (quantization_config: ${typeof method === "string" ? method : "unnamed format"}${bits}), which is not read`,
+    "Take the model's float32, float16 or bfloat16 weights; in transformers: model.dequantize().save_pretrained(folder).",
   );
 }

@@ -9,7 +9,7 @@ import { listDispatches } from "./listDispatches.ts";
 import { opEmitters } from "./ops/index.ts";
 import { packParameters } from "./parameterBlock.ts";
 import type { PipelineCache } from "./pipelineCache.ts";
-import type { ScratchPool } from "./scratchPool.ts";
+import type { ScratchLease, ScratchPool } from "./scratchPool.ts";
 
 /** What compiling needs of a backend. */
 export interface CompileContext {
@@ -44,7 +44,7 @@ export async function compileProgram(context: CompileContext, source: Program, b
   if (largest > device.limits.maxBufferSize) {
     throw new BackendError("out-of-memory", `program ${program.name} needs a buffer of ${largest} bytes, the device makes none over ${device.limits.maxBufferSize}`);
   }
-  const scratch = await faults.scoped(`program ${program.name}: allocating ${scratchBytes} bytes of activations and scratch`, () => context.scratchPool.lease(sizes));
+  const scratch = await leaseScratch(context, sizes, `program ${program.name}: allocating ${scratchBytes} bytes of activations and scratch`);
   const block = packParameters(list.dispatches);
   try {
     return await faults.scoped(`program ${program.name}: binding its buffers`, () => {
@@ -70,6 +70,17 @@ export async function compileProgram(context: CompileContext, source: Program, b
     });
   } catch (error) {
     scratch.release();
+    throw error;
+  }
+}
+
+/** Memory for a program; buffers that could not be made leave no trace in the pool. */
+async function leaseScratch({ faults, scratchPool }: CompileContext, sizes: readonly number[], doing: string): Promise<ScratchLease> {
+  let lease: ScratchLease | undefined;
+  try {
+    return await faults.scoped(doing, () => (lease = scratchPool.lease(sizes)));
+  } catch (error) {
+    lease?.release();
     throw error;
   }
 }

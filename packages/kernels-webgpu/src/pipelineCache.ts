@@ -26,6 +26,7 @@ export class PipelineCache {
     if (!pipeline) {
       pipeline = this.build(kernel);
       this.pipelines.set(kernel.wgsl, pipeline);
+      pipeline.catch(() => this.pipelines.delete(kernel.wgsl));
     }
     return pipeline;
   }

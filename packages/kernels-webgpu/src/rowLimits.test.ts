@@ -10,7 +10,7 @@ import { bindStep, largestTensor, trainingStep, type TestModel } from "./testPro
 
 const MEBIBYTE = 1024 * 1024;
 /** Activations and tables a little over 1 MiB, and a loss of two chunks. */
-const model: TestModel = { batch: 72, tokens: 52, width: 72, vocabulary: 3701, supervised: 66 };
+const model: TestModel = { batch: 234, tokens: 16, width: 72, vocabulary: 3701, supervised: 66 };
 
 it("binds no range over the limit, and works in more dispatches for it", () => {
   const program = trainingStep(model);

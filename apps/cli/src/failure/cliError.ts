@@ -10,6 +10,7 @@ export type CliErrorCode =
   | "no-supervised-rows"
   | "vocabulary-mismatch"
   | "row-too-long"
+  | "adapter-not-understood"
   | "bad-prompt-settings"
   | "bad-input-line";
 

@@ -19,6 +19,7 @@ const aliases: Readonly<Record<string, Alias>> = {
   per_device_train_batch_size: { key: "micro_batch_size" },
   num_train_epochs: { key: "num_epochs" },
   lr_scheduler_type: { key: "lr_scheduler" },
+  label_smoothing_factor: { key: "label_smoothing" },
   adam_beta_1: { key: "adam_beta1" },
   adam_beta_2: { key: "adam_beta2" },
   lora_target_linear: { key: "lora_target_modules", value: (value) => (value === true ? "all-linear" : undefined) },
@@ -27,6 +28,7 @@ const aliases: Readonly<Record<string, Alias>> = {
   // Axolotl
   train_on_inputs: { key: "train_on", value: invertedToTrainOn },
   peft_use_rslora: { key: "use_rslora" },
+  peft_use_dora: { key: "use_dora" },
   warmup: { key: "warmup_steps" },
   // LitGPT
   checkpoint_dir: { key: "base_model" },

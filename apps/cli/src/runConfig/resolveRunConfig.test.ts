@@ -62,6 +62,7 @@ describe("errors name file, line, column and key", () => {
     ["a key that is missing", "datasets: rows.json\n", "recipe.yaml: base_model is missing: folder of the base model"],
     ["a wrong value under an alias", `${minimal}lr: -1\n`, "recipe.yaml:4:5: learning_rate: too small"],
     ["rivals", `${minimal}warmup_steps: 1\nwarmup_ratio: 0.1\n`, "recipe.yaml:5:15: both warmup_steps and warmup_ratio are given."],
+    ["a decay that rises", `${minimal}min_lr: 1\n`, "recipe.yaml:4:9: min_lr 1 is larger than learning_rate 0.0002."],
     ["bad YAML", "base_model: [model\n", "recipe.yaml:2:1: not valid YAML"],
     ["no mapping", "- a\n- b\n", "recipe.yaml: expected keys and values, found a list."],
   ])("%s", async (_, text, expected) => {

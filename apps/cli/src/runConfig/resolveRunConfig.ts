@@ -61,6 +61,9 @@ function checkRivals(config: RunConfig, place: (key: string) => string): void {
   if (config.warmup_steps !== undefined && config.warmup_ratio !== undefined) {
     throw usageError("bad-config", `${place("warmup_ratio")}: both warmup_steps and warmup_ratio are given.`, "Keep one of them.");
   }
+  if (config.min_lr > config.learning_rate) {
+    throw usageError("bad-config", `${place("min_lr")}: min_lr ${config.min_lr} is larger than learning_rate ${config.learning_rate}.`, "The decay ends at min_lr: it must be at most learning_rate.");
+  }
   if (config.test_datasets && config.val_set_size > 0) {
     throw usageError("bad-config", `${place("val_set_size")}: both test_datasets and val_set_size are given.`, "Keep one of them: held-out rows come from a file, or from the training rows.");
   }

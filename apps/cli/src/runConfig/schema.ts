@@ -43,6 +43,8 @@ export const runConfigSchema = z.strictObject({
   adam_beta2: z.number().min(0).lt(1).default(0.999).describe("AdamW's beta2"),
   adam_epsilon: z.number().positive().default(1e-8).describe("AdamW's epsilon"),
   max_grad_norm: z.number().nonnegative().default(1).describe("clip the gradient's global norm; 0 does not clip"),
+  label_smoothing: z.number().min(0).lt(1).default(0).describe("share of each target's probability spread over the vocabulary"),
+  z_loss: z.number().nonnegative().default(0).describe("weight of the squared logSumExp of the logits in the loss"),
   gradient_checkpointing: z.boolean().default(false).describe("keep one activation a layer and compute the others again: less memory, a third more work"),
 
   adapter: z.enum(["lora", "none"]).default("lora").describe('"lora" trains an adapter, "none" all weights'),
@@ -54,6 +56,7 @@ export const runConfigSchema = z.strictObject({
     .default("all-linear")
     .describe('"all-linear", a list of module names or endings, or a regular expression'),
   use_rslora: z.boolean().default(false).describe("scale by alpha / sqrt(r)"),
+  use_dora: z.boolean().default(false).describe("learn a magnitude for each output row beside the pair"),
 
   logging_steps: count.default(10).describe("print a line every so many steps when not on a terminal"),
   eval_steps: steps.default(0).describe("measure the held-out loss every so many steps; 0: at the start and the end"),

@@ -1,4 +1,4 @@
-import type { TrainingSettings } from "@sft/trainer";
+import { defaultSettings, type TrainingSettings } from "@sft/trainer";
 import type { RunConfig } from "./schema.ts";
 
 /** Rows of one optimiser step. */
@@ -11,6 +11,7 @@ export function toTrainingSettings(config: RunConfig, rows: number): TrainingSet
   const stepsPerEpoch = Math.ceil(rows / rowsPerStep(config));
   const maxSteps = config.max_steps ?? Math.max(1, Math.ceil((config.num_epochs ?? 1) * stepsPerEpoch));
   return {
+    ...defaultSettings,
     method: config.adapter === "none" ? "full" : "lora",
     maxSteps,
     learningRate: config.learning_rate,
@@ -22,6 +23,8 @@ export function toTrainingSettings(config: RunConfig, rows: number): TrainingSet
     adamEpsilon: config.adam_epsilon,
     weightDecay: config.weight_decay,
     maxGradNorm: config.max_grad_norm,
+    labelSmoothing: config.label_smoothing,
+    zLoss: config.z_loss,
     gradientCheckpointing: config.gradient_checkpointing,
     evalSteps: config.eval_steps,
     saveSteps: config.save_steps,

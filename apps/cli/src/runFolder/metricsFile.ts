@@ -18,7 +18,7 @@ export function metricsLine(event: TrainingEvent): Readonly<Record<string, numbe
 
 /** Appends a measurement; lines are whole at any moment but a crash of the machine. */
 export async function appendMetrics(path: string, line: Readonly<Record<string, number>>): Promise<void> {
-  // JSON has no NaN or infinity: a loss that is none becomes null, as transformers' own logs do on strict writers.
+  // JSON has no NaN or infinity: a loss that is not finite is written as null.
   await appendFile(path, `${JSON.stringify(line)}\n`);
 }
 

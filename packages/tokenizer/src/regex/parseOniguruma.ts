@@ -200,6 +200,10 @@ class Parser {
     if (property === null) return this.fail("an unfinished property", start);
     this.at += property[0].length;
     const negated = (letter === "P") !== (property[1] === "^");
+    // Oniguruma's \p{Punct} is P alone; only its bracket [:punct:] takes symbols as well.
+    const name = property[2].toLowerCase();
+    const posix = name === "punct" ? oldProperty("P", false) : POSIX[name];
+    if (posix !== undefined) return negated ? `[^${posix}]` : posix;
     return oldProperty(this.propertyName(property[2], start), negated);
   }
 

@@ -67,8 +67,13 @@ const proofs: readonly Proof[] = [
   },
   {
     what: "linearCrossEntropy forgets the soft cap",
-    fault: { op: "linearCrossEntropy", attributes: () => ({ softcap: 0 }) },
+    fault: { op: "linearCrossEntropy", attributes: (attributes) => ({ ...attributes, softcap: 0 }) },
     mustFail: (recorded) => hasAttribute(recorded, "linearCrossEntropy", "softcap"),
+  },
+  {
+    what: "the head's gradient forgets label smoothing",
+    fault: { op: "linearCrossEntropyGrad", attributes: (attributes) => ({ ...attributes, labelSmoothing: 0 }) },
+    mustFail: (recorded) => hasAttribute(recorded, "linearCrossEntropyGrad", "labelSmoothing"),
   },
   {
     what: "the head's weight gradient overwrites what earlier micro batches left",

@@ -21,7 +21,7 @@ function residualProgram(blocks: number): Program {
     });
   }
   const inputs = [x, tape.input("head", [4, width], "f32"), tape.input("rows", [2]), tape.input("targets", [2]), tape.input("weights", [2], "f32")];
-  const loss = tape.apply(linearCrossEntropy, inputs, { softcap: 0 })[0]!;
+  const loss = tape.apply(linearCrossEntropy, inputs, { softcap: 0, labelSmoothing: 0, zLoss: 0 })[0]!;
   backward(tape, loss, (parameter) => tape.external(`gradient.${parameter.name}`, "gradient", parameter.shape));
   return tape.finish();
 }

@@ -19,6 +19,10 @@ export interface TrainingSettings {
   readonly weightDecay: number;
   /** Clip the gradient's global norm; 0 turns clipping off. */
   readonly maxGradNorm: number;
+  /** Share of each target's probability that is spread over the whole vocabulary, PyTorch's label_smoothing; the reported loss has it inside. */
+  readonly labelSmoothing: number;
+  /** Weight of the squared logSumExp of the logits in the loss; the reported loss has it inside. */
+  readonly zLoss: number;
   /** Keep one activation a layer and compute the others again in the backward pass: less memory, a third more work. */
   readonly gradientCheckpointing: boolean;
   /** Evaluate every so many steps; 0 only at the end. */
@@ -40,6 +44,8 @@ export const defaultSettings: Omit<TrainingSettings, "maxSteps"> = {
   adamEpsilon: 1e-8,
   weightDecay: 0.01,
   maxGradNorm: 1,
+  labelSmoothing: 0,
+  zLoss: 0,
   gradientCheckpointing: false,
   evalSteps: 0,
   saveSteps: 0,
@@ -58,6 +64,8 @@ export function checkSettings(settings: TrainingSettings): void {
     ["adamEpsilon", (value) => value > 0, "positive"],
     ["weightDecay", (value) => value >= 0, "0 or more"],
     ["maxGradNorm", (value) => value >= 0, "0 or more"],
+    ["labelSmoothing", (value) => value >= 0 && value < 1, "in [0, 1)"],
+    ["zLoss", (value) => value >= 0, "0 or more"],
     ["evalSteps", (value) => value === 0 || isCount(value), "0 or a positive integer"],
     ["saveSteps", (value) => value === 0 || isCount(value), "0 or a positive integer"],
   ];

@@ -13,8 +13,16 @@ export const stateNames = {
   norm: "step.norm",
 } as const;
 
+type LossTerms = Pick<TrainingSettings, "labelSmoothing" | "zLoss">;
+
+/** What a micro batch's program depends on. */
+export type StepSettings = Pick<TrainingSettings, "method" | "gradientCheckpointing"> & Partial<LossTerms>;
+
+/** What evaluation measures: the cross-entropy alone, whatever is added while training. */
+const crossEntropyAlone: LossTerms = { labelSmoothing: 0, zLoss: 0 };
+
 /** Records the head and the loss sum of one batch; the logits exist only chunk by chunk inside the op. */
-function recordLoss(model: LanguageModel, { tape, graph, hidden }: RecordedForward, supervised: number): Value {
+function recordLoss(model: LanguageModel, { tape, graph, hidden }: RecordedForward, supervised: number, terms: LossTerms): Value {
   const head = graph.parameter(model.family.headWeight(model.config));
   const inputs = [
     hidden, head,
@@ -22,13 +30,14 @@ function recordLoss(model: LanguageModel, { tape, graph, hidden }: RecordedForwa
     tape.input(lossInputs.targets, [supervised]),
     tape.input(lossInputs.weights, [supervised], "f32"),
   ];
-  return tape.apply(linearCrossEntropy, inputs, { softcap: model.config.logitSoftcap })[0]!;
+  return tape.apply(linearCrossEntropy, inputs, { softcap: model.config.logitSoftcap, ...terms })[0]!;
 }
 
 /** Forward and backward of one micro batch: adds its loss to the step's loss and its gradients to the step's gradients. */
-export function microBatchProgram(model: LanguageModel, settings: Pick<TrainingSettings, "method" | "gradientCheckpointing">, shape: MicroBatchShape): Program {
+export function microBatchProgram(model: LanguageModel, settings: StepSettings, shape: MicroBatchShape): Program {
+  const { labelSmoothing = 0, zLoss = 0 } = settings;
   const forward = model.recordForward("micro-batch", { shape, method: settings.method });
-  const loss = recordLoss(model, forward, shape.supervised);
+  const loss = recordLoss(model, forward, shape.supervised, { labelSmoothing, zLoss });
   const { tape } = forward;
   const total = tape.external(stateNames.loss, "state", [1]);
   tape.add(total, loss, total);
@@ -40,7 +49,7 @@ export function microBatchProgram(model: LanguageModel, settings: Pick<TrainingS
 /** Forward alone: writes the batch's weighted loss sum to the output "loss". */
 export function evaluationProgram(model: LanguageModel, shape: MicroBatchShape): Program {
   const forward = model.recordForward("evaluation", { shape });
-  const loss = recordLoss(model, forward, shape.supervised);
+  const loss = recordLoss(model, forward, shape.supervised, crossEntropyAlone);
   forward.tape.copy(loss, forward.tape.output("loss", [1]));
   return forward.tape.finish();
 }

@@ -57,6 +57,16 @@ function logitsOf(wasm: WasmFunctions, call: Call, x: Operand, weight: Operand, 
   }, call.ownAddress);
 }
 
+function sumOf(values: Float32Array, start: number, count: number): number {
+  let sum = 0;
+  for (let index = start; index < start + count; index++) sum += values[index];
+  return sum;
+}
+
+function subtract(values: Float32Array, start: number, count: number, amount: number): void {
+  for (let index = start; index < start + count; index++) values[index] -= amount;
+}
+
 /** Soft-capped logits go to the reference. */
 export function fastLinearCrossEntropy(wasm: WasmFunctions): Kernel<LinearCrossEntropyAttributes> {
   const [referenceRows, sumOfRows] = reference.linearCrossEntropy.phases;
@@ -76,11 +86,13 @@ export function fastLinearCrossEntropy(wasm: WasmFunctions): Kernel<LinearCrossE
           rowLoss.data[row] = 0;
           if (rows.data[row] < 0) continue;
           const target = logits[r * padded(vocabulary) + targets.data[row]];
+          const sum = call.attributes.labelSmoothing === 0 ? 0 : sumOf(logits, r * padded(vocabulary), vocabulary);
           const address = chunk.logits + r * chunk.logitsRow;
           const largest = wasm.largest(address, 0, vocabulary);
           const total = wasm.exponentials(address, 0, vocabulary, vocabulary, largest);
-          logSumExp.data[row] = largest + Math.log(total);
-          rowLoss.data[row] = largest + Math.log(total) - target;
+          const logTotal = largest + Math.log(total);
+          logSumExp.data[row] = logTotal;
+          rowLoss.data[row] = reference.lossOfRow(logTotal, target, sum, vocabulary, call.attributes);
         }
       });
     }, sumOfRows],
@@ -96,6 +108,7 @@ export function fastLinearCrossEntropyGrad(wasm: WasmFunctions): Kernel<LinearCr
       const [dLoss, x, weight, rows, targets, weights, logSumExp] = call.inputs;
       const [dx] = call.outputs;
       const [vocabulary, width] = weight.shape;
+      const { labelSmoothing, zLoss } = call.attributes;
       overChunks(call, weight, rows, (first, count, chunk) => {
         logitsOf(wasm, call, x, weight, rows, first, count, chunk);
         const logits = floatsAt(x, chunk.logits, count * padded(vocabulary));
@@ -104,8 +117,9 @@ export function fastLinearCrossEntropyGrad(wasm: WasmFunctions): Kernel<LinearCr
           const address = chunk.logits + r * chunk.logitsRow;
           const factor = dLoss.data[0] * weights.data[row];
           wasm.exponentials(address, 0, vocabulary, vocabulary, logSumExp.data[row]);
-          wasm.scaleRow(address, vocabulary, factor);
-          logits[r * padded(vocabulary) + targets.data[row]] -= factor;
+          wasm.scaleRow(address, vocabulary, factor * (1 + 2 * zLoss * logSumExp.data[row]));
+          if (labelSmoothing > 0) subtract(logits, r * padded(vocabulary), vocabulary, (factor * labelSmoothing) / vocabulary);
+          logits[r * padded(vocabulary) + targets.data[row]] -= factor * (1 - labelSmoothing);
         }
         multiply(wasm, {
           m: count, n: width, k: vocabulary, alpha: 1,
@@ -144,6 +158,7 @@ export function fastLinearCrossEntropyWeightGrad(wasm: WasmFunctions): Kernel<Li
         const [dLoss, x, weight, rows, targets, weights, logSumExp, addend] = call.inputs;
         const [dWeight] = call.outputs;
         const [vocabulary, width] = weight.shape;
+        const { labelSmoothing, zLoss } = call.attributes;
         const count = rows.data.length;
         const slopes = call.ownAddress + MULTIPLY_SCRATCH_BYTES;
         const slopeRow = 4 * VOCABULARY_BLOCK;
@@ -159,9 +174,10 @@ export function fastLinearCrossEntropyWeightGrad(wasm: WasmFunctions): Kernel<Li
           for (let r = 0; r < count; r++) {
             const factor = rows.data[r] < 0 ? 0 : dLoss.data[0] * weights.data[r];
             wasm.exponentials(slopes + r * slopeRow, 0, ids, ids, logSumExp.data[r]);
-            wasm.scaleRow(slopes + r * slopeRow, ids, factor);
+            wasm.scaleRow(slopes + r * slopeRow, ids, factor * (1 + 2 * zLoss * logSumExp.data[r]));
+            if (labelSmoothing > 0) subtract(logits, r * VOCABULARY_BLOCK, ids, (factor * labelSmoothing) / vocabulary);
             const target = targets.data[r] - first;
-            if (target >= 0 && target < ids) logits[r * VOCABULARY_BLOCK + target] -= factor;
+            if (target >= 0 && target < ids) logits[r * VOCABULARY_BLOCK + target] -= factor * (1 - labelSmoothing);
           }
           const start = 4 * first * width;
           multiply(wasm, {

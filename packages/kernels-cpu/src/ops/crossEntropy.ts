@@ -14,13 +14,21 @@ function logitsOf(x: Operand, weight: Operand, row: number, softcap: number, log
 /** Turns the logits of supervised row r into the gradient of the loss by the uncapped logits. */
 function logitGradient(logits: Float64Array, r: number, call: Call<LinearCrossEntropyAttributes>): void {
   const [dLoss, , , , targets, weights, logSumExp] = call.inputs;
-  const { softcap } = call.attributes;
+  const { softcap, labelSmoothing, zLoss } = call.attributes;
   const factor = dLoss.data[0] * weights.data[r];
+  const growth = 1 + 2 * zLoss * logSumExp.data[r];
+  const everywhere = labelSmoothing / logits.length;
   for (let id = 0; id < logits.length; id++) {
     const slope = softcap === 0 ? 1 : 1 - (logits[id] / softcap) ** 2;
-    const onehot = id === targets.data[r] ? 1 : 0;
-    logits[id] = factor * (Math.exp(logits[id] - logSumExp.data[r]) - onehot) * slope;
+    const wanted = everywhere + (id === targets.data[r] ? 1 - labelSmoothing : 0);
+    logits[id] = factor * (growth * Math.exp(logits[id] - logSumExp.data[r]) - wanted) * slope;
   }
+}
+
+/** Loss of one row from its logSumExp, its target's logit and the sum of all V logits. */
+export function lossOfRow(logSumExp: number, target: number, sum: number, vocabulary: number, { labelSmoothing, zLoss }: LinearCrossEntropyAttributes): number {
+  const smooth = labelSmoothing === 0 ? 0 : labelSmoothing * (logSumExp - sum / vocabulary);
+  return (1 - labelSmoothing) * (logSumExp - target) + smooth + zLoss * logSumExp * logSumExp;
 }
 
 export const linearCrossEntropy: Kernel<LinearCrossEntropyAttributes> = {
@@ -37,8 +45,9 @@ export const linearCrossEntropy: Kernel<LinearCrossEntropyAttributes> = {
         logitsOf(x, weight, rows.data[r], call.attributes.softcap, logits);
         const largest = logits.reduce((most, logit) => Math.max(most, logit), -Infinity);
         const total = logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0);
-        logSumExp.data[r] = largest + Math.log(total);
-        rowLoss.data[r] = largest + Math.log(total) - logits[targets.data[r]];
+        const logTotal = largest + Math.log(total);
+        logSumExp.data[r] = logTotal;
+        rowLoss.data[r] = lossOfRow(logTotal, logits[targets.data[r]], logits.reduce((sum, logit) => sum + logit, 0), logits.length, call.attributes);
       }
     },
     (call) => {

@@ -1,7 +1,14 @@
 import { addedTo, defineOp, expectType, type OpDefinition } from "../op.ts";
 import type { TensorType } from "../tensor.ts";
 
-export type LinearCrossEntropyAttributes = { /** Logits become softcap * tanh(logit / softcap). 0 means none. */ readonly softcap: number };
+export type LinearCrossEntropyAttributes = {
+  /** Logits become softcap * tanh(logit / softcap). 0 means none. */
+  readonly softcap: number;
+  /** Share of the target's probability that is spread evenly over all V classes, PyTorch's label_smoothing. 0 means none. */
+  readonly labelSmoothing: number;
+  /** Adds zLoss * logSumExp^2 to each row's loss (Chowdhery et al. 2022, PaLM, section 5). 0 means none. */
+  readonly zLoss: number;
+};
 
 function expectHead(op: string, x: TensorType, weight: TensorType, rows: TensorType, targets: TensorType, weights: TensorType): number {
   expectType.rank(op, "x", x, 2);
@@ -19,7 +26,8 @@ function expectHead(op: string, x: TensorType, weight: TensorType, rows: TensorT
 
 /**
  * The language-model head and its loss in one op, so that logits exist for a chunk of supervised rows at a time and never
- * as a whole. For r with rows[r] >= 0: logits = cap(x[rows[r]] · weight^T), rowLoss[r] = logSumExp[r] - logits[targets[r]];
+ * as a whole. For r with rows[r] >= 0: logits = cap(x[rows[r]] · weight^T), and with e = labelSmoothing
+ * rowLoss[r] = (1 - e) (logSumExp[r] - logits[targets[r]]) + e (logSumExp[r] - mean(logits)) + zLoss * logSumExp[r]^2;
  * rows[r] = -1 is padding with rowLoss 0 (and any logSumExp). loss = sum of weights[r] * rowLoss[r]: the caller divides by the step's sum of
  * weights, or uploads weights already divided. Row indices are distinct. Nothing is shifted here.
  * Inputs x[N,H], weight[V,H], rows[R] i32, targets[R] i32, weights[R] f32; outputs loss[1], logSumExp[R], rowLoss[R].
@@ -45,8 +53,8 @@ export const linearCrossEntropy: OpDefinition<LinearCrossEntropyAttributes> = de
 });
 
 /**
- * dx[N,H]: at row rows[r] it is dLoss * weights[r] * (softmax(logits) - onehot(targets[r])) · weight (times 1 - tanh^2 under a
- * soft cap), at every other row 0. Inputs dLoss[1], x, weight, rows, targets, weights, logSumExp.
+ * dx[N,H]: at row rows[r] it is dLoss * weights[r] * (softmax(logits) (1 + 2 zLoss logSumExp[r]) - (1 - e) onehot(targets[r]) - e / V) · weight
+ * with e = labelSmoothing (times 1 - tanh^2 under a soft cap), at every other row 0. Inputs dLoss[1], x, weight, rows, targets, weights, logSumExp.
  */
 export const linearCrossEntropyGrad: OpDefinition<LinearCrossEntropyAttributes> = defineOp<LinearCrossEntropyAttributes>({
   name: "linearCrossEntropyGrad",

@@ -1,3 +1,4 @@
+import type { LinearCrossEntropyAttributes } from "@sft/kernels";
 import type { OpEmitter } from "../../dispatch.ts";
 import { linearGrid, linearGroup } from "../../grid.ts";
 import { kernelVariant } from "../../kernel.ts";
@@ -10,13 +11,13 @@ const THREADS = 256;
 
 /** Head and loss over the supervised rows; logits exist for one chunk of rows at a time. */
 export const linearCrossEntropy: OpEmitter = (emitter, { inputs: [x, weight, rows, targets, weights], outputs: [loss, logSumExp, rowLoss], attributes }) => {
-  const softcap = attributes["softcap"] as number;
+  const { softcap, labelSmoothing, zLoss } = attributes as LinearCrossEntropyAttributes;
   const vocabulary = weight!.shape[0]!;
   const rowLosses = kernelVariant("linearCrossEntropy|rows", () => ({
     label: "linearCrossEntropy, rows",
     workgroupSize: [THREADS, 1],
     bindings: { logits: "read f32", rows: "read i32", targets: "read i32", logSumExp: "read_write f32", rowLoss: "read_write f32" },
-    parameters: { count: "u32", first: "u32", vocabulary: "u32", softcap: "f32" },
+    parameters: { count: "u32", first: "u32", vocabulary: "u32", softcap: "f32", labelSmoothing: "f32", zLoss: "f32" },
     declarations: workgroupReduction(THREADS) + softcapFunctions,
     body: `
   let r = ${linearGroup};
@@ -24,14 +25,18 @@ export const linearCrossEntropy: OpEmitter = (emitter, { inputs: [x, weight, row
   let base = r * p.vocabulary;
   var peak = ${LOWEST};
   var total = 0.0;
+  var sum = 0.0;
   for (var c = lane; c < p.vocabulary; c += ${THREADS}u) {
     let logit = capped(logits[base + c]);
     let newPeak = max(peak, logit);
     total = total * exp(max(peak - newPeak, -100.0)) + exp(logit - newPeak);
     peak = newPeak;
+    sum += logit;
   }
   let rowPeak = workgroupMax(peak, lane);
   let rowTotal = workgroupSum(total * exp(max(peak - rowPeak, -100.0)), lane);
+  var rowSum = 0.0;
+  if (p.labelSmoothing > 0.0) { rowSum = workgroupSum(sum, lane); }
   if (lane != 0u) { return; }
   let slot = p.first + r;
   if (rows[slot] < 0) {
@@ -41,14 +46,16 @@ export const linearCrossEntropy: OpEmitter = (emitter, { inputs: [x, weight, row
   }
   let value = rowPeak + log(rowTotal);
   logSumExp[slot] = value;
-  rowLoss[slot] = value - capped(logits[base + u32(targets[slot])]);`,
+  var loss = (1.0 - p.labelSmoothing) * (value - capped(logits[base + u32(targets[slot])])) + p.zLoss * value * value;
+  if (p.labelSmoothing > 0.0) { loss += p.labelSmoothing * (value - rowSum / f32(p.vocabulary)); }
+  rowLoss[slot] = loss;`,
   }));
   forEachLogitChunk(emitter, x!, weight!, rows!, ({ first, logits }) => {
     const count = logits.shape[0]!;
     emitter.dispatch(
       rowLosses,
       { logits, rows: rows!, targets: targets!, logSumExp: logSumExp!, rowLoss: rowLoss! },
-      { count, first, vocabulary, softcap },
+      { count, first, vocabulary, softcap, labelSmoothing, zLoss },
       linearGrid(count, emitter.limits),
     );
   });

@@ -1,3 +1,4 @@
+import type { LinearCrossEntropyAttributes } from "@sft/kernels";
 import type { Emitter, OpEmitter } from "../../dispatch.ts";
 import { kernelVariant } from "../../kernel.ts";
 import type { Operand } from "../../operand.ts";
@@ -15,7 +16,7 @@ export const linearCrossEntropyGrad: OpEmitter = (emitter, { inputs, outputs: [d
   emitFill(emitter, dx!, 0);
   let product: Operand | undefined;
   forEachLogitChunk(emitter, x!, weight!, rows!, (chunk) => {
-    emitLogitGradient(emitter, inputs, attributes["softcap"] as number, chunk);
+    emitLogitGradient(emitter, inputs, attributes as LinearCrossEntropyAttributes, chunk);
     product ??= emitter.scratch({ shape: chunk.hidden.shape, dtype: "f32" });
     const dHidden: Operand = { ...product, shape: chunk.hidden.shape };
     emitMatmul(emitter, { a: chunk.logits, b: weight!, y: dHidden }, false, false, 1);
@@ -31,20 +32,20 @@ export const linearCrossEntropyWeightGrad: OpEmitter = (emitter, { inputs, outpu
     else emitFill(emitter, dWeight!, 0);
   }
   forEachLogitChunk(emitter, x!, weight!, rows!, (chunk) => {
-    emitLogitGradient(emitter, inputs, attributes["softcap"] as number, chunk);
+    emitLogitGradient(emitter, inputs, attributes as LinearCrossEntropyAttributes, chunk);
     emitMatmul(emitter, { a: chunk.logits, b: chunk.hidden, addend: chunk.first === 0 ? addend : dWeight!, y: dWeight! }, true, false, 1);
   });
 };
 
-/** logits := dLoss * weights[r] * (softmax(logits) - onehot(targets[r])), times the slope of the soft cap; 0 for padding. */
-function emitLogitGradient(emitter: Emitter, inputs: readonly Operand[], softcap: number, { first, logits }: LogitChunk): void {
+/** logits := dLoss * weights[r] * (softmax(logits) (1 + 2 zLoss logSumExp[r]) - (1 - e) onehot(targets[r]) - e / V), times the slope of the soft cap; 0 for padding. */
+function emitLogitGradient(emitter: Emitter, inputs: readonly Operand[], { softcap, labelSmoothing, zLoss }: LinearCrossEntropyAttributes, { first, logits }: LogitChunk): void {
   const [dLoss, , , rows, targets, weights, logSumExp] = inputs;
   const [count, vocabulary] = logits.shape as [number, number];
   const kernel = kernelVariant("linearCrossEntropyGrad|logits", () => ({
     label: "linearCrossEntropyGrad, logits",
     workgroupSize: [THREADS, 1],
     bindings: { dLoss: "read f32", rows: "read i32", targets: "read i32", weights: "read f32", logSumExp: "read f32", logits: "read_write f32" },
-    parameters: { count: "u32", first: "u32", vocabulary: "u32", softcap: "f32" },
+    parameters: { count: "u32", first: "u32", vocabulary: "u32", softcap: "f32", growth: "f32", onTarget: "f32", everywhere: "f32" },
     declarations: softcapFunctions,
     body: `
   let c = group.x * ${THREADS}u + lane;
@@ -52,15 +53,15 @@ function emitLogitGradient(emitter: Emitter, inputs: readonly Operand[], softcap
   for (var r = group.y; r < p.count; r += groups.y) {
     let slot = p.first + r;
     let logit = capped(logits[r * p.vocabulary + c]);
-    var slope = exp(min(logit - logSumExp[slot], 0.0));
-    if (i32(c) == targets[slot]) { slope -= 1.0; }
+    var slope = exp(min(logit - logSumExp[slot], 0.0)) * (1.0 + p.growth * logSumExp[slot]) - p.everywhere;
+    if (i32(c) == targets[slot]) { slope -= p.onTarget; }
     logits[r * p.vocabulary + c] = select(dLoss[0] * weights[slot] * slope * slopeOfCap(logit), 0.0, rows[slot] < 0);
   }`,
   }));
   emitter.dispatch(
     kernel,
     { dLoss: dLoss!, rows: rows!, targets: targets!, weights: weights!, logSumExp: logSumExp!, logits },
-    { count, first, vocabulary, softcap },
+    { count, first, vocabulary, softcap, growth: 2 * zLoss, onTarget: 1 - labelSmoothing, everywhere: labelSmoothing / vocabulary },
     [Math.ceil(vocabulary / THREADS), Math.min(count, emitter.limits.maxWorkgroupsPerDimension)],
   );
 }

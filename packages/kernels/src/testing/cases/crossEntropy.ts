@@ -10,11 +10,13 @@ interface Options {
   readonly rows: readonly number[];
   readonly weights: readonly number[];
   readonly softcap?: number;
+  readonly labelSmoothing?: number;
+  readonly zLoss?: number;
 }
 
 /** Loss and row losses straight from the definition. */
 function naiveCrossEntropy(
-  { hidden, vocabSize, rows, softcap = 0 }: Options,
+  { hidden, vocabSize, rows, softcap = 0, labelSmoothing = 0, zLoss = 0 }: Options,
   data: CaseData,
 ): { readonly loss: number; readonly logSumExp: number[]; readonly rowLoss: number[] } {
   const [x, weight, targets, weights] = ["x", "weight", "targets", "weights"].map((name) => data.get(name)!) as [
@@ -33,15 +35,18 @@ function naiveCrossEntropy(
     });
     const largest = Math.max(...logits);
     logSumExp[index] = largest + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0));
-    return logSumExp[index]! - logits[targets[index]!]!;
+    // Cross-entropy against a distribution, as PyTorch defines label smoothing.
+    const wanted = (id: number): number => labelSmoothing / vocabSize + (id === targets[index] ? 1 - labelSmoothing : 0);
+    const entropy = logits.reduce((sum, logit, id) => sum + wanted(id) * (logSumExp[index]! - logit), 0);
+    return entropy + zLoss * logSumExp[index]! ** 2;
   });
   return { loss: rowLoss.reduce((sum, loss, index) => sum + (rows[index]! < 0 ? 0 : loss * weights[index]!), 0), logSumExp, rowLoss };
 }
 
 /** A logit of test data has a standard deviation of 0.37 sqrt(H) and the roundings of a dot product over H; exp turns them into relative errors. */
-function tolerances({ hidden, vocabSize, rows, softcap = 0 }: Options): { readonly output: Tolerance; readonly gradient: Tolerance } {
+function tolerances({ hidden, vocabSize, rows, softcap = 0, labelSmoothing = 0, zLoss = 0 }: Options): { readonly output: Tolerance; readonly gradient: Tolerance } {
   const logit = Math.max(1, 0.37 * Math.sqrt(hidden));
-  const units = 4 * Math.sqrt(hidden) * logit + 4 * Math.sqrt(vocabSize) + 32 + (softcap > 0 ? 32 : 0);
+  const units = 4 * Math.sqrt(hidden) * logit + 4 * Math.sqrt(vocabSize) + 32 + (softcap > 0 ? 32 : 0) + (labelSmoothing + zLoss > 0 ? 16 : 0);
   const reason = "dot products over H, exponentials of them, a sum over V";
   return {
     // A row loss can be the small rest of a logit and a logSumExp of its size.
@@ -55,12 +60,12 @@ function tolerances({ hidden, vocabSize, rows, softcap = 0 }: Options): { readon
 }
 
 function crossEntropyCase(name: string, options: Options): ConformanceCase {
-  const { tokens, hidden, vocabSize, rows, weights, softcap = 0 } = options;
+  const { tokens, hidden, vocabSize, rows, weights, softcap = 0, labelSmoothing = 0, zLoss = 0 } = options;
   const { output: tolerance, gradient } = tolerances(options);
   // What logSumExp holds for a padding row is nobody's business.
   const padded = rows.some((row) => row < 0);
   return {
-    name: `linearCrossEntropy: ${name}: ${rows.length} of ${tokens} rows, ${hidden} -> ${vocabSize}${softcap ? `, soft cap ${softcap}` : ""}`,
+    name: `linearCrossEntropy: ${name}: ${rows.length} of ${tokens} rows, ${hidden} -> ${vocabSize}${softcap ? `, soft cap ${softcap}` : ""}${labelSmoothing ? `, smoothing ${labelSmoothing}` : ""}${zLoss ? `, z-loss ${zLoss}` : ""}`,
     tensors: [
       trained("x", [tokens, hidden]),
       trained("weight", [vocabSize, hidden]),
@@ -69,7 +74,7 @@ function crossEntropyCase(name: string, options: Options): ConformanceCase {
       constants("weights", [rows.length], weights),
     ],
     record(tape, inputs, output) {
-      const [loss, logSumExp, rowLoss] = tape.apply(linearCrossEntropy, inputs, { softcap }, [
+      const [loss, logSumExp, rowLoss] = tape.apply(linearCrossEntropy, inputs, { softcap, labelSmoothing, zLoss }, [
         output("loss", [1]),
         padded ? undefined : tape.output("logSumExp", [rows.length]),
         tape.output("rowLoss", [rows.length]),
@@ -105,6 +110,10 @@ export const crossEntropyCases: readonly ConformanceCase[] = [
   crossEntropyCase("all weights 0", { tokens: 3, hidden: 17, vocabSize: 65, rows: [0, 1, 2], weights: [0, 0, 0] }),
   crossEntropyCase("soft cap", { tokens: 5, hidden: 65, vocabSize: 67, rows: [0, 2, 4], weights: [1, 0.5, 2], softcap: 3 }),
   crossEntropyCase("soft cap and padding", { tokens: 5, hidden: 8, vocabSize: 17, rows: [4, -1, 1], weights: [1, 1, 1], softcap: 1 }),
+  crossEntropyCase("label smoothing", { tokens: 9, hidden: 33, vocabSize: 67, rows: [8, -1, 2, 5], weights: [1, 2, 0.5, 0], labelSmoothing: 0.1 }),
+  crossEntropyCase("z-loss", { tokens: 9, hidden: 16, vocabSize: 65, rows: [8, 1, -1], weights: [1, 1, 0.5], zLoss: 0.25 }),
+  crossEntropyCase("every term", { tokens: 70, hidden: 8, vocabSize: 301, rows: upTo(67), weights: fractions(67), labelSmoothing: 0.2, zLoss: 0.01 }),
+  crossEntropyCase("every term and a soft cap", { tokens: 5, hidden: 17, vocabSize: 17, rows: [4, 1], weights: [1, 3], softcap: 2, labelSmoothing: 0.5, zLoss: 0.1 }),
   crossEntropyCase("a wide vocabulary", { tokens: 9, hidden: 16, vocabSize: 1003, rows: [8, 1, 2], weights: [1, 1, 0.5] }),
   crossEntropyCase("more classes than a GPU's grid is wide", { tokens: 2, hidden: 3, vocabSize: 65_601, rows: [1], weights: [0.5] }),
   crossEntropyCase("more rows than a tile", { tokens: 70, hidden: 8, vocabSize: 129, rows: upTo(67), weights: fractions(67) }),

@@ -82,7 +82,7 @@ const tiedWeights: ConformanceCase = {
   record(tape, [table, inner, idsValue, order, rows, targets, weights], output) {
     const h = tape.apply(embedding, [table!, idsValue!, order!], {})[0]!;
     const x = linear(tape, h, inner!);
-    return [tape.apply(linearCrossEntropy, [x, table!, rows!, targets!, weights!], { softcap: 0 }, [output("loss", [1])])[0]!];
+    return [tape.apply(linearCrossEntropy, [x, table!, rows!, targets!, weights!], { softcap: 0, labelSmoothing: 0, zLoss: 0 }, [output("loss", [1])])[0]!];
   },
   outputs: [chained(3, 17)],
   gradients: { tolerance: chained(8, 17), seeded: [0] },

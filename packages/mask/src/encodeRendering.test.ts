@@ -204,6 +204,9 @@ describe("{% generation %} blocks", () => {
     expect(answer(["said"], "assistant")).toBe("said<|im_end|>");
     expect(answer(["said", "<|im_end|>", "\n"], "assistant")).toBe("said<|im_end|>\n");
     expect(answer([], "assistant")).toBe("thoughtsaid<|im_end|>");
+    const untrained = createMaskPolicy("assistant", { terminator: false, header: false });
+    const whole = marked(["<|im_start|>assistant\n", "thought", "said", "<|im_end|>"]);
+    expect(trainedText(encodeRendering(whole, mockTokenizer, { mask: untrained }))).toBe("thoughtsaid");
   });
   it("count for no peer but TRL's assistant_only_loss", () => {
     expect(answer(["said"], "unsloth")).toBe("thoughtsaid<|im_end|>\n");

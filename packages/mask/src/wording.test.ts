@@ -184,12 +184,19 @@ describe("reasons", () => {
     encodeRendering(rendering, mockTokenizer, { mask }).spans.map(
       ({ text, weight, message, part, reason }) => `${JSON.stringify(text)} ${weight} (${message} ${part}) ${reason}`,
     );
-  it.each(["completion", "assistant", "axolotl", "unsloth", "trl"])("of the policy %s", (mask) => {
+  it.each(["completion", "assistant", "last", "axolotl", "unsloth", "trl"])("of the policy %s", (mask) => {
     expect(reasons(conversation, mask)).toMatchSnapshot();
   });
   it("of BOS and text outside messages", () => {
     expect(reasons(bos, "all")).toMatchSnapshot();
     expect(reasons(bos, createMaskPolicy("completion", { classWeights: { prompt: 0.1 } }))).toMatchSnapshot();
+  });
+  it("of generation blocks and text outside messages", () => {
+    const { segments, ...rest } = promptAnswer("u", "a", { bos: "start" });
+    const tagged = segments.map((segment) => (segment.text === "a" ? { ...segment, generation: true } : segment));
+    const note = { ...segments[4], text: "note", kind: "literal" as const, field: null };
+    const rendering = { ...rest, segments: [...tagged.slice(0, 4), note, ...tagged.slice(4)] };
+    for (const mask of ["completion", "all"]) expect(reasons(rendering, mask)).toMatchSnapshot();
   });
   it("of switches", () => {
     const off = createMaskPolicy("assistant", { body: false, terminator: false, classWeights: { reasoning: 2 } });

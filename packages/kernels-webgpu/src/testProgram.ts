@@ -1,6 +1,6 @@
 import {
   adamw, addBias, attention, backward, byteLength, dropout, elementCount, embedding, gatedActivation, gradNorm, linearCrossEntropy, matmul, rmsNorm, rope, Tape,
-  type Backend, type BackendBuffer, type Program, type TensorSpec, type Value,
+  type Attributes, type Backend, type BackendBuffer, type OpDefinition, type Program, type TensorSpec, type Value,
 } from "@sft/kernels";
 
 /** Sizes of a small language model and its batch. */
@@ -17,26 +17,26 @@ export function trainingStep({ batch, tokens, width, vocabulary, supervised }: T
   const tape = new Tape("training step");
   const rows = batch * tokens;
   const heads = { batch, queryHeads: 4, keyValueHeads: 2, headDim: width / 4, scale: 0.2, window: 0, softcap: 0 };
-  const apply = (...args: Parameters<Tape["apply"]>): Value => tape.apply(...args)[0]!;
+  const apply = <A extends Attributes>(op: OpDefinition<A>, inputs: readonly Value[], attributes: A): Value => tape.apply(op, inputs, attributes)[0]!;
   const project = (x: Value, name: string, out: number): Value =>
-    apply(matmul as never, [x, tape.parameter(name, [out, x.shape[1]!], true)], { transposeA: false, transposeB: true, alpha: 1 });
+    apply(matmul, [x, tape.parameter(name, [out, x.shape[1]!], true)], { transposeA: false, transposeB: true, alpha: 1 });
 
   const table = tape.parameter("table", [vocabulary, width], true);
-  const embedded = apply(embedding as never, [table, tape.input("ids", [rows]), tape.input("order", [rows])], {});
-  const hidden = apply(addBias as never, [embedded, tape.parameter("bias", [width], true)], {});
-  const normed = apply(rmsNorm as never, [hidden, tape.parameter("normWeight", [width], true)], { epsilon: 1e-5, weightOffset: 0 });
+  const embedded = apply(embedding, [table, tape.input("ids", [rows]), tape.input("order", [rows])], {});
+  const hidden = apply(addBias, [embedded, tape.parameter("bias", [width], true)], {});
+  const normed = apply(rmsNorm, [hidden, tape.parameter("normWeight", [width], true)], { epsilon: 1e-5, weightOffset: 0 });
   const positions = tape.input("positions", [rows]);
   const angles = [tape.input("cos", [tokens, width / 8], "f32"), tape.input("sin", [tokens, width / 8], "f32")];
-  const turn = (x: Value): Value => apply(rope as never, [x, positions, ...angles], { headDim: width / 4, rotaryDim: width / 4, inverse: false });
-  const attended = apply(attention as never, [
+  const turn = (x: Value): Value => apply(rope, [x, positions, ...angles], { headDim: width / 4, rotaryDim: width / 4, inverse: false });
+  const attended = apply(attention, [
     turn(project(normed, "q", width)), turn(project(normed, "k", width / 2)), project(normed, "v", width / 2), tape.input("segments", [rows]),
   ], heads);
-  const kept = apply(dropout as never, [attended, tape.input("seed", [1])], { probability: 0.1, salt: 3 });
-  const gated = apply(gatedActivation as never, [project(kept, "gate", width), project(kept, "up", width)], { kind: "silu" });
+  const kept = apply(dropout, [attended, tape.input("seed", [1])], { probability: 0.1, salt: 3 });
+  const gated = apply(gatedActivation, [project(kept, "gate", width), project(kept, "up", width)], { kind: "silu" });
   const out = tape.add(hidden, project(gated, "down", width));
-  const loss = apply(linearCrossEntropy as never, [
+  const loss = apply(linearCrossEntropy, [
     out, tape.parameter("head", [vocabulary, width], true), tape.input("rows", [supervised]), tape.input("targets", [supervised]), tape.input("weights", [supervised], "f32"),
-  ], { softcap: 0 });
+  ], { softcap: 0, labelSmoothing: 0, zLoss: 0 });
   const gradients = new Map<string, Value>();
   backward(tape, loss, (parameter) => {
     let gradient = gradients.get(parameter.name);

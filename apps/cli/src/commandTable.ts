@@ -25,5 +25,6 @@ export const commandTable: Readonly<Record<string, Verb>> = {
   doctor: { summary: "check this machine, and data for faults that spoil training", load: () => import("./commands/doctor.ts") },
   verify: { summary: "compare this implementation with golden folders", load: () => import("./commands/verify.ts"), variadic: true },
   bench: { summary: "measure training steps or matrix products", load: () => import("./commands/bench.ts") },
+  merge: { summary: "merge an adapter into its base model", load: () => import("./commands/merge.ts") },
   schema: { summary: "print the JSON Schema of a recipe", load: () => import("./commands/schema.ts") },
 };

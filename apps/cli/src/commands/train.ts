@@ -10,6 +10,7 @@ import { resolveRunConfig } from "../runConfig/resolveRunConfig.ts";
 import type { RunConfig } from "../runConfig/schema.ts";
 import { decideEntry } from "../runFolder/runFolder.ts";
 import { sampleTable } from "../samples/sampleTable.ts";
+import { terminalWidth } from "../terminal/terminalWidth.ts";
 
 export const examples: readonly string[] = [
   "sft train recipe.yaml",
@@ -30,7 +31,7 @@ const command: CommandDef<ArgsDef> = defineCommand({
   async run({ args }) {
     const cwd = process.cwd();
     const { config, notices } = await resolveRunConfig(args.recipe as string | undefined, givenRecipeFlags(args), cwd);
-    const reporter = createReporter(styleOf(args), (text) => void process.stdout.write(text), { columns: () => process.stdout.columns ?? 80, loggingSteps: config.logging_steps });
+    const reporter = createReporter(styleOf(args), (text) => void process.stdout.write(text), { columns: terminalWidth, loggingSteps: config.logging_steps });
     for (const text of notices) reporter.say(`note: ${text}`, { event: "notice", text });
     const entry = await decideEntry(config.output_dir, { resume: config.resume_from_checkpoint, overwrite: args.overwrite === true });
     const prepared = await prepareRun(config);
@@ -80,7 +81,7 @@ function conclude(reporter: Reporter, config: RunConfig, { step, aborted, checkp
     process.stderr.write(`stopped at step ${step}; saved ${saved}. Go on with --resume auto.\n`);
     return 130;
   }
-  if (samples.length > 0) reporter.say(`\n${sampleTable(samples, process.stdout.columns ?? 120)}\n`, { event: "samples", samples });
+  if (samples.length > 0) reporter.say(`\n${sampleTable(samples, terminalWidth())}\n`, { event: "samples", samples });
   const heldOut = history.flatMap(({ eval_loss }) => (eval_loss === undefined ? [] : [eval_loss]));
   const change = heldOut.length > 0 ? `held-out loss ${heldOut[0]!.toFixed(4)} -> ${heldOut.at(-1)!.toFixed(4)}; ` : "";
   reporter.say(`done: ${change}saved ${saved}`, { event: "done", step, checkpoint, output_dir: config.output_dir, eval_loss: heldOut.at(-1) });

@@ -12,7 +12,11 @@ export type CliErrorCode =
   | "row-too-long"
   | "adapter-not-understood"
   | "bad-prompt-settings"
-  | "bad-input-line";
+  | "bad-input-line"
+  | "other-base-model"
+  | "merge-check-failed"
+  | "not-exportable"
+  | "download-failed";
 
 /** A request that the command line refuses; `usage` marks the user's own call as the fault (exit code 2 instead of 1). */
 export class CliError extends Error {

@@ -1,10 +1,10 @@
 import { openAdapterFolder, openModelFolder, type ModelFolder } from "@sft/checkpoint";
 import type { Backend } from "@sft/kernels";
-import { adapterParameters, findFamily, LanguageModel, type ModelConfig } from "@sft/model";
+import { attachSavedAdapter, findFamily, LanguageModel, type ModelConfig } from "@sft/model";
 import type { Tokenizer } from "@sft/tokenizer";
 import { loadTokenizer } from "@sft/tokenizer/node";
 import { CliError } from "../failure/cliError.ts";
-import { toLoraConfig } from "./toLoraConfig.ts";
+import { refuseOtherBase } from "./baseRecord.ts";
 
 /** A model folder looked at, its weights not read yet: enough to check a run before the slow part. */
 export interface OpenedModel extends AsyncDisposable {
@@ -37,22 +37,9 @@ export async function loadModel({ folder }: OpenedModel, backend: Backend, posit
   return LanguageModel.load({ backend, config: folder.config, weights: folder.tensors, ...(positions === undefined ? {} : { positions }) });
 }
 
-/**
- * Puts a saved PEFT adapter on a model.
- * @throws CliError "adapter-not-understood" for tensors that would be left out; ModelError for ones that are missing
- */
-export async function attachAdapter(model: LanguageModel, path: string): Promise<void> {
-  const adapter = await openAdapterFolder(path);
-  try {
-    const tensors = new Map<string, Float32Array>();
-    for (const name of adapter.tensors.tensors.keys()) tensors.set(name, await adapter.tensors.readFloat32(name));
-    const layout = await model.attachLora(toLoraConfig(adapter.config), { tensors });
-    const used = new Set(adapterParameters(layout).map(({ name }) => name));
-    const unused = [...tensors.keys()].filter((name) => !used.has(name));
-    if (unused.length > 0) {
-      throw new CliError("adapter-not-understood", `${path} holds ${unused.length} tensors that LoRA on this model has no place for: ${unused.slice(0, 3).join(", ")}.`, "Biases and modules_to_save are not read; merge such an adapter with PEFT first.");
-    }
-  } finally {
-    await adapter.close();
-  }
+/** Puts a saved PEFT adapter on a model, without its dropout. @throws CliError "other-base-model"; ModelError "adapter-mismatch" and others */
+export async function attachAdapter(model: LanguageModel, path: string, base: ModelFolder): Promise<void> {
+  await using adapter = await openAdapterFolder(path);
+  await attachSavedAdapter(model, adapter, { dropout: 0 });
+  await refuseOtherBase(path, base);
 }

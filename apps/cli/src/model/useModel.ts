@@ -31,7 +31,7 @@ export async function useModel<T>(options: UseModelOptions, cwd: string, use: (m
     const templateFor = options.template === undefined && saved ? () => saved.chosen : await chooseTemplate(options.template, opened.tokenizer);
     const load = async (): Promise<LanguageModel> => {
       loaded = await loadModel(opened, await selectBackend(options, cwd));
-      if (place.adapter !== undefined) await attachAdapter(loaded, place.adapter);
+      if (place.adapter !== undefined) await attachAdapter(loaded, place.adapter, opened.folder);
       return loaded;
     };
     return await use({ place, opened, templateFor, policy: saved?.settings.mask_policy, load });

@@ -36,9 +36,9 @@ describe("plain lines", () => {
     const lines = written("plain", [start, step(1), step(2, 3000), step(3), evaluation, step(10), end]).trimEnd().split("\n");
     expect(lines).toEqual([
       "step  1/10  loss 3.8750  grad norm 1.500  lr 1.00e-3  200 tokens/s  9 s left",
-      "step  2/10  loss 3.7500  grad norm 1.500  lr 1.00e-3  200 tokens/s  16 s left",
+      "step  2/10  loss 3.7500  grad norm 1.500  lr 1.00e-3  100 tokens/s  16 s left",
       "step 2: held-out loss 3.5000 over 4,738 tokens (1 min 01 s)",
-      "step 10/10  loss 2.7500  grad norm 1.500  lr 1.00e-3  200 tokens/s  0 s left",
+      "step 10/10  loss 2.7500  grad norm 1.500  lr 1.00e-3  133 tokens/s  0 s left",
       "10 steps in 2 min 05 s",
       "said",
     ]);

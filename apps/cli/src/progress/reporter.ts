@@ -65,10 +65,10 @@ function liveReporter(write: (text: string) => void, columns: () => number): Rep
   };
 }
 
-function stepWords(event: StepEvent, { maxSteps, timeLeft }: RunProgress): string {
-  const { step, loss, gradNorm, learningRate, tokensPerSecond } = event;
+function stepWords(event: StepEvent, { maxSteps, timeLeft, tokensPerSecond }: RunProgress): string {
+  const { step, loss, gradNorm, learningRate } = event;
   const width = String(maxSteps).length;
-  return `step ${String(step).padStart(width)}/${maxSteps}  loss ${loss.toFixed(4)}  grad norm ${gradNorm.toFixed(3)}  lr ${learningRate.toExponential(2)}  ${Math.round(tokensPerSecond)} tokens/s  ${formatDuration(timeLeft ?? 0)} left`;
+  return `step ${String(step).padStart(width)}/${maxSteps}  loss ${loss.toFixed(4)}  grad norm ${gradNorm.toFixed(3)}  lr ${learningRate.toExponential(2)}  ${Math.round(tokensPerSecond ?? 0)} tokens/s  ${formatDuration(timeLeft ?? 0)} left`;
 }
 
 function words(event: Exclude<TrainingEvent, StepEvent>, { maxSteps }: RunProgress): string {

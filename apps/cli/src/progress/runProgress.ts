@@ -7,12 +7,17 @@ export interface RunProgress {
   readonly losses: readonly number[];
   readonly last: StepEvent | undefined;
   readonly heldOut: number | undefined;
-  /** Milliseconds until the last step, from the mean of the last 20 steps. */
+  /** Milliseconds until the last step, at the pace of the recent steps. */
   readonly timeLeft: number | undefined;
-  readonly recent: readonly number[];
+  /** Of the recent steps together: figures of single steps jump, since a device works ahead of its reports. */
+  readonly tokensPerSecond: number | undefined;
+  readonly recent: readonly Pick<StepEvent, "milliseconds" | "tokens">[];
 }
 
-export const noProgress: RunProgress = { step: 0, maxSteps: 0, losses: [], last: undefined, heldOut: undefined, timeLeft: undefined, recent: [] };
+/** Steps that count as recent. */
+const window = 20;
+
+export const noProgress: RunProgress = { step: 0, maxSteps: 0, losses: [], last: undefined, heldOut: undefined, timeLeft: undefined, tokensPerSecond: undefined, recent: [] };
 
 /** The progress after one more event. */
 export function advance(progress: RunProgress, event: TrainingEvent): RunProgress {
@@ -20,9 +25,14 @@ export function advance(progress: RunProgress, event: TrainingEvent): RunProgres
     case "start":
       return { ...progress, step: event.step, maxSteps: event.maxSteps };
     case "step": {
-      const recent = [...progress.recent, event.milliseconds].slice(-20);
-      const mean = recent.reduce((sum, value) => sum + value, 0) / recent.length;
-      return { ...progress, step: event.step, losses: [...progress.losses, event.loss], last: event, recent, timeLeft: mean * (progress.maxSteps - event.step) };
+      const recent = [...progress.recent, { milliseconds: event.milliseconds, tokens: event.tokens }].slice(-window);
+      const milliseconds = recent.reduce((sum, step) => sum + step.milliseconds, 0);
+      const tokens = recent.reduce((sum, step) => sum + step.tokens, 0);
+      return {
+        ...progress, step: event.step, losses: [...progress.losses, event.loss], last: event, recent,
+        timeLeft: (milliseconds / recent.length) * (progress.maxSteps - event.step),
+        tokensPerSecond: (1000 * tokens) / milliseconds,
+      };
     }
     case "evaluation":
       return { ...progress, heldOut: event.loss };

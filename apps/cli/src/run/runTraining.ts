@@ -6,6 +6,7 @@ import { train, type TrainingEvent, type TrainResult } from "@sft/trainer";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import { baseRecordFiles } from "../model/baseRecord.ts";
 import { loadModel } from "../model/openModel.ts";
 import type { Reporter } from "../progress/reporter.ts";
 import { seededBatches } from "../rows/seededBatches.ts";
@@ -94,9 +95,9 @@ async function record(event: TrainingEvent, metrics: string, config: RunConfig):
 }
 
 /** Files saved beside the weights: the template and the mask, and the tokenizer where a whole model is saved. */
-async function companionFiles({ chosen, training }: PreparedRun, config: RunConfig): Promise<Record<string, string>> {
+async function companionFiles({ chosen, training, opened }: PreparedRun, config: RunConfig): Promise<Record<string, string>> {
   const files = promptSettingsFiles(chosen, training.policy);
-  if (config.adapter !== "none") return files;
+  if (config.adapter !== "none") return { ...files, ...(await baseRecordFiles(opened.folder)) };
   for (const name of ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json"]) {
     const text = await readFile(join(config.tokenizer ?? config.base_model, name), "utf8").catch(() => null);
     if (text !== null) files[name] = text;

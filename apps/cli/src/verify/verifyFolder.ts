@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
-import { openAdapterFolder, openModelFolder, type AdapterConfig } from "@sft/checkpoint";
+import { openAdapterFolder, openModelFolder } from "@sft/checkpoint";
 import type { Backend } from "@sft/kernels";
-import { LanguageModel, type LoraConfig } from "@sft/model";
+import { attachSavedAdapter, LanguageModel } from "@sft/model";
 import { compareCase, compareGreedy, compareTrajectory, type CaseComparison, type TrajectoryComparison } from "./compare.ts";
 import { readGoldenBatches, readGoldenCase, readGoldenTrajectory, type GoldenCase } from "./goldenCase.ts";
 
@@ -83,7 +83,7 @@ function withinCase({ logits, loss, grads }: CaseComparison, bounds: VerifyBound
 async function compareAdapter(folder: string, load: () => Promise<LanguageModel>, base: GoldenCase): Promise<CaseComparison> {
   const model = await load();
   try {
-    await attachSavedAdapter(model, folder);
+    await attachAdapter(model, folder);
     return await compareCase(model, await readGoldenCase(join(folder, "case.safetensors"), base), "lora");
   } finally {
     release(model);
@@ -98,30 +98,16 @@ async function compareTrajectories(folder: string, load: () => Promise<LanguageM
   release(model);
   if (!existsSync(join(folder, "lora"))) return { full };
   const adapted = await load();
-  await attachSavedAdapter(adapted, join(folder, "lora"));
+  await attachAdapter(adapted, join(folder, "lora"));
   const lora = await compareTrajectory(adapted, trajectory, trajectory.lora, batches, "lora");
   release(adapted);
   return { full, lora };
 }
 
 /** Loads a PEFT adapter folder onto a model. */
-async function attachSavedAdapter(model: LanguageModel, folder: string): Promise<void> {
-  const adapter = await openAdapterFolder(folder);
-  try {
-    const tensors = new Map<string, Float32Array>();
-    for (const name of adapter.tensors.tensors.keys()) tensors.set(name, await adapter.tensors.readFloat32(name));
-    await model.attachLora(toLoraConfig(adapter.config), { tensors });
-  } finally {
-    await adapter.close();
-  }
-}
-
-/** PEFT's fields as LoRA settings. */
-export function toLoraConfig(config: AdapterConfig): LoraConfig {
-  return {
-    r: config.r, alpha: config.lora_alpha, dropout: config.lora_dropout,
-    targetModules: config.target_modules ?? "all-linear", useRslora: config.use_rslora, useDora: config.use_dora,
-  };
+async function attachAdapter(model: LanguageModel, folder: string): Promise<void> {
+  await using adapter = await openAdapterFolder(folder);
+  await attachSavedAdapter(model, adapter);
 }
 
 function release(model: LanguageModel): void {

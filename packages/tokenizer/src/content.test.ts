@@ -62,6 +62,17 @@ describe.each(TOKENIZER_NAMES)("%s content", (name) => {
     );
   });
 
+  test("pieces that continue one another decode to the whole text", () => {
+    fc.assert(
+      fc.property(fc.array(hostileText(controls), { minLength: 1, maxLength: 4 }), (pieces) => {
+        const ids = pieces.flatMap((piece, index) => [...tokenizer.encodeContent(piece, "literal", { continues: pieces.slice(0, index).join("") !== "" }).ids]);
+        const whole = pieces.map((piece) => (name === "qwen3" ? piece.normalize("NFC") : piece).replace(/\p{Surrogate}/gu, "\ufffd")).join("");
+        expect(tokenizer.decode(ids)).toBe(name === "llama2" || name === "gemma3" ? whole.replaceAll("▁", " ") : whole);
+      }),
+      { numRuns: 500, endOnFailure: true },
+    );
+  });
+
   test("under allow equals encode", () => {
     fc.assert(
       fc.property(hostileText(controls), (text) => {

@@ -11,7 +11,7 @@ import { createNormalizer } from "./normalizers/createNormalizer.ts";
 import { createPostProcessor } from "./postProcessors/createPostProcessor.ts";
 import { createPreTokenizer } from "./preTokenizers/createPreTokenizer.ts";
 import { resolveSpecialToken, type SpecialToken, type SpecialTokenName } from "./specialTokens.ts";
-import type { ControlTokenPolicy, DecodeOptions, EncodeOptions, Encoding, Tokenizer } from "./tokenizer.ts";
+import type { ContinueOptions, ControlTokenPolicy, DecodeOptions, EncodeOptions, Encoding, Tokenizer } from "./tokenizer.ts";
 
 /** The parsed files of a model folder. */
 export interface TokenizerFiles {
@@ -45,8 +45,10 @@ interface Reading {
 export function createTokenizer(files: TokenizerFiles): Tokenizer {
   const json = asObject(files.tokenizerJson, "tokenizer.json");
   const config = asObject(files.tokenizerConfig ?? {}, "tokenizer_config.json");
-  const normalize = createNormalizer(json["normalizer"]);
-  const preTokenizer = createPreTokenizer(json["pre_tokenizer"]);
+  const normalize = createNormalizer(json["normalizer"], true);
+  const normalizeOn = createNormalizer(json["normalizer"], false);
+  const preTokenizer = createPreTokenizer(json["pre_tokenizer"], true);
+  const preTokenizerOn = createPreTokenizer(json["pre_tokenizer"], false);
   const model = createModel(json["model"], preTokenizer.byteLevel);
   const addedTokens = readAddedTokens(json, config, model.vocabulary);
   const decodeTokens = createDecoder(json["decoder"]);
@@ -79,13 +81,15 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
     banned,
   });
 
-  function tokenize(text: string, reading: Reading): EncodingBuilder {
+  function tokenize(text: string, reading: Reading, continues: boolean): EncodingBuilder {
     const builder = new EncodingBuilder();
+    const goesOn = (piece: AlignedText): boolean => continues && builder.ids.length === 0 && piece.base === 0;
     const addWords = (piece: AlignedText): void => {
-      for (const word of preTokenizer.split(piece)) builder.addWord(word, model.encodeWord(word.text, reading.banned));
+      const words = (goesOn(piece) ? preTokenizerOn : preTokenizer).split(piece);
+      for (const word of words) builder.addWord(word, model.encodeWord(word.text, reading.banned));
     };
     const addNormalized = (piece: AlignedText): void => {
-      const normalized = normalize(piece);
+      const normalized = (goesOn(piece) ? normalizeOn : normalize)(piece);
       if (normalized.text !== "") addSections(normalized, reading.inNormalizedText(normalized.text), builder, addWords);
     };
     const whole = untouchedText(replaceLoneSurrogates(text), 0);
@@ -99,7 +103,7 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
   };
 
   const plain = readingOf([], null);
-  const control = findControlTokens(addedTokens, texts.length, model.unknownToken, (text) => tokenize(text, plain).ids);
+  const control = findControlTokens(addedTokens, texts.length, model.unknownToken, (text) => tokenize(text, plain, false).ids);
   const everything = readingOf(addedTokens, null);
   const content = readingOf(addedTokens.filter(({ id }) => control[id] === 0), control);
 
@@ -111,12 +115,12 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
     unk: special("unk"),
     addBosToken: "add_bos_token" in config ? booleanField(config, "add_bos_token", "tokenizer_config.json", false) : undefined,
     chatTemplate: files.chatTemplate ?? readChatTemplate(config),
-    encode(text: string, { addSpecialTokens = false }: EncodeOptions = {}): Encoding {
-      return finish(tokenize(text, everything), text, addSpecialTokens);
+    encode(text: string, { addSpecialTokens = false, continues = false }: EncodeOptions = {}): Encoding {
+      return finish(tokenize(text, everything, continues), text, addSpecialTokens);
     },
-    encodeContent(text: string, policy: ControlTokenPolicy = "literal"): Encoding {
-      if (policy === "literal") return finish(tokenize(text, content), text, false);
-      const builder = tokenize(text, everything);
+    encodeContent(text: string, policy: ControlTokenPolicy = "literal", { continues = false }: ContinueOptions = {}): Encoding {
+      if (policy === "literal") return finish(tokenize(text, content, continues), text, false);
+      const builder = tokenize(text, everything, continues);
       const found = policy === "reject" ? builder.ids.findIndex((id) => control[id] === 1) : -1;
       if (found >= 0) throw new ControlTokenInContentError(texts[builder.ids[found]], builder.ids[found], builder.offsets[2 * found]);
       return finish(builder, text, false);

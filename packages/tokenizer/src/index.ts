@@ -8,4 +8,4 @@ export {
   UnsupportedPatternError,
 } from "./errors.ts";
 export type { SpecialToken } from "./specialTokens.ts";
-export type { ControlTokenPolicy, DecodeOptions, EncodeOptions, Encoding, Tokenizer } from "./tokenizer.ts";
+export type { ContinueOptions, ControlTokenPolicy, DecodeOptions, EncodeOptions, Encoding, Tokenizer } from "./tokenizer.ts";

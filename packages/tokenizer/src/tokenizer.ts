@@ -17,7 +17,15 @@ export interface Encoding {
  */
 export type ControlTokenPolicy = "literal" | "reject" | "allow";
 
-export interface EncodeOptions {
+export interface ContinueOptions {
+  /**
+   * The text continues one that was encoded before: the space that SentencePiece-like tokenizers (Llama 2) put before a
+   * text is left out, so that the ids of consecutive pieces decode to exactly the text. Default false.
+   */
+  readonly continues?: boolean;
+}
+
+export interface EncodeOptions extends ContinueOptions {
   /** Adds what the post-processor of tokenizer.json asks for (BOS, EOS). Default false. */
   readonly addSpecialTokens?: boolean;
 }
@@ -47,7 +55,7 @@ export interface Tokenizer {
    * Encodes a user's content. Under "literal", the default, no control token comes out, whatever the text says.
    * @throws ControlTokenInContentError under "reject", with the offset of the first control token.
    */
-  encodeContent(text: string, policy?: ControlTokenPolicy): Encoding;
+  encodeContent(text: string, policy?: ControlTokenPolicy, options?: ContinueOptions): Encoding;
   /** Decodes ids; ids without a token are left out. Spaces are never cleaned up beyond what tokenizer.json's decoder does. */
   decode(ids: ArrayLike<number>, options?: DecodeOptions): string;
   tokenToId(token: string): number | null;

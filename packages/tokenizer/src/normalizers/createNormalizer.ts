@@ -12,19 +12,19 @@ export type Normalizer = (piece: AlignedText) => AlignedText;
 
 const KNOWN = ["BertNormalizer", "ByteLevel", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "Precompiled", "Prepend", "Replace", "Sequence", "Strip", "StripAccents"] as const;
 
-/** Builds the `normalizer` of tokenizer.json; null stands for none. */
-export function createNormalizer(value: unknown, path: string = "normalizer"): Normalizer {
+/** Builds the `normalizer` of tokenizer.json; null stands for none. `prefixes` false leaves out what is put before the text. */
+export function createNormalizer(value: unknown, prefixes: boolean, path: string = "normalizer"): Normalizer {
   if (value === null || value === undefined) return (piece) => piece;
   const json = asObject(value, `tokenizer.json: ${path}`);
-  return build(json, path);
+  return build(json, prefixes, path);
 }
 
-function build(json: JsonObject, path: string): Normalizer {
+function build(json: JsonObject, prefixes: boolean, path: string): Normalizer {
   const where = `tokenizer.json: ${path}`;
   const type = stringField(json, "type", where);
   switch (type as (typeof KNOWN)[number]) {
     case "Sequence": {
-      const steps = arrayField(json, "normalizers", where).map((step, index) => createNormalizer(step, `${path}.normalizers.${index}`));
+      const steps = arrayField(json, "normalizers", where).map((step, index) => createNormalizer(step, prefixes, `${path}.normalizers.${index}`));
       return (piece) => steps.reduce((current, step) => step(current), piece);
     }
     case "NFC":
@@ -34,7 +34,7 @@ function build(json: JsonObject, path: string): Normalizer {
       return unicodeForm(type as "NFC" | "NFD" | "NFKC" | "NFKD");
     case "Prepend": {
       const prefix = stringField(json, "prepend", where);
-      return (piece) => prependText(piece, prefix);
+      return prefixes ? (piece) => prependText(piece, prefix) : (piece) => piece;
     }
     case "Replace": {
       const find = readPattern(json["pattern"], `${where}.pattern`);

@@ -47,10 +47,10 @@ const WORDS: Pattern = {
   })),
 };
 
-/** Builds the `pre_tokenizer` of tokenizer.json; null stands for none. */
-export function createPreTokenizer(value: unknown): PreTokenizer {
+/** Builds the `pre_tokenizer` of tokenizer.json; null stands for none. `prefixes` false leaves out the space put before the text. */
+export function createPreTokenizer(value: unknown, prefixes: boolean): PreTokenizer {
   const steps: Step[] = [];
-  const byteLevel = value !== null && value !== undefined && addSteps(asObject(value, "tokenizer.json: pre_tokenizer"), "pre_tokenizer", steps, true);
+  const byteLevel = value !== null && value !== undefined && addSteps(asObject(value, "tokenizer.json: pre_tokenizer"), "pre_tokenizer", steps, prefixes, true);
   return { byteLevel, split: (piece) => steps.reduce<AlignedText[]>((pieces, step) => applyStep(pieces, step), [piece]) };
 }
 
@@ -62,7 +62,7 @@ function applyStep(pieces: readonly AlignedText[], step: Step): AlignedText[] {
 }
 
 /** Appends the steps of one component; true if it is a byte-level one that may leave the spelling to the model. */
-function addSteps(json: JsonObject, path: string, steps: Step[], isLast: boolean): boolean {
+function addSteps(json: JsonObject, path: string, steps: Step[], prefixes: boolean, isLast: boolean): boolean {
   const where = `tokenizer.json: ${path}`;
   const type = stringField(json, "type", where);
   const addSplit = (find: FindMatches, behavior: SplitBehavior, invert: boolean = false): false => {
@@ -75,12 +75,12 @@ function addSteps(json: JsonObject, path: string, steps: Step[], isLast: boolean
       let spelling = false;
       parts.forEach((part, index) => {
         const partPath = `${path}.pretokenizers.${index}`;
-        spelling = addSteps(asObject(part, `tokenizer.json: ${partPath}`), partPath, steps, isLast && index === parts.length - 1);
+        spelling = addSteps(asObject(part, `tokenizer.json: ${partPath}`), partPath, steps, prefixes, isLast && index === parts.length - 1);
       });
       return spelling;
     }
     case "ByteLevel": {
-      if (booleanField(json, "add_prefix_space", where, true)) steps.push((piece) => [piece.text.startsWith(" ") ? piece : prependText(piece, " ")]);
+      if (booleanField(json, "add_prefix_space", where, true) && prefixes) steps.push((piece) => [piece.text.startsWith(" ") ? piece : prependText(piece, " ")]);
       if (booleanField(json, "use_regex", where, true)) addSplit(findPattern(parseOniguruma(GPT2_WORDS)), "Isolated");
       if (!isLast) steps.push((piece) => [spellInBytes(piece)]);
       return isLast;
@@ -88,7 +88,7 @@ function addSteps(json: JsonObject, path: string, steps: Step[], isLast: boolean
     case "Split":
       return addSplit(readPattern(json["pattern"], `${where}.pattern`), readBehavior(json["behavior"], path), booleanField(json, "invert", where, false));
     case "Metaspace":
-      steps.push(metaspace(readMetaspace(json, where)));
+      steps.push(metaspace(prefixes ? readMetaspace(json, where) : { ...readMetaspace(json, where), prependScheme: "never" }));
       return false;
     case "Whitespace":
       return addSplit(findPattern(WORDS), "Removed", true);

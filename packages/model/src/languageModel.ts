@@ -98,9 +98,13 @@ export class LanguageModel {
     return adapterParameters(this.adapter);
   }
 
-  /** Records the forward pass; `method` says which parameters a following `backward` reaches. */
-  recordForward(name: string, options: { readonly shape: TokenShape; readonly attention?: AttentionMode; readonly method?: TrainingMethod }): RecordedForward {
-    const trainable = new Set(options.method ? this.trainableParameters(options.method).map((parameter) => parameter.name) : []);
+  /**
+   * Records the forward pass. With `method` it is one of training: dropout is active, and a following `backward` reaches the
+   * method's parameters, or of them those in `trainable`.
+   */
+  recordForward(name: string, options: { readonly shape: TokenShape; readonly attention?: AttentionMode; readonly method?: TrainingMethod; readonly trainable?: readonly ParameterSpec[] }): RecordedForward {
+    const reached = options.method ? (options.trainable ?? this.trainableParameters(options.method)) : [];
+    const trainable = new Set(reached.map((parameter) => parameter.name));
     if (options.shape.length > this.positions) {
       throw new ModelError("too-long", `a sequence of ${options.shape.length} tokens is longer than the model's ${this.positions} positions`, "Set sequence_len lower, or truncate the rows.");
     }

@@ -8,5 +8,6 @@ export { learningRateAt } from "./schedule.ts";
 export { checkSettings, defaultSettings, type TrainingSettings } from "./settings.ts";
 export { evaluationProgram, microBatchProgram, stateNames, updateProgram } from "./stepPrograms.ts";
 export * from "./train.ts";
+export * from "./trainableParameters.ts";
 export * from "./trainerState.ts";
 export * from "./trainingError.ts";

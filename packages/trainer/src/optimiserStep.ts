@@ -5,6 +5,7 @@ import { microBatchInputs, shapeOf, uploadInputs } from "./microBatch.ts";
 import { learningRateAt } from "./schedule.ts";
 import type { TrainingSettings } from "./settings.ts";
 import { beginStepProgram, microBatchProgram, stateNames, updateProgram } from "./stepPrograms.ts";
+import { trainableParameters } from "./trainableParameters.ts";
 
 /** What a step reports once the device has done it. */
 export interface StepMetrics {
@@ -42,11 +43,11 @@ export class OptimiserStep {
     this.state = state;
     this.begin = begin;
     this.update = update;
-    this.parameters = model.trainableParameters(settings.method);
+    this.parameters = trainableParameters(model, settings);
   }
 
   static async create(model: LanguageModel, settings: TrainingSettings): Promise<OptimiserStep> {
-    const parameters = model.trainableParameters(settings.method);
+    const parameters = trainableParameters(model, settings);
     const state = new Map<string, BackendBuffer>();
     const compile = async (program: ReturnType<typeof updateProgram>): Promise<Executable> => {
       const { bindings, made } = model.bind(program, state);

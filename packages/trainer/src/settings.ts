@@ -4,6 +4,13 @@ import { TrainingError } from "./trainingError.ts";
 /** Everything that decides how parameters move. Names follow Hugging Face's TrainingArguments, in camelCase. */
 export interface TrainingSettings {
   readonly method: TrainingMethod;
+  /**
+   * Full fine-tuning of a part: only parameters whose name matches one of these regular expressions from its start are
+   * trained (Axolotl's unfrozen_parameters). All of them when absent.
+   */
+  readonly unfrozenParameters?: readonly string[];
+  /** Parameters whose name matches one of these from its start stay as they are. */
+  readonly frozenParameters?: readonly string[];
   /** Optimiser steps in all. */
   readonly maxSteps: number;
   readonly learningRate: number;

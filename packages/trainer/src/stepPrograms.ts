@@ -2,6 +2,7 @@ import { adamw, backward, gradNorm, linearCrossEntropy, recomputeBlocks, Tape, z
 import type { LanguageModel, ParameterSpec, RecordedForward } from "@sft/model";
 import { lossInputs, type MicroBatchShape } from "./microBatch.ts";
 import type { TrainingSettings } from "./settings.ts";
+import { trainableParameters, type TrainableSettings } from "./trainableParameters.ts";
 
 /** Names of the tensors that training keeps for a parameter. */
 export const stateNames = {
@@ -16,7 +17,7 @@ export const stateNames = {
 type LossTerms = Pick<TrainingSettings, "labelSmoothing" | "zLoss">;
 
 /** What a micro batch's program depends on. */
-export type StepSettings = Pick<TrainingSettings, "method" | "gradientCheckpointing"> & Partial<LossTerms>;
+export type StepSettings = TrainableSettings & Pick<TrainingSettings, "gradientCheckpointing"> & Partial<LossTerms>;
 
 /** What evaluation measures: the cross-entropy alone, whatever is added while training. */
 const crossEntropyAlone: LossTerms = { labelSmoothing: 0, zLoss: 0 };
@@ -36,7 +37,7 @@ function recordLoss(model: LanguageModel, { tape, graph, hidden }: RecordedForwa
 /** Forward and backward of one micro batch: adds its loss to the step's loss and its gradients to the step's gradients. */
 export function microBatchProgram(model: LanguageModel, settings: StepSettings, shape: MicroBatchShape): Program {
   const { labelSmoothing = 0, zLoss = 0 } = settings;
-  const forward = model.recordForward("micro-batch", { shape, method: settings.method });
+  const forward = model.recordForward("micro-batch", { shape, method: settings.method, trainable: trainableParameters(model, settings) });
   const loss = recordLoss(model, forward, shape.supervised, { labelSmoothing, zLoss });
   const { tape } = forward;
   const total = tape.external(stateNames.loss, "state", [1]);

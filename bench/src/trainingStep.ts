@@ -39,7 +39,7 @@ const model = await LanguageModel.load({
   },
 });
 await model.attachLora({ r: 8, alpha: 16, dropout: 0, targetModules: "all-linear" });
-const program = microBatchProgram(model, model.trainableParameters("lora"), { batch, length, supervised });
+const program = microBatchProgram(model, { method: "lora", gradientCheckpointing: false }, { batch, length, supervised });
 const { bindings } = model.bind(program);
 const fill = (name: string, value: (index: number) => number): void => {
   const tensor = program.tensors.find((one) => one.name === name);

@@ -49,9 +49,15 @@ export class Arena {
       this.free.splice(fit, 1, ...(block.bytes > size ? [{ start: start + size, bytes: block.bytes - size }] : []));
       new Uint8Array(this.memory.buffer, start, size).fill(0);
     } else {
-      start = this.end;
+      const last = this.free.at(-1);
+      const extendsLast = last !== undefined && last.start + last.bytes === this.end;
+      start = extendsLast ? last.start : this.end;
       this.growTo(start + size, bytes);
       this.end = start + size;
+      if (extendsLast) {
+        this.free.pop();
+        new Uint8Array(this.memory.buffer, start, last.bytes).fill(0);
+      }
     }
     this.sizes.set(start, size);
     return start;

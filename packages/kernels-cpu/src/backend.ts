@@ -12,6 +12,7 @@ import { measureScratch, placeProgram, slotBytes, type Step } from "./placedProg
 import { chooseThreads, isWorthThreads } from "./threads/chooseThreads.ts";
 import type { Profile } from "./threads/control.ts";
 import { ThreadPool } from "./threads/pool.ts";
+import { Workspace } from "./workspace.ts";
 
 export interface CpuBackendOptions {
   /** "float64" computes and stores every "f32" tensor in float64: the oracle. Default "float32". */
@@ -46,6 +47,7 @@ class CpuBackend implements Backend {
   readonly lost: Promise<BackendLost>;
   private readonly precision: Precision;
   private readonly arena: Arena;
+  private readonly workspace: Workspace;
   private readonly kernels: ReadonlyMap<string, Kernel>;
   private readonly pool: ThreadPool | null;
   private readonly worthThreadsOperations: number;
@@ -57,6 +59,7 @@ class CpuBackend implements Backend {
   constructor(precision: Precision, arena: Arena, pool: ThreadPool | null, worthThreadsOperations: number, profile: Profile | undefined) {
     this.precision = precision;
     this.arena = arena;
+    this.workspace = new Workspace(arena);
     this.pool = pool;
     this.worthThreadsOperations = worthThreadsOperations;
     this.profile = profile;
@@ -81,10 +84,11 @@ class CpuBackend implements Backend {
 
   free(resource: BackendBuffer | Executable): void {
     if (resource instanceof CpuExecutable) {
+      if (resource.details.owner !== this) throw new BackendError("bad-buffer", "free: this was compiled by another backend");
       if (resource.freed) return;
       resource.freed = true;
-      if (resource.parts > 1) this.pool?.free(resource.id);
-      for (const address of resource.owned) this.arena.release(address);
+      this.pool?.free(resource.details.id);
+      this.workspace.leave();
       return;
     }
     if (!(resource instanceof CpuBuffer) || resource.owner !== this) throw new BackendError("bad-buffer", "free: this was made by another backend");
@@ -118,33 +122,33 @@ class CpuBackend implements Backend {
     const parts = this.pool && isWorthThreads(program, this.worthThreadsOperations) ? this.pool.parts : 1;
     const needed = measureScratch(program, this.kernels);
     const scratchBytes = needed.sharedBytes + parts * needed.ownBytes;
-    const owned: number[] = [];
-    try {
-      for (const bytes of slots) owned.push(this.arena.allocate(bytes));
-      const scratchAddress = this.arena.allocate(scratchBytes);
-      const placed = placeProgram(program, plan, owned, (tensor) => bound.get(tensor.name)!.address, { address: scratchAddress, ...needed });
-      owned.push(scratchAddress);
-      const planned = slots.reduce((sum, bytes) => sum + bytes, 0) + scratchBytes;
-      const id = ++this.compiled;
-      if (parts > 1) this.pool!.compile(id, placed);
-      return new CpuExecutable(this, id, parts, program, planned, placed, [...bound.values()], owned);
-    } catch (error) {
-      for (const address of owned) this.arena.release(address);
-      throw error;
-    }
+    const slotOffsets = slots.map((_, index) => slots.slice(0, index).reduce((sum, bytes) => sum + bytes, 0));
+    const slotsBytes = slots.reduce((sum, bytes) => sum + bytes, 0);
+    this.workspace.enter(slotsBytes + scratchBytes);
+    return new CpuExecutable({
+      owner: this,
+      id: ++this.compiled,
+      parts,
+      program,
+      scratchBytes: slotsBytes + scratchBytes,
+      buffers: [...bound.values()],
+      place: (base) => placeProgram(program, plan, slotOffsets.map((offset) => base + offset), (tensor) => bound.get(tensor.name)!.address, { address: base + slotsBytes, ...needed }),
+    });
   }
 
   run(target: Executable): void {
     this.expectAlive();
-    if (!(target instanceof CpuExecutable) || target.owner !== this) {
+    if (!(target instanceof CpuExecutable) || target.details.owner !== this) {
       throw new BackendError("bad-buffer", "run: this executable was compiled by another backend");
     }
-    if (target.freed) throw new BackendError("buffer-freed", `run: program ${target.program.name} was freed`);
-    const gone = target.buffers.find((buffer) => buffer.freed);
-    if (gone) throw new BackendError("buffer-freed", `run: a buffer bound to program ${target.program.name} was freed`);
+    const { id, parts, buffers, program } = target.details;
+    if (target.freed) throw new BackendError("buffer-freed", `run: program ${program.name} was freed`);
+    if (buffers.some((buffer) => buffer.freed)) throw new BackendError("buffer-freed", `run: a buffer bound to program ${program.name} was freed`);
+    const moved = target.moveTo(this.workspace.address);
     const steps = target.steps(this.kernels, this.arena.memory.buffer, this.precision);
-    if (target.parts > 1) this.pool!.run(target.id, steps, this.profile);
-    else this.runAlone(steps);
+    if (parts === 1) return this.runAlone(steps);
+    if (moved) this.pool!.place(id, moved);
+    this.pool!.run(id, steps, this.profile);
   }
 
   async sync(): Promise<void> {

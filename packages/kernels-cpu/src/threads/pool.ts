@@ -58,8 +58,9 @@ export class ThreadPool {
     return new ThreadPool(control, workers);
   }
 
-  compile(id: number, placed: PlacedProgram): void {
-    this.tell({ kind: "compile", id, placed });
+  /** Tells the workers a program, or where it has moved to. */
+  place(id: number, placed: PlacedProgram): void {
+    this.tell({ kind: "place", id, placed });
   }
 
   free(id: number): void {

@@ -17,7 +17,7 @@ export interface WorkerStart {
 }
 
 /** What a worker is told between runs; it reads its messages when it is woken. */
-export type WorkerMessage = { readonly kind: "compile"; readonly id: number; readonly placed: PlacedProgram } | { readonly kind: "free"; readonly id: number };
+export type WorkerMessage = { readonly kind: "place"; readonly id: number; readonly placed: PlacedProgram } | { readonly kind: "free"; readonly id: number };
 
 const start = workerData as WorkerStart;
 const port = parentPort!;
@@ -40,7 +40,7 @@ function stepsOf(id: number): readonly Step[] {
 function readMessages(): void {
   for (let received = receiveMessageOnPort(port); received; received = receiveMessageOnPort(port)) {
     const message = received.message as WorkerMessage;
-    if (message.kind === "compile") programs.set(message.id, message.placed);
+    if (message.kind === "place") programs.set(message.id, message.placed);
     else programs.delete(message.id);
     bound.delete(message.id);
   }

@@ -44,10 +44,18 @@ export function bytesToInt32({ name, dtype }: TensorInfo, bytes: Uint8Array, fil
   }
 }
 
-/** Rounds float32 values to the elements of another float type. */
-export function float32ToBytes(values: Float32Array, dtype: FloatDType): ArrayBufferView {
+/**
+ * Rounds float32 values to the elements of another float type. Refuses a finite value that float16, whose largest is 65504,
+ * does not hold: as infinity it would spoil the model.
+ */
+export function float32ToBytes(values: Float32Array, dtype: FloatDType, tensor: string, file: string): ArrayBufferView {
   if (dtype === "F32") return values;
   if (dtype === "BF16") return float32ToBfloat16(values);
-  if (dtype === "F16") return float32ToFloat16(values);
-  return Float64Array.from(values);
+  if (dtype === "F64") return Float64Array.from(values);
+  const tooLarge = values.findIndex((value) => Math.abs(value) >= 65520 && Math.abs(value) !== Infinity);
+  if (tooLarge >= 0) {
+    const message = `element ${tooLarge} is ${values[tooLarge]}, which float16 does not hold (largest 65504)`;
+    throw new SafetensorsError("out-of-range", file, tensor, message, "Save it as bfloat16 or float32.");
+  }
+  return float32ToFloat16(values);
 }

@@ -25,3 +25,4 @@ export { completeAdapterConfig } from "./adapterConfig.ts";
 export type { AdapterFolder, AdapterFolderContent } from "./adapterFolder.ts";
 export { openAdapterFolder, writeAdapterFolder } from "./adapterFolder.ts";
 export { weightsFingerprint } from "./weightsFingerprint.ts";
+export { float32ToBytes } from "./convertTensor.ts";

@@ -275,3 +275,11 @@ test("file names that leave the folder, and two tensors of one name, are refused
   await expect(writeModelFolder(folder, twins)).rejects.toMatchObject({ code: "duplicate-name" });
   expect(existsSync(folder)).toBe(false);
 });
+
+test("a value that float16 does not hold is refused by its tensor and place, and nothing is written", async () => {
+  const folder = join(testFolder(), "model");
+  const large = { name: "w", dtype: "F32", shape: [3], data: new Float32Array([1, 65519, -70000]) } as const;
+  const failure = writeModelFolder(folder, { config: {}, tensors: [large], dtype: "F16" });
+  await expect(failure).rejects.toMatchObject({ code: "out-of-range", tensor: "w", message: expect.stringContaining("element 2 is -70000") });
+  expect(existsSync(folder)).toBe(false);
+});

@@ -104,7 +104,7 @@ function convertTensor(tensor: TensorToWrite, dtype: FloatDType, file: string): 
     bytes.set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
     const byteLength = byteLengthOf(name, tensor.dtype, shape, file);
     if (bytes.byteLength !== byteLength) return bytes;
-    return float32ToBytes(bytesToFloat32({ name, dtype: tensor.dtype, shape, byteLength }, bytes, file), dtype);
+    return float32ToBytes(bytesToFloat32({ name, dtype: tensor.dtype, shape, byteLength }, bytes, file), dtype, name, file);
   };
   return { name, dtype, shape, data: fetch };
 }

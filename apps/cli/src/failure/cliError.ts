@@ -10,7 +10,6 @@ export type CliErrorCode =
   | "no-supervised-rows"
   | "vocabulary-mismatch"
   | "row-too-long"
-  | "adapter-not-understood"
   | "bad-prompt-settings"
   | "bad-input-line"
   | "other-base-model"

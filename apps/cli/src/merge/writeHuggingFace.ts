@@ -1,4 +1,4 @@
-import { float32ToBfloat16, float32ToFloat16, isFloatDType, openAdapterFolder, openModelFolder, replaceFolder, writeModelFolder, type AdapterFolder, type FloatDType, type ModelFolder, type TensorToWrite } from "@sft/checkpoint";
+import { float32ToBytes, isFloatDType, openAdapterFolder, openModelFolder, replaceFolder, writeModelFolder, type AdapterFolder, type ModelFolder, type TensorToWrite } from "@sft/checkpoint";
 import { findFamily, mergedTensors, savedAdapterLayout, type MergedTensors } from "@sft/model";
 import { loadTokenizer } from "@sft/tokenizer/node";
 import { existsSync } from "node:fs";
@@ -51,7 +51,7 @@ export async function writeHuggingFace({ base, adapter, weights }: MergeSource, 
   const files = await companionFiles(base.path, adapter?.path);
   await replaceFolder(output, async (folder) => {
     await writeModelFolder(folder, {
-      config: base.config, files, tensors: tensorsToWrite(weights),
+      config: base.config, files, tensors: tensorsToWrite(weights, output),
       ...(generationConfig === undefined ? {} : { generationConfig }),
       ...(dtype === undefined ? {} : { dtype }), ...(maxShardBytes === undefined ? {} : { maxShardBytes }),
     });
@@ -66,15 +66,9 @@ export function roundedDType(weights: MergedTensors, dtype: SavedDType | undefin
   return stored.includes("BF16") ? "BF16" : stored.includes("F16") ? "F16" : "F32";
 }
 
-function* tensorsToWrite(weights: MergedTensors): Generator<TensorToWrite> {
+function* tensorsToWrite(weights: MergedTensors, output: string): Generator<TensorToWrite> {
   for (const { name, dtype, shape } of weights.tensors.values()) {
     const changed = weights.isChanged(name) && isFloatDType(dtype);
-    yield { name, dtype, shape, data: changed ? async () => narrow(await weights.readFloat32(name), dtype) : () => weights.read(name) };
+    yield { name, dtype, shape, data: changed ? async () => float32ToBytes(await weights.readFloat32(name), dtype, name, output) : () => weights.read(name) };
   }
-}
-
-function narrow(values: Float32Array, dtype: FloatDType): ArrayBufferView {
-  if (dtype === "BF16") return float32ToBfloat16(values);
-  if (dtype === "F16") return float32ToFloat16(values);
-  return dtype === "F64" ? Float64Array.from(values) : values;
 }

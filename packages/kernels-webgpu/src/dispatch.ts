@@ -9,6 +9,8 @@ export interface KernelLimits {
   readonly maxWorkgroupsPerDimension: number;
   readonly maxInvocationsPerWorkgroup: number;
   readonly workgroupStorageBytes: number;
+  /** Products run on matrix units: float16 operands, float32 sums, 16x16x16, subgroups of 32. */
+  readonly matrixUnits?: boolean;
 }
 
 /** What WebGPU promises on every device. */

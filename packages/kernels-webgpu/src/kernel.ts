@@ -9,6 +9,8 @@ export interface KernelSource {
   /** For messages, profiles and captures. */
   readonly label: string;
   readonly workgroupSize: readonly [x: number, y: number];
+  /** WGSL extensions; with "subgroups" the body also sees its number in the workgroup, `subgroup`. */
+  readonly enable?: readonly string[];
   readonly bindings: Readonly<Record<string, BindingType>>;
   /** Scalars that change between dispatches of one pipeline: shapes, strides, factors. Read as `p.name`. */
   readonly parameters: Readonly<Record<string, ParameterType>>;
@@ -31,7 +33,9 @@ export interface Kernel {
 export function defineKernel(source: KernelSource): Kernel {
   const bindings = Object.entries(source.bindings);
   const parameters = Object.entries(source.parameters);
-  const lines: string[] = [`// ${source.label}`];
+  const lines: string[] = [`// ${source.label}`, ...(source.enable ?? []).map((extension) => `enable ${extension};`)];
+  // Offsets that depend on the subgroup's number are the same for all of its lanes, which the analysis does not see.
+  if (source.enable?.includes("chromium_experimental_subgroup_matrix")) lines.push("diagnostic(off, chromium.subgroup_matrix_uniformity);");
   bindings.forEach(([name, type], index) => {
     const [access, element] = type.split(" ");
     lines.push(`@group(0) @binding(${index}) var<storage, ${access}> ${name}: array<${element}>;`);
@@ -43,7 +47,7 @@ export function defineKernel(source: KernelSource): Kernel {
   if (source.declarations) lines.push(source.declarations.trim());
   lines.push(
     `@compute @workgroup_size(${source.workgroupSize[0]}, ${source.workgroupSize[1]}, 1)`,
-    "fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_id) local: vec3u, @builtin(local_invocation_index) lane: u32) {",
+    `fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_id) local: vec3u, @builtin(local_invocation_index) lane: u32${source.enable?.includes("subgroups") ? ", @builtin(subgroup_id) subgroup: u32" : ""}) {`,
     source.body.replace(/^\n+|\s+$/g, ""),
     "}",
     "",

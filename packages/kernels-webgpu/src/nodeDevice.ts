@@ -1,5 +1,4 @@
 import { BackendError } from "@sft/kernels";
-import { create } from "webgpu";
 
 export interface NodeDeviceOptions {
   /** Part of a device's name, such as "NVIDIA"; the first adapter otherwise. */
@@ -27,7 +26,7 @@ const ENABLED = ["allow_unsafe_apis", "vulkan_enable_f16_on_nvidia", "disable_wo
 const ENABLED_UNCHECKED = ["disable_robustness", "disable_polyfills_on_integer_div_and_mod"];
 const DISABLED = ["timestamp_quantization", "enable_spirv_validation"];
 
-const FEATURES: readonly GPUFeatureName[] = ["shader-f16", "subgroups", "timestamp-query"];
+const FEATURES = ["shader-f16", "subgroups", "timestamp-query", "chromium-experimental-subgroup-matrix"] as readonly GPUFeatureName[];
 
 /**
  * A device of npm `webgpu` with everything that its adapter offers: all limits, float16 and subgroups where there are any.
@@ -35,7 +34,7 @@ const FEATURES: readonly GPUFeatureName[] = ["shader-f16", "subgroups", "timesta
  */
 export async function createNodeDevice({ adapter: name, graphics, robust = false }: NodeDeviceOptions = {}): Promise<NodeDevice> {
   const toggles = robust ? ENABLED : [...ENABLED, ...ENABLED_UNCHECKED];
-  const gpu = create([
+  const gpu = (await loadDawn())([
     ...(graphics ? [`backend=${graphics}`] : []),
     ...(name ? [`adapter=${name}`] : []),
     `enable-dawn-features=${toggles.join()}`,
@@ -58,6 +57,17 @@ export async function createNodeDevice({ adapter: name, graphics, robust = false
   livingInstances.set(device, gpu);
   void device.lost.then(() => setTimeout(() => livingInstances.delete(device), 1000).unref());
   return { device, info: adapter.info };
+}
+
+/** `create` of npm `webgpu`, loaded on first use: its binary does not exist for every platform. */
+async function loadDawn(): Promise<typeof import("webgpu").create> {
+  try {
+    return (await import("webgpu")).create;
+  } catch (cause) {
+    throw new BackendError("no-adapter", `npm webgpu cannot be loaded on ${process.platform} ${process.arch}: ${(cause as Error).message}`, {
+      hint: "It has binaries for linux, darwin and win32 on x64 and arm64. Without a GPU, the cpu backend trains small models.", cause,
+    });
+  }
 }
 
 function noAdapter(name: string | undefined, graphics: string | undefined, cause: unknown): BackendError {

@@ -13,7 +13,13 @@ import { ScratchPool } from "./scratchPool.ts";
 import { MAX_STAGING_BYTES, StagingRing } from "./stagingRing.ts";
 
 /** What a device calls itself; GPUAdapterInfo has these. */
-export type AdapterInfo = Pick<GPUAdapterInfo, "vendor" | "architecture" | "device" | "description"> & { readonly isFallbackAdapter?: boolean };
+export type AdapterInfo = Pick<GPUAdapterInfo, "vendor" | "architecture" | "device" | "description"> & {
+  readonly isFallbackAdapter?: boolean;
+  readonly subgroupMinSize?: number;
+  readonly subgroupMaxSize?: number;
+  /** Shapes of the matrix units, as Dawn tells them. */
+  readonly subgroupMatrixConfigs?: Iterable<{ readonly componentType: string; readonly resultComponentType: string; readonly M: number; readonly N: number; readonly K: number }>;
+};
 
 export interface WebGpuBackendOptions {
   readonly device: GPUDevice;
@@ -21,9 +27,16 @@ export interface WebGpuBackendOptions {
   readonly adapterInfo?: AdapterInfo;
   /** Artificial limit on the bytes of one binding; tests set it to see tensors worked on in row ranges. */
   readonly maxBindingBytes?: number;
+  /**
+   * "mixed" stages the operands of products as float16 and sums them in float32 on the device's matrix units, where it has any
+   * (16x16x16, float16 to float32, subgroups of 32); everything else stays float32. Default "float32".
+   */
+  readonly precision?: Precision;
   /** Destroy the device in `dispose`. */
   readonly ownsDevice?: boolean;
 }
+
+export type Precision = "float32" | "mixed";
 
 /** Drivers that compute on the processor under a GPU's interface. */
 const SOFTWARE_ADAPTER = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|software|\bcpu\b/i;
@@ -39,6 +52,13 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions): Promis
   return new WebGpuBackend(options);
 }
 
+/** Whether the kernels' one shape is there: 16x16x16 with float16 operands and float32 sums, for subgroups of 32. */
+function hasMatrixUnits(device: GPUDevice, info: AdapterInfo): boolean {
+  const shapes = [...(info.subgroupMatrixConfigs ?? [])];
+  return device.features.has("shader-f16") && device.features.has("chromium-experimental-subgroup-matrix") && info.subgroupMaxSize === 32 &&
+    shapes.some(({ componentType, resultComponentType, M, N, K }) => componentType === "f16" && resultComponentType === "f32" && M === 16 && N === 16 && K === 16);
+}
+
 class WebGpuBackend implements Backend {
   readonly capabilities: Capabilities;
   readonly lost: Promise<BackendLost>;
@@ -51,7 +71,7 @@ class WebGpuBackend implements Backend {
   private readonly executables = new Set<Executable>();
   private disposed = false;
 
-  constructor({ device, adapterInfo = device.adapterInfo, maxBindingBytes, ownsDevice = false }: WebGpuBackendOptions) {
+  constructor({ device, adapterInfo = device.adapterInfo, maxBindingBytes, precision = "float32", ownsDevice = false }: WebGpuBackendOptions) {
     this.device = device;
     this.ownsDevice = ownsDevice;
     this.faults = new DeviceFaults(device);
@@ -63,6 +83,7 @@ class WebGpuBackend implements Backend {
       maxWorkgroupsPerDimension: device.limits.maxComputeWorkgroupsPerDimension,
       maxInvocationsPerWorkgroup: device.limits.maxComputeInvocationsPerWorkgroup,
       workgroupStorageBytes: device.limits.maxComputeWorkgroupStorageSize,
+      matrixUnits: precision === "mixed" && hasMatrixUnits(device, adapterInfo),
     };
     const words = [adapterInfo.vendor, adapterInfo.architecture, adapterInfo.device, adapterInfo.description].filter(Boolean).join(" ");
     this.capabilities = {

@@ -6,7 +6,7 @@ export type MatmulAttributes = { readonly transposeA: boolean; readonly transpos
 /**
  * y[M,N] = alpha * op(a) · op(b) + addend. op(a) is [M,K]: a itself, or its transpose when a is stored [K,M];
  * op(b) is [K,N]: b itself, or its transpose when b is stored [N,K] (a linear layer's weight). Accumulates in float32.
- * The optional third input is the addend [M,N].
+ * a and b may each be float16 (frozen weights); y is float32. The optional third input is the addend [M,N].
  */
 export const matmul: OpDefinition<MatmulAttributes> = defineOp<MatmulAttributes>({
   name: "matmul",
@@ -15,8 +15,8 @@ export const matmul: OpDefinition<MatmulAttributes> = defineOp<MatmulAttributes>
     const [a, b, addend] = inputs as [Value, Value, Value | undefined];
     expectType.rank("matmul", "a", a, 2);
     expectType.rank("matmul", "b", b, 2);
-    expectType.dtype("matmul", "a", a, "f32");
-    expectType.dtype("matmul", "b", b, "f32");
+    expectType.dtype("matmul", "a", a, "f32", "f16");
+    expectType.dtype("matmul", "b", b, "f32", "f16");
     const [m, k] = transposeA ? [a.shape[1]!, a.shape[0]!] : [a.shape[0]!, a.shape[1]!];
     const n = transposeB ? b.shape[0]! : b.shape[1]!;
     expectType.shape("matmul", "b", b, transposeB ? [n, k] : [k, n]);

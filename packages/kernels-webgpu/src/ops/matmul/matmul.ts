@@ -1,6 +1,7 @@
 import type { Emitter, OpEmitter } from "../../dispatch.ts";
 import { rowBytes, rowsOf, type Operand } from "../../operand.ts";
 import { rowRanges } from "../../rowRanges.ts";
+import { emitOnMatrixUnits, suitsMatrixUnits } from "./matrixUnits.ts";
 import { matmulKernel } from "./matmulKernel.ts";
 import { chooseTile } from "./tile.ts";
 
@@ -22,8 +23,10 @@ export interface MatmulOperands {
  * columns of y where those are rows of a transposed b, and ranges of the depth, added in ascending order, where that is what an
  * operand's rows are.
  */
-export function emitMatmul(emitter: Emitter, { a, b, addend, y }: MatmulOperands, transposeA: boolean, transposeB: boolean, alpha: number): void {
+export function emitMatmul(emitter: Emitter, operands: MatmulOperands, transposeA: boolean, transposeB: boolean, alpha: number): void {
+  const { a, b, addend, y } = operands;
   const { limits } = emitter;
+  if (suitsMatrixUnits(limits, operands, transposeA, alpha)) return emitOnMatrixUnits(emitter, operands, transposeA, transposeB, alpha);
   const [m, n] = y.shape as [number, number];
   const k = transposeA ? a.shape[0]! : a.shape[1]!;
   const [aStride, bStride, yStride] = [a.shape[1]!, b.shape[1]!, n];
@@ -44,7 +47,7 @@ export function emitMatmul(emitter: Emitter, { a, b, addend, y }: MatmulOperands
         const partOfA = transposeA ? rowsOf(a, depth.start, depth.count) : rowsOf(a, rows.start, rows.count);
         const partOfB = transposeB ? rowsOf(b, columns.start, columns.count) : rowsOf(b, depth.start, depth.count);
         emitter.dispatch(
-          matmulKernel({ tile, transposeA, transposeB, addend: separateAddend }),
+          matmulKernel({ tile, transposeA, transposeB, a: elementOf(a), b: elementOf(b), addend: separateAddend }),
           { a: partOfA, b: partOfB, y: rowsOf(y, rows.start, rows.count), ...(separateAddend ? { addend: rowsOf(addend, rows.start, rows.count) } : {}) },
           {
             m: rows.count, n: columns.count, k: depth.count, aStride, bStride, yStride,
@@ -59,4 +62,8 @@ export function emitMatmul(emitter: Emitter, { a, b, addend, y }: MatmulOperands
       });
     }
   }
+}
+
+function elementOf({ dtype }: Operand): "f32" | "f16" {
+  return dtype === "f16" ? "f16" : "f32";
 }

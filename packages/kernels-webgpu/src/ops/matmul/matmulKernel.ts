@@ -6,6 +6,9 @@ export interface MatmulVariant {
   readonly tile: MatmulTile;
   readonly transposeA: boolean;
   readonly transposeB: boolean;
+  /** Element type in memory; float16 is widened when it is staged. */
+  readonly a: "f32" | "f16";
+  readonly b: "f32" | "f16";
   /** Adds a third operand laid out like y. Without it y can still be added to, by `accumulate`. */
   readonly addend: boolean;
 }
@@ -15,17 +18,17 @@ export interface MatmulVariant {
  * (tileK, tileN) block of op(b) in workgroup memory, both with the tile's own dimension innermost in vec4s, so that a thread
  * reads its rows and columns four at a time. Elements outside the matrices are staged as 0.
  */
-export function matmulKernel({ tile, transposeA, transposeB, addend }: MatmulVariant): Kernel {
+export function matmulKernel({ tile, transposeA, transposeB, a, b, addend }: MatmulVariant): Kernel {
   const { tileM, tileN, tileK, threadM, threadN } = tile;
   const layout = `${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
   const [alongN, alongM] = tileThreads(tile);
   const threads = alongN * alongM;
   const rowVectors = threadM / 4;
   const columnVectors = threadN / 4;
-  return kernelVariant(`matmul|${layout}|${tileM}x${tileN}x${tileK}|${threadM}x${threadN}|${addend}`, () => ({
-    label: `matmul ${layout} ${tileM}x${tileN}x${tileK}`,
+  return kernelVariant(`matmul|${layout}|${tileM}x${tileN}x${tileK}|${threadM}x${threadN}|${a}|${b}|${addend}`, () => ({
+    label: `matmul ${layout} ${tileM}x${tileN}x${tileK}, ${a} ${b}`,
     workgroupSize: [alongN, alongM],
-    bindings: { a: "read f32", b: "read f32", ...(addend ? { addend: "read f32" as const } : {}), y: "read_write f32" },
+    bindings: { a: a === "f32" ? "read f32" : "read u32", b: b === "f32" ? "read f32" : "read u32", ...(addend ? { addend: "read f32" as const } : {}), y: "read_write f32" },
     parameters: {
       m: "u32", n: "u32", k: "u32", aStride: "u32", bStride: "u32", yStride: "u32", aFirst: "u32", bFirst: "u32", yFirst: "u32",
       alpha: "f32", accumulate: "u32",
@@ -35,11 +38,13 @@ var<workgroup> aTile: array<vec4f, ${tileK * (tileM / 4 + 1)}>;
 var<workgroup> bTile: array<vec4f, ${tileK * (tileN / 4 + 1)}>;
 fn aAt(row: u32, depth: u32) -> f32 {
   if (row >= p.m || depth >= p.k) { return 0.0; }
-  return a[p.aFirst + ${transposeA ? "depth * p.aStride + row" : "row * p.aStride + depth"}];
+  let at = p.aFirst + ${transposeA ? "depth * p.aStride + row" : "row * p.aStride + depth"};
+  return ${a === "f32" ? "a[at]" : "unpack2x16float(a[at >> 1u])[at & 1u]"};
 }
 fn bAt(depth: u32, column: u32) -> f32 {
   if (column >= p.n || depth >= p.k) { return 0.0; }
-  return b[p.bFirst + ${transposeB ? "column * p.bStride + depth" : "depth * p.bStride + column"}];
+  let at = p.bFirst + ${transposeB ? "column * p.bStride + depth" : "depth * p.bStride + column"};
+  return ${b === "f32" ? "b[at]" : "unpack2x16float(b[at >> 1u])[at & 1u]"};
 }
 fn store(row: u32, column: u32, values: vec4f) {
   if (row >= p.m) { return; }

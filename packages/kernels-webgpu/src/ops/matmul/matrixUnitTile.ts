@@ -1,0 +1,37 @@
+/** How a workgroup's subgroups share out one block of a product on matrix units of 16x16x16. */
+export interface MatrixUnitTile {
+  /** Rows and columns of y that a workgroup computes, and the depth it stages at a time; multiples of 16. */
+  readonly tileM: number;
+  readonly tileN: number;
+  readonly tileK: number;
+  /** Rows and columns of y that a subgroup keeps in registers; multiples of 16 that divide the tile. */
+  readonly subgroupM: number;
+  readonly subgroupN: number;
+}
+
+/** Lanes of a subgroup on the devices whose matrix units are used. */
+export const SUBGROUP_SIZE = 32;
+
+const LARGE: MatrixUnitTile = { tileM: 128, tileN: 128, tileK: 32, subgroupM: 64, subgroupN: 64 };
+const MIDDLE: MatrixUnitTile = { tileM: 64, tileN: 64, tileK: 32, subgroupM: 32, subgroupN: 32 };
+/** For a LoRA rank on one side: memory decides, so the thin side is covered once. */
+const FEW_COLUMNS: MatrixUnitTile = { tileM: 128, tileN: 16, tileK: 64, subgroupM: 32, subgroupN: 16 };
+const FEW_ROWS: MatrixUnitTile = { tileM: 16, tileN: 128, tileK: 64, subgroupM: 16, subgroupN: 32 };
+
+/** Workgroups that keep a large GPU busy; below that the depth is split among more of them. */
+const BUSY = 264;
+/** No part of a split depth is shorter than this. */
+const SHORTEST_PART = 512;
+
+/** Tile, and number of parts of the depth, for a product of this shape. */
+export function chooseMatrixUnitTile(m: number, n: number, k: number): { readonly tile: MatrixUnitTile; readonly depthParts: number } {
+  const blocks = (tile: MatrixUnitTile): number => Math.ceil(m / tile.tileM) * Math.ceil(n / tile.tileN);
+  const tile = n <= 16 ? FEW_COLUMNS : m <= 16 ? FEW_ROWS : n <= 64 || m <= 64 || blocks(LARGE) < BUSY / 4 ? MIDDLE : LARGE;
+  const wanted = Math.ceil(BUSY / blocks(tile));
+  return { tile, depthParts: Math.max(1, Math.min(wanted, Math.floor(k / SHORTEST_PART), 16)) };
+}
+
+/** Subgroups of a workgroup. */
+export function subgroupsOf(tile: MatrixUnitTile): number {
+  return (tile.tileM / tile.subgroupM) * (tile.tileN / tile.subgroupN);
+}

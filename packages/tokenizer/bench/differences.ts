@@ -16,14 +16,19 @@ const mixed = golden("mixed-scripts") as { texts: string[]; encodings: Record<st
 
 for (const name of TOKENIZER_NAMES) {
   const folder = tokenizerFolder(name);
-  const direct = new DirectTokenizer(readJson(join(folder, "tokenizer.json")) as object, readJson(join(folder, "tokenizer_config.json")) as object);
+  const direct = new DirectTokenizer(
+    readJson(join(folder, "tokenizer.json")) as object,
+    readJson(join(folder, "tokenizer_config.json")) as object,
+  );
   const { encodings } = golden(name) as { encodings: (Ids & { text: string; add_special_tokens: boolean })[] };
   const cases = [
     ...encodings.filter(({ add_special_tokens }) => !add_special_tokens),
     ...mixed.texts.map((text, index) => ({ text, ids: mixed.encodings[name][index].ids })),
   ];
   const different = cases.filter(({ text, ids }) => String(direct.encode(text, { add_special_tokens: false }).ids) !== String(ids));
-  console.log(`${name}: ${different.length} of ${cases.length} texts differ${different.map(({ text }) => `\n  ${JSON.stringify(text).slice(0, 100)}`).join("")}`);
+  console.log(
+    `${name}: ${different.length} of ${cases.length} texts differ${different.map(({ text }) => `\n  ${JSON.stringify(text).slice(0, 100)}`).join("")}`,
+  );
 }
 
 type Case = { name: string; tokenizer: object; encodings: (Ids & { text: string })[] };

@@ -18,7 +18,9 @@ const [rowsFile, name = "qwen3"] = process.argv.slice(2);
 if (rowsFile === undefined) throw new Error("Usage: encodeEnglish.ts ROWS.json [tokenizer]");
 
 const rows = (JSON.parse(readFileSync(rowsFile, "utf8")) as Record<string, unknown>[]).map((row) =>
-  Object.values(row).filter((value) => typeof value === "string").join("\n"),
+  Object.values(row)
+    .filter((value) => typeof value === "string")
+    .join("\n"),
 );
 const folder = tokenizerFolder(name as TokenizerName);
 const read = (file: string): object => JSON.parse(readFileSync(join(folder, file), "utf8")) as object;
@@ -40,7 +42,9 @@ const contenders = {
   },
 };
 
-const results = Object.fromEntries(Object.keys(contenders).map((label) => [label, { loadMs: [] as number[], rates: [] as number[], tokens: 0 }]));
+const results = Object.fromEntries(
+  Object.keys(contenders).map((label) => [label, { loadMs: [] as number[], rates: [] as number[], tokens: 0 }]),
+);
 for (let run = 0; run < RUNS; run++) {
   for (const [label, create] of Object.entries(contenders)) {
     const loading = performance.now();
@@ -60,5 +64,7 @@ for (let run = 0; run < RUNS; run++) {
 const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1];
 console.log(`${name}, ${rows.length} rows, ${rows.reduce((sum, row) => sum + row.length, 0)} characters, Node ${process.version}`);
 for (const [label, { loadMs, rates, tokens }] of Object.entries(results)) {
-  console.log(`${label}: ${Math.round(median(rates)).toLocaleString("en")} tokens a core second (${tokens} tokens; load ${Math.round(median(loadMs))} ms)`);
+  console.log(
+    `${label}: ${Math.round(median(rates)).toLocaleString("en")} tokens a core second (${tokens} tokens; load ${Math.round(median(loadMs))} ms)`,
+  );
 }

@@ -43,7 +43,9 @@ export function readAddedTokens(tokenizerJson: JsonObject, config: JsonObject, v
     });
   };
   if (tokenizerJson["added_tokens"] !== undefined && tokenizerJson["added_tokens"] !== null) {
-    arrayField(tokenizerJson, "added_tokens", "tokenizer.json").forEach((value, index) => add(value, `tokenizer.json: added_tokens.${index}`, null));
+    arrayField(tokenizerJson, "added_tokens", "tokenizer.json").forEach((value, index) =>
+      add(value, `tokenizer.json: added_tokens.${index}`, null),
+    );
   }
   const decoder = config["added_tokens_decoder"];
   if (decoder !== undefined && decoder !== null) {
@@ -66,7 +68,10 @@ const WORD_AT_END = new RegExp(`[${RUST_WORD}]$`, "v");
  * Builds the search for added tokens: at each place the longest, from left to right.
  * `spell` gives the text that a token is looked for as (its content, normalised for normalised ones).
  */
-export function createAddedTokenSearch(tokens: readonly AddedToken[], spell: (token: AddedToken) => string): (text: string) => AddedTokenMatch[] {
+export function createAddedTokenSearch(
+  tokens: readonly AddedToken[],
+  spell: (token: AddedToken) => string,
+): (text: string) => AddedTokenMatch[] {
   const root: TrieNode = { token: null, children: new Map() };
   const startsToken = new Uint8Array(0x10000);
   for (const token of tokens) insert(root, startsToken, token, spell(token));
@@ -75,7 +80,7 @@ export function createAddedTokenSearch(tokens: readonly AddedToken[], spell: (to
   return (text) => {
     const matches: AddedTokenMatch[] = [];
     let taken = 0;
-    for (let at = 0; at < text.length; ) {
+    for (let at = 0; at < text.length;) {
       if (startsToken[text.charCodeAt(at)] === 0) {
         at++;
         continue;
@@ -115,7 +120,7 @@ function insert(root: TrieNode, startsToken: Uint8Array, token: AddedToken, text
 function longestAt(root: TrieNode, text: string, start: number): { token: AddedToken; end: number } | null {
   let best: { token: AddedToken; end: number } | null = null;
   let node: TrieNode | undefined = root;
-  for (let end = start; end < text.length; ) {
+  for (let end = start; end < text.length;) {
     node = node.children.get(text.charCodeAt(end++));
     if (node === undefined) break;
     if (node.token !== null) best = { token: node.token, end };

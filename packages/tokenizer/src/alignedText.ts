@@ -133,7 +133,7 @@ function copyAlignment(piece: AlignedText, from: number, to: number, starts: Int
     ends.set(piece.ends.subarray(from, to), target);
     return;
   }
-  for (let at = from; at < to; ) {
+  for (let at = from; at < to;) {
     const length = codePointLength(piece.text, at);
     for (let unit = 0; unit < length; unit++) {
       starts[target] = piece.base + at;

@@ -1,5 +1,5 @@
 import { tokenizerFolder, TOKENIZER_NAMES } from "@sft/fixtures";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { ControlTokenInContentError, createTokenizer, type Tokenizer } from "./index.ts";
 import { loadTokenizer } from "./node.ts";
@@ -35,7 +35,8 @@ describe.each(TOKENIZER_NAMES)("%s content", (name) => {
         // Qwen3 normalises to NFC; a lone surrogate is no character.
         const written = text.replace(/\p{Surrogate}/gu, "\ufffd");
         // The models spell a real "▁" (U+2581) like a space, so what SentencePiece decodes has none.
-        const readable = name === "llama2" || name === "gemma3" ? written.replaceAll("▁", " ") : name === "qwen3" ? written.normalize("NFC") : written;
+        const readable =
+          name === "llama2" || name === "gemma3" ? written.replaceAll("▁", " ") : name === "qwen3" ? written.normalize("NFC") : written;
         expect(tokenizer.decode(ids)).toBe(readable);
         expect(isOrdered(offsets, text.length)).toBe(true);
       }),
@@ -65,8 +66,12 @@ describe.each(TOKENIZER_NAMES)("%s content", (name) => {
   test("pieces that continue one another decode to the whole text", () => {
     fc.assert(
       fc.property(fc.array(hostileText(controls), { minLength: 1, maxLength: 4 }), (pieces) => {
-        const ids = pieces.flatMap((piece, index) => [...tokenizer.encodeContent(piece, "literal", { continues: pieces.slice(0, index).join("") !== "" }).ids]);
-        const whole = pieces.map((piece) => (name === "qwen3" ? piece.normalize("NFC") : piece).replace(/\p{Surrogate}/gu, "\ufffd")).join("");
+        const ids = pieces.flatMap((piece, index) => [
+          ...tokenizer.encodeContent(piece, "literal", { continues: pieces.slice(0, index).join("") !== "" }).ids,
+        ]);
+        const whole = pieces
+          .map((piece) => (name === "qwen3" ? piece.normalize("NFC") : piece).replace(/\p{Surrogate}/gu, "\ufffd"))
+          .join("");
         expect(tokenizer.decode(ids)).toBe(name === "llama2" || name === "gemma3" ? whole.replaceAll("▁", " ") : whole);
       }),
       { numRuns: 500, endOnFailure: true },
@@ -109,7 +114,8 @@ function errorOf(act: () => unknown): unknown {
 describe("what counts as a control token", () => {
   test("special and structural tokens do, whitespace that the model makes by itself does not", async () => {
     const qwen = await loadTokenizer(tokenizerFolder("qwen3"));
-    for (const text of ["<|im_end|>", "<|endoftext|>", "<tool_call>", "</think>"]) expect(qwen.isControl(qwen.tokenToId(text) as number)).toBe(true);
+    for (const text of ["<|im_end|>", "<|endoftext|>", "<tool_call>", "</think>"])
+      expect(qwen.isControl(qwen.tokenToId(text) as number)).toBe(true);
     const gemma = await loadTokenizer(tokenizerFolder("gemma3"));
     for (const text of ["<end_of_turn>", "<unused0>", "[multimodal]"]) expect(gemma.isControl(gemma.tokenToId(text) as number)).toBe(true);
     for (const text of ["\n\n", "▁▁", "<unk>", "a"]) expect(gemma.isControl(gemma.tokenToId(text) as number)).toBe(false);
@@ -117,22 +123,46 @@ describe("what counts as a control token", () => {
   });
 
   test("a model that could make a special token from text is kept from it", () => {
-    const added = (id: number, content: string): object => ({ id, content, special: true, normalized: false, single_word: false, lstrip: false, rstrip: false });
-    const pieces: [string, number][] = [["<unk>", 0], ["</s>", -1], ["<", -3], ["/", -3], ["s", -3], [">", -3], ["a", -2]];
-    const unigram = createTokenizer({ tokenizerJson: { added_tokens: [added(0, "<unk>"), added(1, "</s>")], model: { type: "Unigram", unk_id: 0, vocab: pieces } } });
+    const added = (id: number, content: string): object => ({
+      id,
+      content,
+      special: true,
+      normalized: false,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+    });
+    const pieces: [string, number][] = [
+      ["<unk>", 0],
+      ["</s>", -1],
+      ["<", -3],
+      ["/", -3],
+      ["s", -3],
+      [">", -3],
+      ["a", -2],
+    ];
+    const unigram = createTokenizer({
+      tokenizerJson: { added_tokens: [added(0, "<unk>"), added(1, "</s>")], model: { type: "Unigram", unk_id: 0, vocab: pieces } },
+    });
     expect([...unigram.encode("a</s>").ids]).toEqual([6, 1]);
     expect([...unigram.encodeContent("a</s>").ids]).toEqual([6, 2, 3, 4, 5]);
 
     const vocab = { "<": 0, s: 1, ">": 2, "<s": 3, "<s>": 4 };
     const bpe = (ignore_merges: boolean): Tokenizer =>
-      createTokenizer({ tokenizerJson: { added_tokens: [added(4, "<s>")], model: { type: "BPE", vocab, merges: ["< s", "<s >"], ignore_merges } } });
+      createTokenizer({
+        tokenizerJson: { added_tokens: [added(4, "<s>")], model: { type: "BPE", vocab, merges: ["< s", "<s >"], ignore_merges } },
+      });
     for (const tokenizer of [bpe(true), bpe(false)]) {
       expect([...tokenizer.encode("<s>").ids]).toEqual([4]);
       expect([...tokenizer.encodeContent("<s>").ids]).toEqual([3, 2]);
     }
 
     const words = createTokenizer({
-      tokenizerJson: { added_tokens: [added(1, "[END]")], pre_tokenizer: { type: "WhitespaceSplit" }, model: { type: "WordLevel", unk_token: "[UNK]", vocab: { "[UNK]": 0, "[END]": 1, a: 2 } } },
+      tokenizerJson: {
+        added_tokens: [added(1, "[END]")],
+        pre_tokenizer: { type: "WhitespaceSplit" },
+        model: { type: "WordLevel", unk_token: "[UNK]", vocab: { "[UNK]": 0, "[END]": 1, a: 2 } },
+      },
     });
     expect([...words.encodeContent("a [END]").ids]).toEqual([2, 0]);
   });

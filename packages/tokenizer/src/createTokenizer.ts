@@ -76,8 +76,14 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
   const special = (name: SpecialTokenName): SpecialToken | null => resolveSpecialToken(name, sources);
 
   const readingOf = (tokens: readonly AddedToken[], banned: Uint8Array | null): Reading => ({
-    inRawText: createAddedTokenSearch(tokens.filter(({ normalized }) => !normalized), spellingOf),
-    inNormalizedText: createAddedTokenSearch(tokens.filter(({ normalized }) => normalized), spellingOf),
+    inRawText: createAddedTokenSearch(
+      tokens.filter(({ normalized }) => !normalized),
+      spellingOf,
+    ),
+    inNormalizedText: createAddedTokenSearch(
+      tokens.filter(({ normalized }) => normalized),
+      spellingOf,
+    ),
     banned,
   });
 
@@ -105,7 +111,10 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
   const plain = readingOf([], null);
   const control = findControlTokens(addedTokens, texts.length, model.unknownToken, (text) => tokenize(text, plain, false).ids);
   const everything = readingOf(addedTokens, null);
-  const content = readingOf(addedTokens.filter(({ id }) => control[id] === 0), control);
+  const content = readingOf(
+    addedTokens.filter(({ id }) => control[id] === 0),
+    control,
+  );
 
   return {
     vocabSize: texts.length,
@@ -141,7 +150,12 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
 }
 
 /** Adds the matched tokens as they are and hands what lies between them on. */
-function addSections(piece: AlignedText, matches: readonly AddedTokenMatch[], builder: EncodingBuilder, addBetween: (piece: AlignedText) => void): void {
+function addSections(
+  piece: AlignedText,
+  matches: readonly AddedTokenMatch[],
+  builder: EncodingBuilder,
+  addBetween: (piece: AlignedText) => void,
+): void {
   let from = 0;
   for (const { token, start, end } of matches) {
     if (start > from) addBetween(sliceText(piece, from, start));

@@ -5,7 +5,12 @@ export class TokenizerFormatError extends Error {
   /** Path of the field, for example "tokenizer.json: model.vocab". */
   readonly path: string;
   readonly hint: string;
-  constructor(path: string, expected: string, received: unknown, hint: string = "Take the file from the model's own repository again; it may be cut off or be another kind of file.") {
+  constructor(
+    path: string,
+    expected: string,
+    received: unknown,
+    hint: string = "Take the file from the model's own repository again; it may be cut off or be another kind of file.",
+  ) {
     super(`${path}: expected ${expected}, got ${describe(received)}. ${hint}`);
     this.path = path;
     this.hint = hint;

@@ -33,25 +33,31 @@ describe.each(TOKENIZER_NAMES)("%s equals the Rust tokenizers", (name) => {
     tokenizer = await loadTokenizer(tokenizerFolder(name));
   });
 
-  test.each(golden.encodings)("encodes $text, special tokens $add_special_tokens", ({ text, add_special_tokens, ids, offsets, decoded }) => {
-    const encoding = tokenizer.encode(text, { addSpecialTokens: add_special_tokens });
-    const units = unitsAt(text);
-    expect([...encoding.ids]).toEqual(ids);
-    expect([...encoding.offsets]).toEqual(offsets.flat().map((offset) => units[offset]));
-    expect(tokenizer.decode(ids)).toBe(decoded);
-  });
+  test.each(golden.encodings)(
+    "encodes $text, special tokens $add_special_tokens",
+    ({ text, add_special_tokens, ids, offsets, decoded }) => {
+      const encoding = tokenizer.encode(text, { addSpecialTokens: add_special_tokens });
+      const units = unitsAt(text);
+      expect([...encoding.ids]).toEqual(ids);
+      expect([...encoding.offsets]).toEqual(offsets.flat().map((offset) => units[offset]));
+      expect(tokenizer.decode(ids)).toBe(decoded);
+    },
+  );
 
   test.each(golden.chats)("encodes the chat $name of $template", ({ text, ids }) => {
     expect([...tokenizer.encode(text).ids]).toEqual(ids);
   });
 
-  test.each(mixedScripts.texts.map((text, index) => ({ text, ...mixedScripts.encodings[name][index] })))("encodes $text", ({ text, ids, offsets, decoded }) => {
-    const encoding = tokenizer.encode(text);
-    const units = unitsAt(text);
-    expect([...encoding.ids]).toEqual(ids);
-    expect([...encoding.offsets]).toEqual(offsets.map((offset) => units[offset]));
-    expect(tokenizer.decode(ids)).toBe(decoded);
-  });
+  test.each(mixedScripts.texts.map((text, index) => ({ text, ...mixedScripts.encodings[name][index] })))(
+    "encodes $text",
+    ({ text, ids, offsets, decoded }) => {
+      const encoding = tokenizer.encode(text);
+      const units = unitsAt(text);
+      expect([...encoding.ids]).toEqual(ids);
+      expect([...encoding.offsets]).toEqual(offsets.map((offset) => units[offset]));
+      expect(tokenizer.decode(ids)).toBe(decoded);
+    },
+  );
 
   test("finds the special tokens", () => {
     const found = Object.fromEntries(

@@ -19,7 +19,11 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
     readText(folder, "chat_template.jinja"),
   ]);
   if (tokenizerJson === undefined) {
-    throw new TokenizerFileError(join(folder, "tokenizer.json"), "no such file", "A model folder needs the fast tokenizer's tokenizer.json; tokenizer.model alone is not read.");
+    throw new TokenizerFileError(
+      join(folder, "tokenizer.json"),
+      "no such file",
+      "A model folder needs the fast tokenizer's tokenizer.json; tokenizer.model alone is not read.",
+    );
   }
   return createTokenizer({ tokenizerJson, tokenizerConfig, specialTokensMap, generationConfig, chatTemplate });
 }
@@ -42,6 +46,11 @@ async function readJson(folder: string, name: string): Promise<unknown> {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new TokenizerFileError(join(folder, name), `is not JSON (${(cause as Error).message})`, "The file may be cut off, or a Git LFS pointer in place of the file.", { cause });
+    throw new TokenizerFileError(
+      join(folder, name),
+      `is not JSON (${(cause as Error).message})`,
+      "The file may be cut off, or a Git LFS pointer in place of the file.",
+      { cause },
+    );
   }
 }

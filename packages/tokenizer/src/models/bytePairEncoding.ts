@@ -88,7 +88,7 @@ export function createBytePairEncoding(json: JsonObject, byteLevel: boolean): To
 type VisitSymbol = (character: string, start: number, end: number, isFirst: boolean, isLast: boolean) => void;
 
 function forEachSymbol(word: string, byteLevel: boolean, visit: VisitSymbol): void {
-  for (let start = 0; start < word.length; ) {
+  for (let start = 0; start < word.length;) {
     const codePoint = word.codePointAt(start) as number;
     const end = start + (codePoint > 0xffff ? 2 : 1);
     if (byteLevel) {

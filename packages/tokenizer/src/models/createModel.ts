@@ -14,7 +14,9 @@ const KNOWN = ["BPE", "Unigram", "WordLevel", "WordPiece"];
 export function createModel(value: unknown, byteLevel: boolean): TokenModel {
   const json = asObject(value, "tokenizer.json: model");
   // Files from before the field existed hold BPE, WordPiece or Unigram; the fields tell which.
-  const type = json["type"] ?? ("merges" in json ? "BPE" : Array.isArray(json["vocab"]) ? "Unigram" : "max_input_chars_per_word" in json ? "WordPiece" : "WordLevel");
+  const type =
+    json["type"] ??
+    ("merges" in json ? "BPE" : Array.isArray(json["vocab"]) ? "Unigram" : "max_input_chars_per_word" in json ? "WordPiece" : "WordLevel");
   switch (type) {
     case "BPE":
       return createBytePairEncoding(json, byteLevel);
@@ -36,7 +38,12 @@ function spelling(model: TokenModel): TokenModel {
     encodeWord(word, banned) {
       const spelled = spellInBytes(untouchedText(word, 0));
       const { ids, starts, ends, sourceTexts } = model.encodeWord(spelled.text, banned);
-      return { ids, sourceTexts, starts: starts.map((start) => originalStart(spelled, start)), ends: ends.map((end) => originalEnd(spelled, end)) };
+      return {
+        ids,
+        sourceTexts,
+        starts: starts.map((start) => originalStart(spelled, start)),
+        ends: ends.map((end) => originalEnd(spelled, end)),
+      };
     },
   };
 }

@@ -17,7 +17,8 @@ export function createMergeTable(lefts: Int32Array, rights: Int32Array, merged: 
   const slots = new Int32Array(capacity);
   for (let rank = 0; rank < lefts.length; rank++) {
     let slot = hashPair(lefts[rank], rights[rank]) & wrap;
-    while (slots[slot] !== 0 && (lefts[slots[slot] - 1] !== lefts[rank] || rights[slots[slot] - 1] !== rights[rank])) slot = (slot + 1) & wrap;
+    while (slots[slot] !== 0 && (lefts[slots[slot] - 1] !== lefts[rank] || rights[slots[slot] - 1] !== rights[rank]))
+      slot = (slot + 1) & wrap;
     slots[slot] = rank + 1;
   }
   return {

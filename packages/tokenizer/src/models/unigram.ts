@@ -45,7 +45,7 @@ export function createUnigram(json: JsonObject): TokenModel {
       const single = start + codePointLength(word, start);
       let hasSingle = false;
       let node: TrieNode | undefined = root;
-      for (let end = start; end < word.length; ) {
+      for (let end = start; end < word.length;) {
         node = node.children?.get(word.charCodeAt(end++));
         if (node === undefined) break;
         if (node.id < 0 || (banned !== null && banned[node.id] === 1)) continue;
@@ -122,6 +122,7 @@ function readPieces(json: JsonObject): { text: string; score: number }[] {
 function readUnknownId(json: JsonObject, count: number): number | null {
   const id = json["unk_id"];
   if (id === null || id === undefined) return null;
-  if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id >= count) throw new TokenizerFormatError(`${PATH}.unk_id`, "an id of model.vocab", id);
+  if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id >= count)
+    throw new TokenizerFormatError(`${PATH}.unk_id`, "an id of model.vocab", id);
   return id;
 }

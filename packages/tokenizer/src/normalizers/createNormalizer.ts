@@ -10,7 +10,22 @@ import { unicodeForm } from "./unicodeForm.ts";
 /** Rewrites text before it is split, keeping track of where each unit came from. */
 export type Normalizer = (piece: AlignedText) => AlignedText;
 
-const KNOWN = ["BertNormalizer", "ByteLevel", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "Precompiled", "Prepend", "Replace", "Sequence", "Strip", "StripAccents"] as const;
+const KNOWN = [
+  "BertNormalizer",
+  "ByteLevel",
+  "Lowercase",
+  "NFC",
+  "NFD",
+  "NFKC",
+  "NFKD",
+  "Nmt",
+  "Precompiled",
+  "Prepend",
+  "Replace",
+  "Sequence",
+  "Strip",
+  "StripAccents",
+] as const;
 
 /** Builds the `normalizer` of tokenizer.json; null stands for none. `prefixes` false leaves out what is put before the text. */
 export function createNormalizer(value: unknown, prefixes: boolean, path: string = "normalizer"): Normalizer {
@@ -24,7 +39,9 @@ function build(json: JsonObject, prefixes: boolean, path: string): Normalizer {
   const type = stringField(json, "type", where);
   switch (type as (typeof KNOWN)[number]) {
     case "Sequence": {
-      const steps = arrayField(json, "normalizers", where).map((step, index) => createNormalizer(step, prefixes, `${path}.normalizers.${index}`));
+      const steps = arrayField(json, "normalizers", where).map((step, index) =>
+        createNormalizer(step, prefixes, `${path}.normalizers.${index}`),
+      );
       return (piece) => steps.reduce((current, step) => step(current), piece);
     }
     case "NFC":
@@ -65,10 +82,15 @@ function build(json: JsonObject, prefixes: boolean, path: string): Normalizer {
   }
 }
 
-/** SentencePiece's nmt rules: controls go, and the many kinds of space become a plain one. */
+/** Control characters that SentencePiece's nmt rules drop, and kinds of space that they make plain. */
+const NMT_DROPPED = new Set([...range(0x01, 0x08), 0x0b, ...range(0x0e, 0x1f), 0x7f, 0x8f, 0x9f]);
+const NMT_SPACES = new Set([9, 10, 12, 13, 0x1680, ...range(0x200b, 0x200f), 0x2028, 0x2029, 0x2581, 0xfeff, 0xfffd]);
+
 function nmtNormalizer(piece: AlignedText): AlignedText {
-  const kept = keepCodePoints(piece, (codePoint) => !/^[\x01-\x08\x0b\x0e-\x1f\x7f\x8f\x9f]$/.test(codePoint));
-  return mapCodePoints(kept, (codePoint) =>
-    /^[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]$/.test(codePoint) ? " " : codePoint,
-  );
+  const kept = keepCodePoints(piece, (character) => !NMT_DROPPED.has(character.codePointAt(0) as number));
+  return mapCodePoints(kept, (character) => (NMT_SPACES.has(character.codePointAt(0) as number) ? " " : character));
+}
+
+function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }

@@ -15,7 +15,7 @@ export function unicodeForm(form: Form): (piece: AlignedText) => AlignedText {
 function rewriteSegments(piece: AlignedText, form: Form): AlignedText {
   const { text } = piece;
   const rewrite = new Rewrite(piece);
-  for (let start = 0; start < text.length; ) {
+  for (let start = 0; start < text.length;) {
     // An ASCII character neither joins with what stands before it nor is reordered, so segments that start at one are independent.
     let end = start + 1;
     while (end < text.length && text.charCodeAt(end) > 0x7f) end++;

@@ -21,16 +21,23 @@ const KNOWN = ["BertProcessing", "ByteLevel", "RobertaProcessing", "Sequence", "
 
 /** Builds the `post_processor` of tokenizer.json; null stands for none. `tokenOf` names an id. */
 export function createPostProcessor(value: unknown, tokenOf: (id: number) => string | null): PostProcessor {
-  return { apply: value === null || value === undefined ? (run) => run : build(asObject(value, "tokenizer.json: post_processor"), "post_processor", tokenOf) };
+  return {
+    apply:
+      value === null || value === undefined
+        ? (run) => run
+        : build(asObject(value, "tokenizer.json: post_processor"), "post_processor", tokenOf),
+  };
 }
 
 function build(json: JsonObject, path: string, tokenOf: (id: number) => string | null): Step {
   const where = `tokenizer.json: ${path}`;
   const type = stringField(json, "type", where);
-  const trim = (keepFirst: boolean): Step => (run, text) => {
-    trimSpaceOffsets(run, text, keepFirst, tokenOf);
-    return run;
-  };
+  const trim =
+    (keepFirst: boolean): Step =>
+    (run, text) => {
+      trimSpaceOffsets(run, text, keepFirst, tokenOf);
+      return run;
+    };
   switch (type as (typeof KNOWN)[number]) {
     case "Sequence": {
       const steps = arrayField(json, "processors", where).map((step, index) => {
@@ -86,7 +93,8 @@ function readTemplate(json: JsonObject, path: string): TemplatePiece[] {
     const where = `${path}.single.${index}`;
     const piece = asObject(value, where);
     if ("Sequence" in piece) return "sequence";
-    if (!("SpecialToken" in piece)) throw new UnknownComponentError(where, Object.keys(piece)[0] ?? "nothing", ["Sequence", "SpecialToken"]);
+    if (!("SpecialToken" in piece))
+      throw new UnknownComponentError(where, Object.keys(piece)[0] ?? "nothing", ["Sequence", "SpecialToken"]);
     const name = stringField(asObject(piece["SpecialToken"], where), "id", where);
     const special = asObject(specials[name], `${path}.special_tokens[${JSON.stringify(name)}]`);
     return arrayField(special, "ids", `${path}.special_tokens[${JSON.stringify(name)}]`).map((id) => {

@@ -50,7 +50,10 @@ const WORDS: Pattern = {
 /** Builds the `pre_tokenizer` of tokenizer.json; null stands for none. `prefixes` false leaves out the space put before the text. */
 export function createPreTokenizer(value: unknown, prefixes: boolean): PreTokenizer {
   const steps: Step[] = [];
-  const byteLevel = value !== null && value !== undefined && addSteps(asObject(value, "tokenizer.json: pre_tokenizer"), "pre_tokenizer", steps, prefixes, true);
+  const byteLevel =
+    value !== null &&
+    value !== undefined &&
+    addSteps(asObject(value, "tokenizer.json: pre_tokenizer"), "pre_tokenizer", steps, prefixes, true);
   return { byteLevel, split: (piece) => steps.reduce<AlignedText[]>((pieces, step) => applyStep(pieces, step), [piece]) };
 }
 
@@ -80,13 +83,18 @@ function addSteps(json: JsonObject, path: string, steps: Step[], prefixes: boole
       return spelling;
     }
     case "ByteLevel": {
-      if (booleanField(json, "add_prefix_space", where, true) && prefixes) steps.push((piece) => [piece.text.startsWith(" ") ? piece : prependText(piece, " ")]);
+      if (booleanField(json, "add_prefix_space", where, true) && prefixes)
+        steps.push((piece) => [piece.text.startsWith(" ") ? piece : prependText(piece, " ")]);
       if (booleanField(json, "use_regex", where, true)) addSplit(findPattern(parseOniguruma(GPT2_WORDS)), "Isolated");
       if (!isLast) steps.push((piece) => [spellInBytes(piece)]);
       return isLast;
     }
     case "Split":
-      return addSplit(readPattern(json["pattern"], `${where}.pattern`), readBehavior(json["behavior"], path), booleanField(json, "invert", where, false));
+      return addSplit(
+        readPattern(json["pattern"], `${where}.pattern`),
+        readBehavior(json["behavior"], path),
+        booleanField(json, "invert", where, false),
+      );
     case "Metaspace":
       steps.push(metaspace(prefixes ? readMetaspace(json, where) : { ...readMetaspace(json, where), prependScheme: "never" }));
       return false;

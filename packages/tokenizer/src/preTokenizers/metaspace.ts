@@ -14,7 +14,8 @@ export interface MetaspaceOptions {
 /** Reads the options that the Metaspace pre-tokenizer and decoder share, the older `add_prefix_space` included. */
 export function readMetaspace(json: JsonObject, path: string): MetaspaceOptions {
   const replacement = json["replacement"] ?? "▁";
-  if (typeof replacement !== "string" || [...replacement].length !== 1) throw new TokenizerFormatError(`${path}.replacement`, "one character", replacement);
+  if (typeof replacement !== "string" || [...replacement].length !== 1)
+    throw new TokenizerFormatError(`${path}.replacement`, "one character", replacement);
   const scheme = json["prepend_scheme"] ?? (booleanField(json, "add_prefix_space", path, true) ? "always" : "never");
   if (scheme !== "always" && scheme !== "first" && scheme !== "never") {
     throw new TokenizerFormatError(`${path}.prepend_scheme`, '"always", "first" or "never"', scheme);
@@ -26,7 +27,8 @@ export function readMetaspace(json: JsonObject, path: string): MetaspaceOptions 
 export function metaspace(options: MetaspaceOptions): (piece: AlignedText) => AlignedText[] {
   const { replacement, prependScheme } = options;
   const spaces = (text: string): [number, number][] => Array.from(text.matchAll(/ /g), ({ index }) => [index, index + 1]);
-  const marks = (text: string): [number, number][] => Array.from(text.matchAll(new RegExp(replacement, "gu")), ({ index }) => [index, index + replacement.length]);
+  const marks = (text: string): [number, number][] =>
+    Array.from(text.matchAll(new RegExp(replacement, "gu")), ({ index }) => [index, index + replacement.length]);
   return (piece) => {
     let current = replaceRanges(piece, spaces(piece.text), replacement);
     const wanted = prependScheme === "always" || (prependScheme === "first" && originalStart(current, 0) === 0);

@@ -43,7 +43,7 @@ export function findPattern(pattern: Pattern): FindMatches {
 
   return (text) => {
     const matches: Match[] = [];
-    for (let from = 0; from <= text.length; ) {
+    for (let from = 0; from <= text.length;) {
       const match = nextMatch(text, from);
       if (match === null) break;
       matches.push(match);

@@ -49,7 +49,10 @@ function compile(pattern: Pattern): Step {
     case "atomic":
       return atomic(compile(pattern.body));
     case "repeat": {
-      const step = pattern.body.kind === "set" && pattern.mode !== "lazy" ? repeatSet(pattern.body.source, pattern) : repeatStep(compile(pattern.body), pattern);
+      const step =
+        pattern.body.kind === "set" && pattern.mode !== "lazy"
+          ? repeatSet(pattern.body.source, pattern)
+          : repeatStep(compile(pattern.body), pattern);
       return pattern.mode === "possessive" ? atomic(step) : step;
     }
     default:
@@ -87,7 +90,8 @@ function repeatSet(source: string, { min, max }: Bounds): Step {
 
 function repeatStep(step: Step, { min, max, mode }: Bounds): Step {
   const run = (text: string, at: number, next: Continue, count: number): number => {
-    const more = (): number => (count < max ? step(text, at, (end) => (end === at && count >= min ? -1 : run(text, end, next, count + 1))) : -1);
+    const more = (): number =>
+      count < max ? step(text, at, (end) => (end === at && count >= min ? -1 : run(text, end, next, count + 1))) : -1;
     if (count < min) return more();
     if (mode === "lazy") {
       const whole = next(at);

@@ -4,7 +4,8 @@ import { createMatcher } from "./matchPattern.ts";
 import { parseOniguruma } from "./parseOniguruma.ts";
 import { patternSource } from "./pattern.ts";
 
-const pieces = (pattern: string, text: string): string[] => findPattern(parseOniguruma(pattern))(text).map(([start, end]) => text.slice(start, end));
+const pieces = (pattern: string, text: string): string[] =>
+  findPattern(parseOniguruma(pattern))(text).map(([start, end]) => text.slice(start, end));
 
 // What Oniguruma matches, asked of the Rust tokenizers 0.23.2 through Split and Replace.
 describe("parseOniguruma", () => {
@@ -61,5 +62,9 @@ test.each([
 test("a run that overflows the engine's stack is matched all the same", () => {
   const length = 6_000_000;
   const text = `${"é".repeat(length)} b`;
-  expect(findPattern(parseOniguruma("\\p{L}+(?!\\S)|\\s"))(text)).toEqual([[0, length], [length, length + 1], [length + 1, length + 2]]);
+  expect(findPattern(parseOniguruma("\\p{L}+(?!\\S)|\\s"))(text)).toEqual([
+    [0, length],
+    [length, length + 1],
+    [length + 1, length + 2],
+  ]);
 });

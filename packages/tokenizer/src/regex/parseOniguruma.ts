@@ -1,7 +1,7 @@
 import { UnsupportedPatternError } from "../errors.ts";
+import { ASSERTIONS, BARE_WORD, posixSet, propertySet, shorthandSet } from "./characterSets.ts";
 import { caseForms, escapeLiteral } from "./literals.ts";
 import { patternSource, type Pattern } from "./pattern.ts";
-import { oldProperty } from "./unicodeVersion.ts";
 
 /**
  * Reads a regular expression of tokenizer.json (Oniguruma, Ruby syntax, UTF-8) into a tree.
@@ -14,33 +14,7 @@ export function parseOniguruma(pattern: string): Pattern {
   return new Parser(pattern).parse();
 }
 
-const SPACE = "\\t-\\r\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
-/** `\w` inside a class; a bare `\w` takes these six Latin-1 characters as well, which is how Oniguruma's tables have it. */
-const WORD_IN_CLASS: string = ["Alphabetic", "M", "Nd", "Pc"].map((name) => oldProperty(name, false)).join("");
-const WORD = `${WORD_IN_CLASS}\\xb2\\xb3\\xb9\\xbc-\\xbe`;
-const POSIX: Readonly<Record<string, string>> = {
-  alnum: `${oldProperty("Alphabetic", false)}${oldProperty("Nd", false)}`,
-  alpha: oldProperty("Alphabetic", false),
-  ascii: "\\x00-\\x7f",
-  blank: "\\p{Zs}\\t",
-  cntrl: "\\p{Cc}",
-  digit: oldProperty("Nd", false),
-  lower: oldProperty("Lowercase", false),
-  punct: `${oldProperty("P", false)}${oldProperty("S", false)}`,
-  space: SPACE,
-  upper: oldProperty("Uppercase", false),
-  word: WORD_IN_CLASS,
-  xdigit: "0-9a-fA-F",
-};
 const CONTROL_ESCAPES: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, f: 12, v: 11, a: 7, e: 27 };
-
-const ASSERTIONS: readonly (readonly [string, string])[] = [
-  ["A", "(?<![\\s\\S])"],
-  ["z", "(?![\\s\\S])"],
-  ["Z", "(?=\\n?(?![\\s\\S]))"],
-  ["b", `(?:(?<=[${WORD}])(?![${WORD}])|(?<![${WORD}])(?=[${WORD}]))`],
-  ["B", `(?:(?<=[${WORD}])(?=[${WORD}])|(?<![${WORD}])(?![${WORD}]))`],
-];
 
 class Parser {
   private readonly pattern: string;
@@ -178,8 +152,8 @@ class Parser {
   }
 
   private escape(start: number): Pattern {
-    if (this.take("w")) return { kind: "set", source: `[${WORD}]` };
-    if (this.take("W")) return { kind: "set", source: `[^${WORD}]` };
+    if (this.take("w")) return { kind: "set", source: `[${BARE_WORD}]` };
+    if (this.take("W")) return { kind: "set", source: `[^${BARE_WORD}]` };
     const set = this.classEscape(start);
     if (set !== null) return { kind: "set", source: `[${set}]` };
     for (const [letter, source] of ASSERTIONS) if (this.take(letter)) return { kind: "assertion", source };
@@ -188,36 +162,18 @@ class Parser {
 
   /** The content of a class for `\s`, `\p{L}` and the like; null if the escape stands for one character. */
   private classEscape(start: number): string | null {
-    const sets: Readonly<Record<string, string>> = { s: SPACE, w: WORD_IN_CLASS, d: oldProperty("Nd", false), h: "0-9a-fA-F" };
     const letter = this.pattern[this.at] ?? "";
-    const lower = letter.toLowerCase();
-    if (lower in sets) {
+    const shorthand = shorthandSet(letter);
+    if (shorthand !== null) {
       this.at++;
-      return letter === lower ? sets[lower] : `[^${sets[lower]}]`;
+      return shorthand;
     }
-    if (lower !== "p") return null;
+    if (letter !== "p" && letter !== "P") return null;
     const property = /^[pP]\{(\^?)([\w =-]+)\}/.exec(this.pattern.slice(this.at));
     if (property === null) return this.fail("an unfinished property", start);
     this.at += property[0].length;
     const negated = (letter === "P") !== (property[1] === "^");
-    // Oniguruma's \p{Punct} is P alone; only its bracket [:punct:] takes symbols as well.
-    const name = property[2].toLowerCase();
-    const posix = name === "punct" ? oldProperty("P", false) : POSIX[name];
-    if (posix !== undefined) return negated ? `[^${posix}]` : posix;
-    return oldProperty(this.propertyName(property[2], start), negated);
-  }
-
-  private propertyName(name: string, start: number): string {
-    const capital = name.charAt(0).toUpperCase() + name.slice(1).toLowerCase();
-    for (const candidate of [name, capital, `Script=${name}`, `Script=${capital}`]) {
-      try {
-        new RegExp(`\\p{${candidate}}`, "v");
-        return candidate;
-      } catch {
-        // Not a name that JavaScript knows; try the next spelling.
-      }
-    }
-    return this.fail(`the unknown property ${name}`, start);
+    return propertySet(property[2], negated) ?? this.fail(`the unknown property ${property[2]}`, start);
   }
 
   private escapedCharacter(start: number): string {
@@ -263,9 +219,10 @@ class Parser {
 
   private classItem(): string {
     const posix = /^\[:(\^?)([a-z]+):\]/.exec(this.pattern.slice(this.at));
-    if (posix !== null && posix[2] in POSIX) {
+    const named = posix === null ? null : posixSet(posix[2], posix[1] === "^");
+    if (posix !== null && named !== null) {
       this.at += posix[0].length;
-      return posix[1] === "^" ? `[^${POSIX[posix[2]]}]` : POSIX[posix[2]];
+      return named;
     }
     const start = this.at;
     if (this.take("[")) return this.classBody();

@@ -10,7 +10,12 @@ const ADDED_IN_UNICODE_17 =
   "1fa54-1fa57 1fa8a 1fa8e 1fac8 1facd 1faea 1faef 1fbfa 2b73a-2b73f 2cea2-2cead 323b0-33479";
 
 const ADDED: string = ADDED_IN_UNICODE_17.split(" ")
-  .map((range) => range.split("-").map((code) => `\\u{${code}}`).join("-"))
+  .map((range) =>
+    range
+      .split("-")
+      .map((code) => `\\u{${code}}`)
+      .join("-"),
+  )
   .join("");
 
 /** Source of a set, for use inside a class of a "v" expression: the Unicode property as of Unicode 16, or its complement. */

@@ -1,5 +1,6 @@
 import type { MatmulAttributes } from "@sft/kernels";
 import { type Call, type Kernel, shareOf } from "../kernel.ts";
+import { matmul as reference } from "../ops/matmul.ts";
 import { TILE_ROWS } from "../wasm/gemm.ts";
 import type { WasmFunctions } from "../wasm/instantiate.ts";
 import { matrixAt, multiply, MULTIPLY_SCRATCH_BYTES } from "./multiply.ts";
@@ -9,12 +10,14 @@ const FEW_ROWS = 3;
 /** Threads share columns in units of a cache line, so that no two write the same one. */
 const LINE_FLOATS = 16;
 
+/** Products with float16 operands, a GPU's storage, go to the reference. */
 export function fastMatmul(wasm: WasmFunctions): Kernel<MatmulAttributes> {
   return {
     ownBytes: () => MULTIPLY_SCRATCH_BYTES,
     phases: [(call) => {
       const [m, n] = call.outputs[0].shape;
       const { transposeA, transposeB } = call.attributes;
+      if (call.inputs[0].data instanceof Uint16Array || call.inputs[1].data instanceof Uint16Array) return reference.phases[0](call);
       if (transposeB && !transposeA && m <= FEW_ROWS) return dotProducts(wasm, call);
       const [a, b, addend] = call.inputs;
       const k = a.shape[transposeA ? 0 : 1];

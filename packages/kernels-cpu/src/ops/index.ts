@@ -1,4 +1,6 @@
 import type { Kernel } from "../kernel.ts";
+import { elementDirection, factoredDirection } from "./adafactor.ts";
+import { adamw8bit } from "./adamw8bit.ts";
 import { activation, activationGrad, gatedActivation, gatedActivationGrad } from "./activation.ts";
 import { attention, attentionGrad } from "./attention.ts";
 import { addBias, columnSum } from "./bias.ts";
@@ -13,6 +15,7 @@ import { matmul } from "./matmul.ts";
 import { adamw, gradNorm } from "./optimiser.ts";
 import { rmsNorm, rmsNormGrad, rmsNormWeightGrad } from "./rmsNorm.ts";
 import { rope } from "./rope.ts";
+import { descend, divideByNorm, lion, momentum, sgd } from "./updates.ts";
 
 const kernels = {
   embedding, embeddingGrad, gatherRows,
@@ -23,7 +26,7 @@ const kernels = {
   rope, attention, attentionGrad, writeCache, cachedAttention,
   activation, activationGrad, gatedActivation, gatedActivationGrad,
   linearCrossEntropy, linearCrossEntropyGrad, linearCrossEntropyWeightGrad,
-  gradNorm, adamw,
+  gradNorm, adamw, adamw8bit, sgd, lion, momentum, divideByNorm, descend, factoredDirection, elementDirection,
 };
 
 /** The readable kernel of every op, in float32 or float64 storage alike: the oracle that fast kernels are compared with. */

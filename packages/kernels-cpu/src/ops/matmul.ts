@@ -1,4 +1,5 @@
 import type { MatmulAttributes } from "@sft/kernels";
+import { floatValues } from "../halfFloat.ts";
 import { type Kernel, shareOf } from "../kernel.ts";
 
 /** y[M,N] = alpha op(a) op(b) + addend, each output row by one thread, each element summed over k in ascending order in float64. */
@@ -11,13 +12,15 @@ export const matmul: Kernel<MatmulAttributes> = {
     const k = a.shape[transposeA ? 0 : 1];
     const [aRow, aColumn] = transposeA ? [1, m] : [k, 1];
     const [bRow, bColumn] = transposeB ? [1, k] : [n, 1];
+    const left = floatValues(a.data);
+    const right = floatValues(b.data);
     const sums = new Float64Array(n);
     const [from, to] = shareOf(m, call);
     for (let i = from; i < to; i++) {
       sums.fill(0);
       for (let p = 0; p < k; p++) {
-        const left = a.data[i * aRow + p * aColumn];
-        for (let j = 0; j < n; j++) sums[j] += left * b.data[p * bRow + j * bColumn];
+        const factor = left[i * aRow + p * aColumn];
+        for (let j = 0; j < n; j++) sums[j] += factor * right[p * bRow + j * bColumn];
       }
       for (let j = 0; j < n; j++) y.data[i * n + j] = alpha * sums[j] + (addend ? addend.data[i * n + j] : 0);
     }

@@ -1,14 +1,16 @@
 /**
  * First contact with a GPU: every conformance case against the float64 reference, then matmul and copy speed. Prints JSON.
- * npx tsx --conditions @sft/source lab/check.ts [part of an adapter's name] [--quick]
+ * npx tsx --conditions @sft/source lab/check.ts [part of an adapter's name] [--software] [--quick]
  */
 import { copy, matmul, Tape, type Backend, type BackendBuffer, type Program } from "@sft/kernels";
 import { createCpuBackend } from "@sft/kernels-cpu";
 import { conformanceCases, runConformanceCase } from "@sft/kernels/testing";
+import { useSoftwareGpu } from "@sft/software-gpu";
 import { createBackend } from "../src/node.ts";
 
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
 const quick = process.argv.includes("--quick");
+if (process.argv.includes("--software")) await useSoftwareGpu();
 const backend = await createBackend(names[0] ? { adapter: names[0] } : {});
 const reference = await createCpuBackend({ precision: "float64" });
 

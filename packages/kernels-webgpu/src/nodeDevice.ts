@@ -34,6 +34,7 @@ const FEATURES = ["shader-f16", "subgroups", "timestamp-query", "chromium-experi
  */
 export async function createNodeDevice({ adapter: name, graphics, robust = false }: NodeDeviceOptions = {}): Promise<NodeDevice> {
   const toggles = robust ? ENABLED : [...ENABLED, ...ENABLED_UNCHECKED];
+  if (!graphics && lacksVulkanLoader()) throw noAdapter(name, graphics, undefined);
   const gpu = (await loadDawn())([
     ...(graphics ? [`backend=${graphics}`] : []),
     ...(name ? [`adapter=${name}`] : []),
@@ -57,6 +58,18 @@ export async function createNodeDevice({ adapter: name, graphics, robust = false
   livingInstances.set(device, gpu);
   void device.lost.then(() => setTimeout(() => livingInstances.delete(device), 1000).unref());
   return { device, info: adapter.info };
+}
+
+/** Without Vulkan's loader Dawn has nothing to offer on Linux, and prints so from C++: better not to ask it. */
+function lacksVulkanLoader(): boolean {
+  if (process.platform !== "linux") return false;
+  try {
+    process.dlopen({ exports: {} } as unknown as NodeJS.Module, "libvulkan.so.1");
+  } catch (error) {
+    // A library that is there is loaded, and then found not to be a module of Node's.
+    return !String(error).includes("did not self-register");
+  }
+  return false;
 }
 
 /** `create` of npm `webgpu`, loaded on first use: its binary does not exist for every platform. */

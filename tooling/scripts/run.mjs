@@ -32,7 +32,15 @@ function sft(args) {
 /** Everything that must hold before a change is merged. */
 function test() {
   install("all", []);
-  return run(process.execPath, [join(root, "node_modules/turbo/bin/turbo"), "run", "lint", "typecheck", "test", "check"], { cwd: root });
+  const steps = [
+    ["oxlint/bin/oxlint", "--deny-warnings"],
+    ["turbo/bin/turbo", "run", "typecheck", "test", "check"],
+  ];
+  for (const [tool, ...args] of steps) {
+    const status = run(process.execPath, [join(root, "node_modules", tool), ...args], { cwd: root });
+    if (status !== 0) return status;
+  }
+  return 0;
 }
 
 /** Installs what a filter selects, unless that, or everything, was installed from this very lockfile. */

@@ -4,10 +4,12 @@ import { selectBackend } from "../backend/selectBackend.ts";
 import { createReporter, type Reporter, type ReportStyle } from "../progress/reporter.ts";
 import { listenForInterruption } from "../run/interruption.ts";
 import { prepareRun, type PreparedRun } from "../run/prepareRun.ts";
+import { resumeNotices } from "../run/resumeNotices.ts";
 import { runTraining, type RunOutcome } from "../run/runTraining.ts";
 import { givenRecipeFlags, recipeFlags } from "../runConfig/recipeFlags.ts";
 import { resolveRunConfig } from "../runConfig/resolveRunConfig.ts";
 import type { RunConfig } from "../runConfig/schema.ts";
+import { toTrainingSettings } from "../runConfig/toTrainingSettings.ts";
 import { decideEntry } from "../runFolder/runFolder.ts";
 import { sampleTable } from "../samples/sampleTable.ts";
 import { terminalWidth } from "../terminal/terminalWidth.ts";
@@ -38,6 +40,8 @@ const command: CommandDef<ArgsDef> = defineCommand({
     const interruption = listenForInterruption();
     try {
       describeData(reporter, prepared);
+      const changes = entry.kind === "resume" ? await resumeNotices(entry.from.path, toTrainingSettings(config, prepared.trainRows.length)) : [];
+      for (const text of changes) reporter.say(`note: ${text}`, { event: "notice", text });
       const backend = await selectBackend(config, cwd);
       try {
         const { backend: name, adapter } = backend.capabilities;

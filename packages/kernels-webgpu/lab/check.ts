@@ -8,10 +8,10 @@ import { conformanceCases, runConformanceCase } from "@sft/kernels/testing";
 import { useSoftwareGpu } from "@sft/software-gpu";
 import { createBackend } from "../src/node.ts";
 
-const names = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
+const adapter = process.argv.slice(2).find((argument) => !argument.startsWith("--"));
 const quick = process.argv.includes("--quick");
 if (process.argv.includes("--software")) await useSoftwareGpu();
-const backend = await createBackend(names[0] ? { adapter: names[0] } : {});
+const backend = await createBackend(adapter ? { adapter } : {});
 const reference = await createCpuBackend({ precision: "float64" });
 
 const failures: { name: string; checks: unknown; error?: string }[] = [];

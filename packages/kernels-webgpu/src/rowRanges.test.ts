@@ -1,10 +1,10 @@
-import fc from "fast-check";
+import { array, assert, integer, property } from "fast-check";
 import { expect, it } from "vitest";
 import { rowRanges } from "./rowRanges.ts";
 
 it("covers every row once, in order, within the limit and at bindable offsets", () => {
-  fc.assert(fc.property(
-    fc.integer({ min: 0, max: 5000 }), fc.array(fc.integer({ min: 1, max: 300 }).map((words) => words * 4), { minLength: 1, maxLength: 4 }), fc.integer({ min: 1, max: 64 }),
+  assert(property(
+    integer({ min: 0, max: 5000 }), array(integer({ min: 1, max: 300 }).map((words) => words * 4), { minLength: 1, maxLength: 4 }), integer({ min: 1, max: 64 }),
     (rows, sizes, kibibytes) => {
       const limit = kibibytes * 1024;
       let ranges;

@@ -199,8 +199,8 @@ class WebGpuBackend implements Backend {
 
   async dispose(): Promise<void> {
     if (this.disposed) return;
-    for (const executable of [...this.executables]) this.free(executable);
-    for (const buffer of [...this.buffers]) this.free(buffer);
+    for (const executable of this.executables) this.free(executable);
+    for (const buffer of this.buffers) this.free(buffer);
     this.staging.destroy();
     this.disposed = true;
     if (this.ownsDevice) {

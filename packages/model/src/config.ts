@@ -1,8 +1,7 @@
+import { optionalNumber, readTokenIds, requireCount, type Raw } from "./configFields.ts";
 import { ModelError } from "./errors.ts";
 import type { RopeTableSpec } from "./rope.ts";
 import { readRopeParameters } from "./ropeScaling.ts";
-
-type Raw = Readonly<Record<string, unknown>>;
 
 /** What every family needs of a Hugging Face config.json. */
 export interface ModelConfig {
@@ -31,33 +30,6 @@ export interface ModelConfig {
   readonly eosTokenIds: readonly number[];
   /** The file as it was read, so that it can be written back unchanged. */
   readonly raw: Raw;
-}
-
-/** Reads a field that must be there and must be a positive integer. */
-export function requireCount(raw: Raw, key: string): number {
-  const value = raw[key];
-  if (typeof value !== "number" || !Number.isInteger(value) || value < 1) {
-    throw new ModelError("bad-config", `config.json: ${key} must be a positive integer, got ${JSON.stringify(value)}`);
-  }
-  return value;
-}
-
-/** Reads a finite number with a default. */
-export function optionalNumber(raw: Raw, key: string, fallback: number): number {
-  const value = raw[key] ?? fallback;
-  if (typeof value !== "number" || !Number.isFinite(value)) {
-    throw new ModelError("bad-config", `config.json: ${key} must be a number, got ${JSON.stringify(value)}`);
-  }
-  return value;
-}
-
-/** Refuses a field whose value changes the maths in a way this family does not implement. */
-export function refuseUnless(raw: Raw, key: string, allowed: readonly unknown[]): void {
-  const value = raw[key];
-  if (value !== undefined && !allowed.includes(value)) {
-    const words = allowed.map((item) => JSON.stringify(item)).join(" or ");
-    throw new ModelError("unsupported-config", `config.json: ${key} is ${JSON.stringify(value)}; this family is implemented for ${words}`);
-  }
 }
 
 /** The fields that Llama-like configs share: full attention, one rope over the whole head, no soft caps. */
@@ -115,10 +87,4 @@ export function layerWindows(raw: Raw, layers: number, window: number, fallback:
     throw new ModelError("unsupported-config", `config.json: layer_types must name "sliding_attention" or "full_attention" for each of ${layers} layers, got ${JSON.stringify(types)}`);
   }
   return types.map((type) => (type === "sliding_attention" ? window : 0));
-}
-
-/** A token id, a list of them, or nothing. */
-export function readTokenIds(value: unknown): readonly number[] {
-  if (value == null) return [];
-  return (Array.isArray(value) ? value : [value]).filter((id): id is number => typeof id === "number");
 }

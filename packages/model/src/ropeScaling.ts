@@ -1,4 +1,4 @@
-import { optionalNumber } from "./config.ts";
+import { optionalNumber, type Raw } from "./configFields.ts";
 import { ModelError } from "./errors.ts";
 
 /** `rope_parameters` of transformers 5, or what its older fields `rope_theta` and `rope_scaling` amount to; scaling types in HF's words. */
@@ -17,8 +17,6 @@ export type RopeParameters =
       readonly type: "longrope"; readonly theta: number; readonly originalMaxPositions: number; readonly attentionFactor: number;
       readonly shortFactor: readonly number[]; readonly longFactor: readonly number[];
     };
-
-type Raw = Readonly<Record<string, unknown>>;
 
 /** Reads both spellings; `scaling` is one entry of `rope_parameters` (or `rope_scaling`). Refuses by name what is not implemented. */
 export function readRopeParameters(raw: Raw, scaling: Raw = (raw.rope_parameters ?? raw.rope_scaling ?? {}) as Raw): RopeParameters {

@@ -1,5 +1,6 @@
 import type { Value } from "@sft/kernels";
-import { layerWindows, optionalNumber, readCommonConfig, refuseUnless, type ModelConfig } from "../config.ts";
+import { layerWindows, readCommonConfig, type ModelConfig } from "../config.ts";
+import { optionalNumber, refuseUnless } from "../configFields.ts";
 import type { Graph } from "../graph.ts";
 import { readRopeParameters } from "../ropeScaling.ts";
 import type { ModelFamily, ParameterSpec } from "./family.ts";

@@ -1,5 +1,6 @@
 import type { Value } from "@sft/kernels";
-import { optionalNumber, readTokenIds, refuseUnless, requireCount, type ModelConfig } from "../config.ts";
+import type { ModelConfig } from "../config.ts";
+import { optionalNumber, readTokenIds, refuseUnless, requireCount } from "../configFields.ts";
 import type { Graph } from "../graph.ts";
 import type { ModelFamily, ParameterSpec } from "./family.ts";
 import { embeddingTable, layerNormParameters } from "./parameterList.ts";

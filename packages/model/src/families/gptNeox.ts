@@ -1,5 +1,6 @@
 import type { Value } from "@sft/kernels";
-import { optionalNumber, partialRotaryDim, readCommonConfig, refuseUnless, type ModelConfig } from "../config.ts";
+import { partialRotaryDim, readCommonConfig, type ModelConfig } from "../config.ts";
+import { optionalNumber, refuseUnless } from "../configFields.ts";
 import type { Graph } from "../graph.ts";
 import type { ModelFamily, ParameterSpec } from "./family.ts";
 import { embeddingTable, layerNormParameters, linearWithBias, outputHead } from "./parameterList.ts";

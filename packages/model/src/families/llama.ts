@@ -1,5 +1,6 @@
 import type { Value } from "@sft/kernels";
-import { readCommonConfig, refuseUnless, type ModelConfig } from "../config.ts";
+import { readCommonConfig, type ModelConfig } from "../config.ts";
+import { refuseUnless } from "../configFields.ts";
 import type { Graph } from "../graph.ts";
 import type { ModelFamily, ParameterSpec } from "./family.ts";
 import { embeddingTable, linear, linearWithBias, norm, outputHead } from "./parameterList.ts";

@@ -1,5 +1,6 @@
 import type { Value } from "@sft/kernels";
-import { layerWindows, partialRotaryDim, readCommonConfig, refuseUnless, type ModelConfig } from "../config.ts";
+import { layerWindows, partialRotaryDim, readCommonConfig, type ModelConfig } from "../config.ts";
+import { refuseUnless } from "../configFields.ts";
 import type { Graph } from "../graph.ts";
 import type { ModelFamily, ParameterSpec } from "./family.ts";
 import { tiedOrOwnHead } from "./llama.ts";

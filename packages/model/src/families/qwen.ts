@@ -1,4 +1,5 @@
-import { layerWindows, readCommonConfig, refuseUnless, type ModelConfig } from "../config.ts";
+import { layerWindows, readCommonConfig, type ModelConfig } from "../config.ts";
+import { refuseUnless } from "../configFields.ts";
 import type { ModelFamily } from "./family.ts";
 import { preNormForward, preNormParameters, tiedOrOwnHead } from "./llama.ts";
 

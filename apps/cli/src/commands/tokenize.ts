@@ -2,8 +2,8 @@ import { loadTokenizer } from "@sft/tokenizer/node";
 import { defineCommand, type ArgsDef, type CommandDef } from "citty";
 import { once } from "node:events";
 import { resolve } from "node:path";
-import { createInterface } from "node:readline";
 import { CliError } from "../failure/cliError.ts";
+import { inputLines } from "../terminal/inputLines.ts";
 
 export const examples: readonly string[] = [
   `echo '"Define the noun love."' | sft tokenize --tokenizer ./model --json`,
@@ -21,8 +21,7 @@ const command: CommandDef<ArgsDef> = defineCommand({
     const tokenizer = await loadTokenizer(resolve(String(args.tokenizer)));
     const addSpecialTokens = args["add-special-tokens"] === true;
     let number = 0;
-    // A line separator inside a JSON string is part of it: only \n ends a line here, and \r\n by crlfDelay.
-    for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
+    for await (const line of inputLines(process.stdin)) {
       number++;
       if (line.trim() === "") continue;
       const { ids, offsets } = tokenizer.encode(parseString(line, number), { addSpecialTokens });

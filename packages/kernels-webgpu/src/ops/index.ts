@@ -14,8 +14,11 @@ import { gatherRows } from "./embedding/gatherRows.ts";
 import { matmul } from "./matmul/matmul.ts";
 import { layerNorm, layerNormGrad, layerNormWeightGrad } from "./normalisation/layerNorm.ts";
 import { rmsNorm, rmsNormGrad, rmsNormWeightGrad } from "./normalisation/rmsNorm.ts";
+import { elementDirection, factoredDirection } from "./optimiser/adafactor.ts";
+import { adamw8bit } from "./optimiser/adamw8bit.ts";
 import { adamw } from "./optimiser/adamw.ts";
 import { gradNorm } from "./optimiser/gradNorm.ts";
+import { descend, divideByNorm, lion, momentum, sgd } from "./optimiser/updates.ts";
 import { rope } from "./rope.ts";
 
 /** The kernels of every op. Adding an op touches this table and its own file. */
@@ -28,5 +31,5 @@ export const opEmitters: ReadonlyMap<string, OpEmitter> = new Map(Object.entries
   rope, attention, attentionGrad, writeCache, cachedAttention,
   activation, activationGrad, gatedActivation, gatedActivationGrad,
   linearCrossEntropy, linearCrossEntropyGrad, linearCrossEntropyWeightGrad,
-  gradNorm, adamw,
+  gradNorm, adamw, adamw8bit, sgd, lion, momentum, divideByNorm, descend, factoredDirection, elementDirection,
 }));

@@ -1,4 +1,6 @@
 import type { OpDefinition } from "../op.ts";
+import { factoredDirection, elementDirection } from "./adafactor.ts";
+import { adamw8bit } from "./adamw8bit.ts";
 import { activation, activationGrad, gatedActivation, gatedActivationGrad } from "./activation.ts";
 import { attention, attentionGrad } from "./attention.ts";
 import { addBias, columnSum } from "./bias.ts";
@@ -12,6 +14,7 @@ import { matmul } from "./matmul.ts";
 import { layerNorm, layerNormGrad, layerNormWeightGrad, rmsNorm, rmsNormGrad, rmsNormWeightGrad } from "./normalisation.ts";
 import { adamw, gradNorm } from "./optimiser.ts";
 import { rope } from "./rope.ts";
+import { descend, divideByNorm, lion, momentum, sgd } from "./updates.ts";
 
 const definitions = [
   embedding, embeddingGrad, gatherRows,
@@ -22,7 +25,7 @@ const definitions = [
   rope, attention, attentionGrad, writeCache, cachedAttention,
   activation, activationGrad, gatedActivation, gatedActivationGrad,
   linearCrossEntropy, linearCrossEntropyGrad, linearCrossEntropyWeightGrad,
-  gradNorm, adamw,
+  gradNorm, adamw, adamw8bit, sgd, lion, momentum, divideByNorm, descend, factoredDirection, elementDirection,
 ] as readonly unknown[] as readonly OpDefinition[];
 
 /** Every op by name: what a backend implements and what a program may contain. */

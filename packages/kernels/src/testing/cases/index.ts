@@ -13,6 +13,7 @@ import { normalisationCases } from "./normalisation.ts";
 import { optimiserCases } from "./optimiser.ts";
 import { programCases } from "./programs.ts";
 import { ropeCases } from "./rope.ts";
+import { updateCases } from "./updates.ts";
 
 /** Every conformance case, single ops first. Names are unique. */
 export const conformanceCases: readonly ConformanceCase[] = [
@@ -29,5 +30,6 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...crossEntropyCases,
   ...generationCases,
   ...optimiserCases,
+  ...updateCases,
   ...programCases,
 ];

@@ -1,6 +1,7 @@
 import { add, BackendError, scale, Tape, type Backend, type BackendBuffer } from "@sft/kernels";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createBackend, createNodeDevice } from "./node.ts";
+import { MAX_STAGING_BYTES } from "./stagingRing.ts";
 import { bindStep, trainingStep, type TestModel } from "./testProgram.ts";
 import { describeOnGpu, testDeviceOptions } from "./testDevice.ts";
 import { createWebGpuBackend } from "./webGpuBackend.ts";
@@ -38,6 +39,16 @@ describeOnGpu("backend", () => {
     expect(await backend.download(buffer)).toEqual(Float32Array.of(0, 0, 0, 1.5, -2, 0, 0));
     expect(await backend.download(buffer, 3, 2)).toEqual(Float32Array.of(1.5, -2));
     expect(await backend.download(buffer, 7)).toEqual(new Float32Array(0));
+    backend.free(buffer);
+  });
+
+  it("moves more than one part of a staging buffer", async () => {
+    const length = MAX_STAGING_BYTES / 4 + 5;
+    const data = Float32Array.from({ length }, (_, index) => index % 1_000_003);
+    const buffer = backend.allocate(vector(length));
+    backend.upload(buffer, data);
+    const back = await backend.download(buffer);
+    expect(Buffer.compare(new Uint8Array(back.buffer as ArrayBuffer), new Uint8Array(data.buffer))).toBe(0);
     backend.free(buffer);
   });
 

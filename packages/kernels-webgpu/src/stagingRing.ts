@@ -7,7 +7,7 @@ const MODE_READ = 0x01;
 const SMALLEST = 4096;
 const KEPT_BUFFERS = 4;
 
-/** Most bytes of one read; larger downloads are read in parts of this size. */
+/** Most bytes of one read or write; larger downloads and uploads go in parts of this size. */
 export const MAX_STAGING_BYTES: number = 64 * 1024 * 1024;
 
 /**

@@ -4,6 +4,7 @@ import {
 } from "@sft/kernels";
 import { compileProgram, type CompileContext } from "./compileProgram.ts";
 import { DeviceFaults } from "./deviceFaults.ts";
+import { timeDispatches, type KernelTiming } from "./dispatchTimer.ts";
 import { encodeDispatches, type GpuExecutable } from "./executable.ts";
 import { asGpuTensor, paddedBytes, TENSOR_USAGE, type GpuTensor } from "./gpuBuffer.ts";
 import { toDeviceArray, toHostArray } from "./hostData.ts";
@@ -32,6 +33,11 @@ export interface WebGpuBackendOptions {
    * (16x16x16, float16 to float32, subgroups of 32); everything else stays float32. Default "float32".
    */
   readonly precision?: Precision;
+  /**
+   * Told the device time of every kernel launch of each run, once the device is done with it. Runs are slower with it: nothing
+   * overlaps. Without the feature "timestamp-query" it is never called.
+   */
+  readonly profile?: (timings: readonly KernelTiming[]) => void;
   /** Destroy the device in `dispose`. */
   readonly ownsDevice?: boolean;
 }
@@ -64,6 +70,7 @@ class WebGpuBackend implements Backend {
   readonly lost: Promise<BackendLost>;
   private readonly device: GPUDevice;
   private readonly ownsDevice: boolean;
+  private readonly profile: ((timings: readonly KernelTiming[]) => void) | undefined;
   private readonly context: CompileContext;
   private readonly faults: DeviceFaults;
   private readonly staging: StagingRing;
@@ -71,8 +78,9 @@ class WebGpuBackend implements Backend {
   private readonly executables = new Set<Executable>();
   private disposed = false;
 
-  constructor({ device, adapterInfo = device.adapterInfo, maxBindingBytes, precision = "float32", ownsDevice = false }: WebGpuBackendOptions) {
+  constructor({ device, adapterInfo = device.adapterInfo, maxBindingBytes, precision = "float32", profile, ownsDevice = false }: WebGpuBackendOptions) {
     this.device = device;
+    this.profile = device.features.has("timestamp-query") ? profile : undefined;
     this.ownsDevice = ownsDevice;
     this.faults = new DeviceFaults(device);
     this.lost = this.faults.lost;
@@ -147,7 +155,11 @@ class WebGpuBackend implements Backend {
       padded.set(bytes);
       bytes = padded;
     }
-    this.context.queue.writeBuffer(tensor.gpu, elementOffset * size, bytes);
+    // In parts, each followed by a submit: the driver gives back the copy that it keeps of a part when that submit is done.
+    for (let at = 0; at < bytes.length; at += MAX_STAGING_BYTES) {
+      this.context.queue.writeBuffer(tensor.gpu, elementOffset * size + at, bytes, at, Math.min(MAX_STAGING_BYTES, bytes.length - at));
+      if (bytes.length > MAX_STAGING_BYTES) this.context.queue.submit([]);
+    }
   }
 
   async download(buffer: BackendBuffer, elementOffset: number = 0, length?: number): Promise<HostArray> {
@@ -188,7 +200,8 @@ class WebGpuBackend implements Backend {
     for (const { name, tensor } of compiled.bound) {
       if (tensor.freed) throw new BackendError("buffer-freed", `program ${compiled.program.name} was run after the buffer of ${name} was freed`);
     }
-    encodeDispatches(this.device, this.context.queue, compiled.dispatches);
+    if (this.profile) this.faults.orLost(timeDispatches(this.device, this.context.queue, compiled.dispatches)).then(this.profile, () => undefined);
+    else encodeDispatches(this.device, this.context.queue, compiled.dispatches);
   }
 
   async sync(): Promise<void> {

@@ -30,7 +30,7 @@ describe.concurrent("sft train", () => {
     const out = join(folder, "out");
     expect((await readdir(out)).sort()).toEqual(["checkpoint-3", "config.yaml", "metrics.jsonl", "samples.json"]);
     expect(parse(await readFile(join(out, "config.yaml"), "utf8"))).toMatchObject({ max_steps: 3, learning_rate: 1e-3, datasets: [{ path: data }], lora_r: 8, output_dir: out });
-    expect((await readdir(join(out, "checkpoint-3"))).sort()).toEqual(["README.md", "adapter_config.json", "adapter_model.safetensors", "optimizer.safetensors", "prompt_settings.json", "trainer_state.json"]);
+    expect((await readdir(join(out, "checkpoint-3"))).sort()).toEqual(["README.md", "adapter_config.json", "adapter_model.safetensors", "base_model.json", "optimizer.safetensors", "prompt_settings.json", "trainer_state.json"]);
 
     const metrics = await readMetrics(out);
     expect(metrics.map(({ step }) => step)).toEqual([0, 1, 2, 3, 3]);

@@ -1,5 +1,6 @@
 import type { Backend, CreateBackend } from "@sft/kernels";
 import { mayHaveGpu } from "./mayHaveGpu.ts";
+import { setUpSoftwareGpu } from "./softwareGpu.ts";
 import { loadBackendModule } from "./loadBackendModule.ts";
 
 export interface BackendChoice {
@@ -13,7 +14,7 @@ type Create = (options: { readonly threads?: number }) => Promise<Backend>;
 /** The backends that come with sft; each is loaded only when chosen. */
 const builtIn: Readonly<Record<string, () => Promise<Create>>> = {
   cpu: async () => (await import("@sft/kernels-cpu")).createBackend,
-  webgpu: async () => (await import("@sft/kernels-webgpu/node")).createBackend as Create,
+  webgpu: async () => createGpuBackend,
 };
 
 /** Names that --backend takes besides modules. */
@@ -29,6 +30,16 @@ export async function selectBackend({ backend, threads }: BackendChoice, cwd: st
   const load = Object.hasOwn(builtIn, backend) ? builtIn[backend]! : (): Promise<CreateBackend> => loadBackendModule(backend, cwd);
   return (await load())(options);
 }
+
+/** A GPU of this machine; without one, the software GPU of a development checkout, with a word about it. */
+const createGpuBackend: Create = async () => {
+  const { createBackend } = await import("@sft/kernels-webgpu/node");
+  if (!mayHaveGpu()) {
+    const software = await setUpSoftwareGpu();
+    if (software !== null) process.stderr.write(`no GPU found: running on ${software}, a GPU in software, for tests only\n`);
+  }
+  return createBackend({});
+};
 
 /** A backend on a GPU of hardware; null where there is none, whatever the reason. */
 async function realGpu(): Promise<Backend | null> {

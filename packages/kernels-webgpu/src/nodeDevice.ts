@@ -1,7 +1,7 @@
 import { BackendError } from "@sft/kernels";
 
 export interface NodeDeviceOptions {
-  /** Part of a device's name, such as "NVIDIA"; the first adapter otherwise. */
+  /** Part of a device's name as it is spelled there, such as "NVIDIA"; the first adapter otherwise. */
   readonly adapter?: string;
   /** Graphics interface; Dawn's choice for the platform otherwise. */
   readonly graphics?: "vulkan" | "metal" | "d3d12" | "null";
@@ -14,8 +14,11 @@ export interface NodeDevice {
   readonly info: GPUAdapterInfo;
 }
 
-/** Dawn crashes when the object that `create` returned is collected while a device lives: one entry a living device. */
-const livingInstances = new Map<GPUDevice, GPU>();
+/**
+ * Objects that `create` returned, by their options. Kept for ever: Dawn crashes when one is collected while anything made from it
+ * lives. Devices with the same options share one.
+ */
+const instances = new Map<string, GPU>();
 
 /**
  * Toggles of Dawn: float16 on NVIDIA and the flag that it asks for; no clearing of workgroup memory, which no kernel reads before
@@ -35,7 +38,7 @@ const FEATURES = ["shader-f16", "subgroups", "timestamp-query", "chromium-experi
 export async function createNodeDevice({ adapter: name, graphics, robust = false }: NodeDeviceOptions = {}): Promise<NodeDevice> {
   const toggles = robust ? ENABLED : [...ENABLED, ...ENABLED_UNCHECKED];
   if (!graphics && lacksVulkanLoader()) throw noAdapter(name, graphics, undefined);
-  const gpu = (await loadDawn())([
+  const gpu = await instanceWith([
     ...(graphics ? [`backend=${graphics}`] : []),
     ...(name ? [`adapter=${name}`] : []),
     `enable-dawn-features=${toggles.join()}`,
@@ -55,9 +58,14 @@ export async function createNodeDevice({ adapter: name, graphics, robust = false
     if (typeof value === "number") requiredLimits[limit] = value;
   }
   const device = await adapter.requestDevice({ requiredFeatures: FEATURES.filter((feature) => adapter.features.has(feature)), requiredLimits });
-  livingInstances.set(device, gpu);
-  void device.lost.then(() => setTimeout(() => livingInstances.delete(device), 1000).unref());
   return { device, info: adapter.info };
+}
+
+async function instanceWith(options: string[]): Promise<GPU> {
+  const key = options.join(" ");
+  let gpu = instances.get(key);
+  if (!gpu) instances.set(key, (gpu = (await loadDawn())(options)));
+  return gpu;
 }
 
 /** Without Vulkan's loader Dawn has nothing to offer on Linux, and prints so from C++: better not to ask it. */

@@ -4,7 +4,7 @@ import { useSoftwareGpu } from "./softwareGpu.ts";
 export type AdapterExpectation = { readonly adapter: string } | { readonly adapter: null; readonly reason: string };
 
 /**
- * The adapter for GPU tests. SFT_EXPECT_ADAPTER (part of an adapter's name, such as "nvidia") asks for the machine's own
+ * The adapter for GPU tests. SFT_EXPECT_ADAPTER (part of an adapter's name as the driver spells it, such as "NVIDIA") asks for the machine's own
  * adapter; otherwise the software GPU is set up. Without an adapter this throws when CI or SFT_EXPECT_ADAPTER is set, so that a
  * promised GPU cannot go missing quietly, and gives the reason for a skip elsewhere.
  */

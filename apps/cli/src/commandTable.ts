@@ -20,11 +20,13 @@ export const commandTable: Readonly<Record<string, Verb>> = {
   train: { summary: "fine-tune a model as a recipe says", load: () => import("./commands/train.ts") },
   eval: { summary: "measure the loss of a model on rows", load: () => import("./commands/eval.ts") },
   generate: { summary: "answer prompts with a model or a trained adapter", load: () => import("./commands/generate.ts") },
+  chat: { summary: "talk with a model in the terminal", load: () => import("./commands/chat.ts") },
   preview: { summary: "show which tokens of the rows are trained, and why", load: () => import("./commands/preview.ts") },
   tokenize: { summary: "turn JSON strings on standard input into token ids", load: () => import("./commands/tokenize.ts") },
   doctor: { summary: "check this machine, and data for faults that spoil training", load: () => import("./commands/doctor.ts") },
   verify: { summary: "compare this implementation with golden folders", load: () => import("./commands/verify.ts"), variadic: true },
   bench: { summary: "measure training steps or matrix products", load: () => import("./commands/bench.ts") },
   merge: { summary: "merge an adapter into its base model", load: () => import("./commands/merge.ts") },
+  export: { summary: "write a model for other programs: Hugging Face or GGUF", load: () => import("./commands/export.ts") },
   schema: { summary: "print the JSON Schema of a recipe", load: () => import("./commands/schema.ts") },
 };

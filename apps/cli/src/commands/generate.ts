@@ -8,6 +8,7 @@ import { modelFlags, modelOf } from "../model/modelFlags.ts";
 import { useModel, type ModelUse } from "../model/useModel.ts";
 import { encodeRows } from "../rows/encodeRows.ts";
 import { rowFlags, rowSettings } from "../rows/rowFlags.ts";
+import { AnswerText } from "../samples/answerText.ts";
 import { promptIds, promptsOfRows, stopTokens } from "../samples/answerPrompts.ts";
 import { questionOf } from "../samples/questionOf.ts";
 
@@ -34,6 +35,8 @@ const command: CommandDef<ArgsDef> = defineCommand({
     "top-k": { type: "string", description: "choose among the k likeliest tokens" },
     "top-p": { type: "string", description: "choose among the tokens that hold this much probability" },
     "min-p": { type: "string", description: "choose among tokens with this share of the largest probability" },
+    "repetition-penalty": { type: "string", description: "1 is none; above it, tokens that were there before become less likely" },
+    stop: { type: "string", description: "end the answer before this text" },
     seed: { type: "string", default: "0", description: "seeds the choice" },
     json: { type: "boolean", description: "print one JSON object an answer" },
   } as ArgsDef,
@@ -41,12 +44,12 @@ const command: CommandDef<ArgsDef> = defineCommand({
     const { template } = rowSettings(args);
     const sampling = {
       temperature: numberOf(args, "temperature"), topK: countOf(args, "top-k", 0), topP: numberOf(args, "top-p"), minP: numberOf(args, "min-p"),
-      seed: countOf(args, "seed", 0), maxNewTokens: countOf(args, "max-new-tokens")!,
+      repetitionPenalty: numberOf(args, "repetition-penalty"), seed: countOf(args, "seed", 0), maxNewTokens: countOf(args, "max-new-tokens")!,
     };
     await useModel({ ...modelOf(args), template }, process.cwd(), async (use) => {
       const questions = textOf(args, "data") === undefined ? [singleQuestion(args, use)] : await questionsOfRows(args, use);
       const model = await use.load();
-      for (const question of questions) await answer(question, model, use, sampling, booleanOf(args, "json"));
+      for (const question of questions) await answer(question, model, use, sampling, textOf(args, "stop"), booleanOf(args, "json"));
     });
   },
 });
@@ -87,10 +90,26 @@ async function questionsOfRows(args: FlagValues, { opened, templateFor, policy }
 
 type Sampling = Omit<Parameters<typeof generate>[2], "stopTokens">;
 
-async function answer({ prompt, ids, terminators, reference }: Question, model: LanguageModel, { opened: { tokenizer, config } }: ModelUse, sampling: Sampling, json: boolean): Promise<void> {
-  const [result] = await generate(model, [ids], { ...sampling, stopTokens: stopTokens({ terminators }, tokenizer, config.eosTokenIds) });
+async function answer({ prompt, ids, terminators, reference }: Question, model: LanguageModel, { opened: { tokenizer, config } }: ModelUse, sampling: Sampling, stop: string | undefined, json: boolean): Promise<void> {
+  const stops = stopTokens({ terminators }, tokenizer, config.eosTokenIds);
+  const said = new AnswerText(tokenizer, stop === undefined ? [] : [stop]);
+  const spoken: number[] = [];
+  const streamed = !json && reference === undefined;
+  const [result] = await generate(model, [ids], {
+    ...sampling, stopTokens: stops,
+    shouldStop: (_, sofar) => said.hasStopped(sofar),
+    onToken: (_, token) => {
+      if (stops.has(token)) return;
+      spoken.push(token);
+      if (streamed) process.stdout.write(said.next(spoken));
+    },
+  });
   const { tokens, finish } = result!;
-  const text = tokenizer.decode(finish === "stop" ? tokens.slice(0, -1) : tokens);
-  const line = json ? JSON.stringify({ prompt, answer: text, finish, prompt_tokens: ids.length, tokens: tokens.length, ...(reference === undefined ? {} : { reference }) }) : reference === undefined ? text : `${prompt}\n  ${text}\n  (reference: ${reference})`;
+  if (streamed) {
+    process.stdout.write(`${said.next(spoken, true)}\n`);
+    return;
+  }
+  const text = said.textOf(spoken);
+  const line = json ? JSON.stringify({ prompt, answer: text, finish, prompt_tokens: ids.length, tokens: tokens.length, ...(reference === undefined ? {} : { reference }) }) : `${prompt}\n  ${text}\n  (reference: ${reference})`;
   process.stdout.write(`${line}\n`);
 }

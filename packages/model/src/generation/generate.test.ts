@@ -51,6 +51,18 @@ describe("generate", () => {
     expect(second!.tokens.slice(0, 1)).toEqual(free[1]!.tokens.slice(0, 1));
   });
 
+  it("penalises what was said before: a large penalty lets no token come twice", async () => {
+    const [free] = await generate(model, [[125, 184]], { stopTokens: new Set(), maxNewTokens: 12 });
+    expect(new Set(free!.tokens).size).toBeLessThan(12);
+    const [penalised] = await generate(model, [[125, 184]], { stopTokens: new Set(), maxNewTokens: 12, repetitionPenalty: 1e6 });
+    expect(new Set([125, 184, ...penalised!.tokens]).size).toBe(14);
+  });
+
+  it("asks shouldStop after every token", async () => {
+    const [result] = await generate(model, [[5, 9]], { stopTokens: new Set(), maxNewTokens: 9, shouldStop: (_, tokens) => tokens.length === 3 });
+    expect(result).toMatchObject({ finish: "stop", tokens: { length: 3 } });
+  });
+
   it("ends at the model's positions", async () => {
     const prompt = Array.from({ length: 46 }, (_, index) => index);
     const [result] = await generate(model, [prompt], { stopTokens: new Set(), maxNewTokens: 50 });

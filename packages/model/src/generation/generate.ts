@@ -9,6 +9,13 @@ export interface GenerateOptions extends SamplingOptions {
   readonly stopTokens: ReadonlySet<number>;
   readonly maxNewTokens: number;
   readonly seed?: number;
+  /**
+   * Divides the positive logits of tokens that the prompt or the answer already holds by this, and multiplies the negative
+   * ones (Keskar et al. 2019, as transformers does). 1 changes nothing.
+   */
+  readonly repetitionPenalty?: number;
+  /** Ends a sequence after the token that makes this true: stop strings live here, where the text is known. */
+  readonly shouldStop?: (sequence: number, tokens: readonly number[]) => boolean;
   /** Called with each new token as it comes: sequence index, token id. */
   readonly onToken?: (sequence: number, token: number) => void;
   readonly signal?: AbortSignal;
@@ -18,7 +25,7 @@ export interface GenerateOptions extends SamplingOptions {
 export interface Generated {
   /** New tokens, the stop token included. */
   readonly tokens: readonly number[];
-  /** "stop": a stop token came; "length": maxNewTokens or the model's positions were used up. */
+  /** "stop": a stop token came, or `shouldStop` said so; "length": maxNewTokens or the model's positions were used up. */
   readonly finish: "stop" | "length";
 }
 
@@ -48,14 +55,18 @@ export async function generate(model: LanguageModel, prompts: readonly ArrayLike
     prompts.forEach((prompt, index) => (lengths[index] = prompt.length));
 
     const results = prompts.map(() => ({ tokens: [] as number[], finish: undefined as Generated["finish"] | undefined }));
+    const seen = prompts.map((prompt) => new Set(Array.from(prompt)));
     let decode: Pass | undefined;
     for (;;) {
       results.forEach((result, index) => {
         if (result.finish) return;
-        const token = sampleToken(logits.subarray(index * model.config.vocabSize, (index + 1) * model.config.vocabSize), options, randoms[index]!);
+        const row = logits.subarray(index * model.config.vocabSize, (index + 1) * model.config.vocabSize);
+        penaliseRepetition(row, seen[index]!, options.repetitionPenalty ?? 1);
+        const token = sampleToken(row, options, randoms[index]!);
         result.tokens.push(token);
+        seen[index]!.add(token);
         options.onToken?.(index, token);
-        if (options.stopTokens.has(token)) result.finish = "stop";
+        if (options.stopTokens.has(token) || options.shouldStop?.(index, result.tokens)) result.finish = "stop";
         else if (result.tokens.length >= options.maxNewTokens || lengths[index]! >= capacity) result.finish = "length";
       });
       if (results.every((result) => result.finish) || options.signal?.aborted) break;
@@ -75,6 +86,12 @@ export async function generate(model: LanguageModel, prompts: readonly ArrayLike
     }
     for (const buffer of state.values()) model.backend.free(buffer);
   }
+}
+
+/** Makes tokens that were there before less likely, in place. */
+function penaliseRepetition(logits: Float32Array, seen: ReadonlySet<number>, penalty: number): void {
+  if (penalty === 1) return;
+  for (const token of seen) logits[token] = logits[token]! > 0 ? logits[token]! / penalty : logits[token]! * penalty;
 }
 
 function checkPrompts(model: LanguageModel, prompts: readonly ArrayLike<number>[]): void {

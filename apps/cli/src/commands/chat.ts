@@ -1,0 +1,66 @@
+import { generate } from "@sft/model";
+import type { Message } from "@sft/templates";
+import { defineCommand, type ArgsDef, type CommandDef } from "citty";
+import { createInterface } from "node:readline";
+import { countOf, numberOf, textOf } from "../flagValues.ts";
+import { modelFlags, modelOf } from "../model/modelFlags.ts";
+import { useModel } from "../model/useModel.ts";
+import { AnswerText } from "../samples/answerText.ts";
+import { promptIds, stopTokens } from "../samples/answerPrompts.ts";
+
+export const examples: readonly string[] = [
+  "sft chat --model runs/dictionary",
+  `sft chat --model ./model --system "You are terse." --temperature 0.7`,
+];
+
+const command: CommandDef<ArgsDef> = defineCommand({
+  meta: { name: "chat", description: "Talk with a model in the terminal. /new forgets the conversation, /quit or Ctrl-D ends it." },
+  args: {
+    ...modelFlags,
+    template: { type: "string", description: "prompt style, chat template file, or `tokenizer`; default: what the model was trained with" },
+    system: { type: "string", description: "a system message" },
+    "max-new-tokens": { type: "string", default: "256", description: "longest answer" },
+    temperature: { type: "string", default: "0", description: "0 is greedy" },
+    "top-p": { type: "string", description: "choose among the tokens that hold this much probability" },
+    "repetition-penalty": { type: "string", description: "1 is none" },
+    seed: { type: "string", default: "0", description: "seeds the choice" },
+  } as ArgsDef,
+  async run({ args }) {
+    const opening: readonly Message[] = textOf(args, "system") === undefined ? [] : [{ role: "system", content: textOf(args, "system")! }];
+    await useModel({ ...modelOf(args), template: textOf(args, "template") }, process.cwd(), async ({ opened: { tokenizer, config }, templateFor, load }) => {
+      const { template } = templateFor(tokenizer.chatTemplate === null ? "alpaca" : "messages");
+      const model = await load();
+      const terminal = createInterface({ input: process.stdin, output: process.stdout, prompt: "you  > ", terminal: process.stdin.isTTY === true });
+      let messages: readonly Message[] = opening;
+      let turn = 0;
+      terminal.prompt();
+      for await (const line of terminal) {
+        if (line.trim() === "/quit") break;
+        if (line.trim() === "/new") messages = opening;
+        else if (line.trim() !== "") messages = await answer([...messages, { role: "user", content: line, fields: { instruction: line, input: "" } }], turn++);
+        terminal.prompt();
+      }
+      terminal.close();
+
+      async function answer(asked: readonly Message[], number: number): Promise<readonly Message[]> {
+        const text = new AnswerText(tokenizer);
+        const stops = stopTokens(template, tokenizer, config.eosTokenIds);
+        const tokens: number[] = [];
+        process.stdout.write("model> ");
+        await generate(model, [promptIds({ messages: asked }, template, tokenizer)], {
+          stopTokens: stops, maxNewTokens: countOf(args, "max-new-tokens")!, temperature: numberOf(args, "temperature"), topP: numberOf(args, "top-p"),
+          repetitionPenalty: numberOf(args, "repetition-penalty"), seed: countOf(args, "seed", 0)! + number,
+          onToken: (_, token) => {
+            if (stops.has(token)) return;
+            tokens.push(token);
+            process.stdout.write(text.next(tokens));
+          },
+        });
+        process.stdout.write(`${text.next(tokens, true)}\n`);
+        return [...asked, { role: "assistant", content: text.textOf(tokens) }];
+      }
+    });
+  },
+});
+
+export default command;

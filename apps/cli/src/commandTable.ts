@@ -20,6 +20,7 @@ export const commandTable: Readonly<Record<string, Verb>> = {
   train: { summary: "fine-tune a model as a recipe says", load: () => import("./commands/train.ts") },
   eval: { summary: "measure the loss of a model on rows", load: () => import("./commands/eval.ts") },
   generate: { summary: "answer prompts with a model or a trained adapter", load: () => import("./commands/generate.ts") },
+  plan: { summary: "say how much memory a recipe takes, before anything is allocated", load: () => import("./commands/plan.ts") },
   chat: { summary: "talk with a model in the terminal", load: () => import("./commands/chat.ts") },
   preview: { summary: "show which tokens of the rows are trained, and why", load: () => import("./commands/preview.ts") },
   tokenize: { summary: "turn JSON strings on standard input into token ids", load: () => import("./commands/tokenize.ts") },

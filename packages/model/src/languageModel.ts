@@ -22,6 +22,8 @@ export interface LoadOptions {
   /** Positions that the rope tables cover: the longest sequence that will ever run. Default: the model's own limit. */
   readonly positions?: number;
   readonly seed?: number;
+  /** Only allocate: no weight is read, drawn or uploaded. For planning memory. */
+  readonly empty?: boolean;
 }
 
 /** Which parameters training changes: all of the base, or the adapter's alone. */
@@ -62,15 +64,15 @@ export class LanguageModel {
    * Loads a model: reads the config, checks that the checkpoint holds every parameter in its shape, uploads them one by one.
    * @throws ModelError "unknown-family", "bad-config", "unsupported-config", "missing-tensor", "wrong-shape", "too-long"
    */
-  static async load({ backend, config: raw, weights, positions, seed = 0 }: LoadOptions): Promise<LanguageModel> {
+  static async load({ backend, config: raw, weights, positions, seed = 0, empty = false }: LoadOptions): Promise<LanguageModel> {
     const family = findFamily(raw);
     const config = family.readConfig(raw);
     const model = new LanguageModel(backend, family, config, Math.min(positions ?? config.maxPositions, config.maxPositions));
     const stored = weights ? storedNames(model.parameters, family, weights) : undefined;
     const gaussian = gaussianFrom(seed);
     for (const parameter of model.parameters) {
-      const data = weights ? await weights.readFloat32(stored!.get(parameter.name)!) : randomWeights(parameter, raw, gaussian);
-      model.setParameter(parameter, data);
+      if (empty) model.buffers.set(parameter.name, backend.allocate({ shape: parameter.shape, dtype: "f32" }));
+      else model.setParameter(parameter, weights ? await weights.readFloat32(stored!.get(parameter.name)!) : randomWeights(parameter, raw, gaussian));
     }
     model.uploadRopeTables();
     return model;

@@ -10,6 +10,7 @@ export type CliErrorCode =
   | "no-supervised-rows"
   | "vocabulary-mismatch"
   | "row-too-long"
+  | "does-not-fit"
   | "bad-prompt-settings"
   | "bad-input-line"
   | "other-base-model"

@@ -1,0 +1,54 @@
+import { createPlanningBackend, opTable, planMemory, type Program } from "@sft/kernels";
+import { adapterParameters, layoutLora, LanguageModel, type LoraConfig } from "@sft/model";
+import { microBatchProgram, OptimiserStep, stateNames, type TrainingSettings } from "@sft/trainer";
+
+/** What is to be planned: a model by its config alone, and one step of its training. */
+export interface PlanRequest {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly lora: LoraConfig | null;
+  readonly settings: TrainingSettings;
+  /** Rows of a micro batch, and tokens of the longest row. */
+  readonly rows: number;
+  readonly length: number;
+  /** Share of positions that are supervised, in (0, 1]. */
+  readonly supervisedShare: number;
+  /** Bytes that a program's activations and scratch take on the backend in question; default is the memory plan's. */
+  readonly scratchOf?: (program: Program) => number;
+}
+
+/** Bytes by what they are for; `peak` is their sum. */
+export interface MemoryBudget {
+  readonly weights: number;
+  readonly gradients: number;
+  readonly optimizer: number;
+  readonly activations: number;
+  readonly inputs: number;
+  readonly peak: number;
+}
+
+/**
+ * The memory of a training step, known before anything is allocated: the very code that sets up a run is given a backend that
+ * only counts.
+ */
+export async function planTraining(request: PlanRequest): Promise<MemoryBudget> {
+  const { settings, rows, length } = request;
+  const backend = createPlanningBackend({}, request.scratchOf ?? ((program) => planMemory(program, opTable).activationBytes));
+  const model = await LanguageModel.load({ backend, config: request.config, positions: length, empty: true });
+  if (request.lora) {
+    const parameters = adapterParameters(layoutLora(model.parameters, request.lora));
+    const tensors = new Map(parameters.map(({ name, shape }) => [name, new Float32Array(shape.reduce((product, size) => product * size, 1))]));
+    await model.attachLora(request.lora, { tensors });
+  }
+  const weights = backend.allocatedBytes;
+  const optimiser = await OptimiserStep.create(model, settings);
+  const bytesOf = (isCounted: (name: string) => boolean): number =>
+    [...optimiser.state].reduce((sum, [name, buffer]) => sum + (isCounted(name) ? 4 * buffer.length : 0), 0);
+  const gradientPrefix = stateNames.gradient("");
+  const gradients = bytesOf((name) => name.startsWith(gradientPrefix));
+  const optimizer = bytesOf((name) => !name.startsWith(gradientPrefix));
+  const beforeInputs = backend.allocatedBytes;
+  const supervised = Math.max(32, Math.ceil((rows * length * request.supervisedShare) / 32) * 32);
+  const program = microBatchProgram(model, settings, { batch: rows, length, supervised });
+  await backend.compile(program, model.bind(program, optimiser.state).bindings);
+  return { weights, gradients, optimizer, activations: backend.scratchBytes, inputs: backend.allocatedBytes - beforeInputs, peak: backend.peakBytes };
+}

@@ -26,3 +26,7 @@ export type { AdapterFolder, AdapterFolderContent } from "./adapterFolder.ts";
 export { openAdapterFolder, writeAdapterFolder } from "./adapterFolder.ts";
 export { weightsFingerprint } from "./weightsFingerprint.ts";
 export { float32ToBytes } from "./convertTensor.ts";
+export type { GgufValue } from "./gguf/ggufValue.ts";
+export type { GgufContent, GgufTensor, GgufTensorType } from "./gguf/writeGguf.ts";
+export { writeGguf } from "./gguf/writeGguf.ts";
+export { q8BlockLength } from "./gguf/q8Blocks.ts";

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { PreviewRow } from "../preview/previewRow.ts";
@@ -43,5 +43,27 @@ describe.concurrent("sft preview", () => {
     const page = join(await testFolder(), "page.html");
     await runSft(["preview", "--tokenizer", dictionary.model, "--data", dictionary.test, "--rows", "2", "--html", page]);
     expect(await readFile(page, "utf8")).toMatch(/<span class="trained" title="learned: [^"]+">Accent\.<\/span><span class="trained control"/);
+  });
+
+  test("--export jsonl gives labels that PyTorch trainers read", async () => {
+    const [row] = await preview(["--data", dictionary.test, "--rows", "1"]);
+    const { stdout } = await runSft(["preview", "--tokenizer", dictionary.model, "--data", dictionary.test, "--rows", "1", "--export", "jsonl"]);
+    const { ids, weights } = row!;
+    expect(JSON.parse(stdout)).toEqual({ input_ids: ids, attention_mask: ids.map(() => 1), labels: ids.map((id, i) => (weights[i]! > 0 ? id : -100)) });
+  });
+
+  test("--diff shows the text that two recipes train differently", async () => {
+    const folder = await testFolder();
+    await writeFile(join(folder, "rows.json"), '[{"instruction": "Say yes.", "output": "Yes."}]');
+    const recipe = `base_model: ${dictionary.model}\ndatasets: rows.json\ntrain_on: `;
+    await writeFile(join(folder, "a.yaml"), `${recipe}completion\n`);
+    await writeFile(join(folder, "b.yaml"), `${recipe}all\n`);
+    const { stdout } = await runSft(["preview", "--diff", "a.yaml", "b.yaml", "--json"], { cwd: folder });
+    const { row, changes } = JSON.parse(stdout) as { row: number; changes: { text: string; before: { weight: number }; after: { weight: number } }[] };
+    expect(row).toBe(1);
+    expect(changes.map(({ text }) => text)).toContain("Say yes.");
+    expect(changes.every(({ before, after }) => before.weight === 0 && after.weight === 1)).toBe(true);
+    expect(changes.some(({ text }) => text === "Yes.")).toBe(false);
+    expect((await runSft(["preview", "--diff", "a.yaml", "a.yaml"], { cwd: folder })).stdout).toBe("both recipes train the same\n");
   });
 });

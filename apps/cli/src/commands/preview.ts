@@ -2,55 +2,93 @@ import { writeFileAtomic } from "@sft/checkpoint";
 import { loadTokenizer } from "@sft/tokenizer/node";
 import { defineCommand, type ArgsDef, type CommandDef } from "citty";
 import { basename, resolve } from "node:path";
-import { booleanOf, countOf, textOf } from "../flagValues.ts";
+import { usageError } from "../failure/cliError.ts";
+import { booleanOf, countOf, textOf, wordOf, type FlagValues } from "../flagValues.ts";
 import { htmlPreview } from "../preview/htmlPreview.ts";
+import { labelLine } from "../preview/labelLine.ts";
+import { previewDiff } from "../preview/previewDiff.ts";
 import { type PreviewRow, previewRow } from "../preview/previewRow.ts";
+import { terminalDiff } from "../preview/terminalDiff.ts";
 import { terminalLegend, terminalPreview } from "../preview/terminalPreview.ts";
 import { chooseTemplate } from "../rows/chooseTemplate.ts";
-import { encodeRows } from "../rows/encodeRows.ts";
+import { type EncodedRow, encodeRows } from "../rows/encodeRows.ts";
 import { rowFlags, rowSettings } from "../rows/rowFlags.ts";
 
 export const examples: readonly string[] = [
   "sft preview --data rows.jsonl --tokenizer ./model",
   "sft preview --data chats.jsonl --tokenizer ./model --template tokenizer --mask assistant --json",
   "sft preview --data rows.json --tokenizer ./model --mask litgpt --max-length 256 --html preview.html",
+  "sft preview --data rows.json --tokenizer ./model --export jsonl > labels.jsonl",
+  "sft preview --diff before.yaml after.yaml",
 ];
 
 const command: CommandDef<ArgsDef> = defineCommand({
-  meta: { name: "preview", description: "Show which tokens of each row are trained, and why." },
+  meta: { name: "preview", description: "Show which tokens of each row are trained, and why; or what two recipes train differently." },
   args: {
-    data: { type: "string", required: true, description: "json, jsonl, csv, tsv or parquet" },
-    tokenizer: { type: "string", required: true, description: "folder with tokenizer.json" },
+    data: { type: "string", description: "json, jsonl, csv, tsv or parquet" },
+    tokenizer: { type: "string", description: "folder with tokenizer.json" },
     ...rowFlags,
     rows: { type: "string", description: "stop after so many rows (default: 5 on a terminal, else all)" },
     html: { type: "string", description: "write a page to this file" },
+    export: { type: "string", description: "jsonl: print input_ids and labels (-100: no target) for PyTorch trainers" },
+    diff: { type: "string", description: "a recipe, to compare with the one that follows" },
+    after: { type: "positional", required: false, description: "the second recipe of --diff" },
     json: { type: "boolean", description: "print one JSON object a row" },
   } as ArgsDef,
   async run({ args }) {
-    const data = textOf(args, "data")!;
-    const tokenizer = await loadTokenizer(resolve(textOf(args, "tokenizer")!));
-    const settings = { tokenizer, ...rowSettings(args), templateFor: await chooseTemplate(rowSettings(args).template, tokenizer) };
-    const html = textOf(args, "html");
     const json = booleanOf(args, "json");
-    const limit = countOf(args, "rows") ?? (process.stdout.isTTY && !json && html === undefined ? 5 : Infinity);
-    const kept: PreviewRow[] = [];
-    const templates = new Set<string>();
-    const policies = new Set<string>();
-    let count = 0;
-    for await (const encoded of encodeRows([{ path: resolve(data), type: settings.type }], settings)) {
-      if (count++ >= limit) break;
-      const row = previewRow(encoded);
-      if (json) process.stdout.write(`${JSON.stringify(row)}\n`);
-      else if (html === undefined) process.stdout.write(`${count === 1 ? `${terminalLegend()}\n\n` : ""}${terminalPreview(row)}\n\n`);
-      if (html === undefined) continue;
-      kept.push(row);
-      templates.add(encoded.chosen.template.name);
-      policies.add(encoded.example.policy);
+    const html = textOf(args, "html");
+    const labels = wordOf(args, "export", ["jsonl"]) !== undefined;
+    const isGlance = process.stdout.isTTY && !json && !labels && html === undefined;
+    const limit = countOf(args, "rows") ?? (isGlance ? 5 : Infinity);
+    if (textOf(args, "diff") !== undefined) return printDiff(args, limit, json);
+    if (html !== undefined) return writePage(args, html, limit);
+    let first = true;
+    for await (const row of rowsOf(args, limit)) {
+      if (labels) print(labelLine(row.example));
+      else if (json) print(JSON.stringify(previewRow(row)));
+      else print(`${first ? `${terminalLegend()}\n\n` : ""}${terminalPreview(previewRow(row))}\n`);
+      first = false;
     }
-    if (html === undefined) return;
-    await writeFileAtomic(resolve(html), htmlPreview(kept, { data: basename(data), template: [...templates].join(", "), mask: [...policies].join(", ") }));
-    if (!json) process.stdout.write(`wrote ${html}\n`);
   },
 });
 
 export default command;
+
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
+async function* rowsOf(args: FlagValues, limit: number): AsyncGenerator<EncodedRow> {
+  const [data, folder] = [textOf(args, "data"), textOf(args, "tokenizer")];
+  if (data === undefined || folder === undefined) throw usageError("missing-flag", "Rows and the tokenizer that will read them are needed.", "Give --data FILE and --tokenizer DIR, or compare two recipes with --diff A.yaml B.yaml.");
+  const settings = rowSettings(args);
+  const tokenizer = await loadTokenizer(resolve(folder));
+  const templateFor = await chooseTemplate(settings.template, tokenizer);
+  let count = 0;
+  for await (const row of encodeRows([{ path: resolve(data), type: settings.type }], { ...settings, tokenizer, templateFor })) {
+    if (count++ >= limit) return;
+    yield row;
+  }
+}
+
+async function writePage(args: FlagValues, html: string, limit: number): Promise<void> {
+  const rows: PreviewRow[] = [];
+  const [templates, policies] = [new Set<string>(), new Set<string>()];
+  for await (const row of rowsOf(args, limit)) {
+    rows.push(previewRow(row));
+    templates.add(row.chosen.template.name);
+    policies.add(row.example.policy);
+  }
+  await writeFileAtomic(resolve(html), htmlPreview(rows, { data: basename(textOf(args, "data")!), template: [...templates].join(", "), mask: [...policies].join(", ") }));
+  print(`wrote ${html}`);
+}
+
+async function printDiff(args: FlagValues, limit: number, json: boolean): Promise<void> {
+  const after = textOf(args, "after");
+  if (after === undefined) throw usageError("missing-flag", "--diff compares two recipes, and one was given.", "Write --diff A.yaml B.yaml.");
+  let count = 0;
+  for await (const difference of previewDiff(textOf(args, "diff")!, after, process.cwd())) {
+    if (count++ >= limit) break;
+    print(json ? JSON.stringify(difference) : `${terminalDiff(difference)}\n`);
+  }
+  if (count === 0 && !json) print("both recipes train the same");
+}

@@ -2,8 +2,8 @@ import { add, BackendError, scale, Tape, type Backend, type BackendBuffer } from
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createBackend, createNodeDevice } from "./node.ts";
 import { MAX_STAGING_BYTES } from "./stagingRing.ts";
-import { bindStep, trainingStep, type TestModel } from "./testProgram.ts";
-import { describeOnGpu, testDeviceOptions } from "./testDevice.ts";
+import { bindStep, trainingStep, type TestModel } from "./testing/testProgram.ts";
+import { describeOnGpu, testDeviceOptions } from "./testing/testDevice.ts";
 import { createWebGpuBackend } from "./webGpuBackend.ts";
 
 const vector = (length: number) => ({ shape: [length], dtype: "f32" as const });

@@ -2,7 +2,7 @@ import { createCpuBackend } from "@sft/kernels-cpu";
 import { conformanceCases, runConformanceCase } from "@sft/kernels/testing";
 import { expect, it } from "vitest";
 import { createNodeDevice } from "./node.ts";
-import { describeOnGpu, testDeviceOptions } from "./testDevice.ts";
+import { describeOnGpu, testDeviceOptions } from "./testing/testDevice.ts";
 import { createWebGpuBackend } from "./webGpuBackend.ts";
 
 /** Slips into the WGSL of one kernel, as a programmer would make them. */

@@ -2,7 +2,7 @@ import { createCpuBackend } from "@sft/kernels-cpu";
 import { conformance } from "@sft/kernels/testing";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { createBackend } from "./node.ts";
-import { describeOnGpu, testDeviceOptions } from "./testDevice.ts";
+import { describeOnGpu, testDeviceOptions } from "./testing/testDevice.ts";
 
 describeOnGpu("conformance", () => {
   conformance({

@@ -4,7 +4,7 @@ import { defineKernel } from "./kernel.ts";
 import { createNodeDevice } from "./node.ts";
 import { PipelineCache } from "./pipelineCache.ts";
 import { createWebGpuBackend } from "./webGpuBackend.ts";
-import { describeOnGpu, testDeviceOptions } from "./testDevice.ts";
+import { describeOnGpu, testDeviceOptions } from "./testing/testDevice.ts";
 
 /** A device that answers every error scope with out of memory. */
 class GPUOutOfMemoryError extends Error {}

@@ -4,7 +4,7 @@ import { defaultLimits } from "./dispatch.ts";
 import { defineKernel, inPlaceVariant } from "./kernel.ts";
 import { listDispatches } from "./listDispatches.ts";
 import { opEmitters } from "./ops/index.ts";
-import { trainingStep } from "./testProgram.ts";
+import { trainingStep } from "./testing/testProgram.ts";
 
 it("has kernels for every op of the table", () => {
   expect([...opEmitters.keys()].sort()).toEqual([...opTable.keys()].sort());

@@ -5,8 +5,8 @@ import { expect, it } from "vitest";
 import { defaultLimits } from "./dispatch.ts";
 import { listDispatches } from "./listDispatches.ts";
 import { createBackend } from "./node.ts";
-import { describeOnGpu, testDeviceOptions } from "./testDevice.ts";
-import { bindStep, largestTensor, trainingStep, type TestModel } from "./testProgram.ts";
+import { describeOnGpu, testDeviceOptions } from "./testing/testDevice.ts";
+import { bindStep, largestTensor, trainingStep, type TestModel } from "./testing/testProgram.ts";
 
 const MEBIBYTE = 1024 * 1024;
 /** Activations and tables a little over 1 MiB, and a loss of two chunks. */

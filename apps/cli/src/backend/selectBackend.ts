@@ -17,9 +17,6 @@ const builtIn: Readonly<Record<string, () => Promise<Create>>> = {
   webgpu: async () => createGpuBackend,
 };
 
-/** Names that --backend takes besides modules. */
-export const backendNames: readonly string[] = ["auto", ...Object.keys(builtIn)];
-
 /**
  * Makes the backend that was asked for. "auto" takes a real GPU, else the CPU, and never a GPU in software.
  * @throws CliError "bad-backend" for a module that is none; BackendError "no-adapter" for webgpu without a GPU

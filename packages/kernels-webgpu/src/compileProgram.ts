@@ -63,7 +63,8 @@ export async function compileProgram(context: CompileContext, source: Program, b
           ...dispatch.bindings.map((range, binding) => ({ binding, resource: { buffer: bufferOf[range.storage]!, offset: range.byteOffset, size: range.byteLength } })),
           ...(offset === -1 ? [] : [{ binding: dispatch.bindings.length, resource: { buffer: parameters!, offset, size: MAX_PARAMETER_BYTES } }]),
         ]);
-        return { pipeline: pipeline.pipeline, bindGroup, workgroups: dispatch.workgroups };
+        const op = program.instructions[list.instructionOf[index]!]!.op;
+        return { pipeline: pipeline.pipeline, bindGroup, workgroups: dispatch.workgroups, op, source: dispatch };
       });
       const bound = tensors.flatMap((tensor, index) => (tensor ? [{ name: program.tensors[index]!.name, tensor }] : []));
       return { program: source, scratchBytes, dispatches, bound, scratch, parameters, freed: false };

@@ -1,4 +1,5 @@
 import type { Executable, Program } from "@sft/kernels";
+import type { Dispatch } from "./dispatch.ts";
 import type { Pipeline } from "./pipelineCache.ts";
 import type { GpuTensor } from "./gpuBuffer.ts";
 import type { ScratchLease } from "./scratchPool.ts";
@@ -8,6 +9,9 @@ export interface EncodedDispatch {
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
   readonly workgroups: readonly [number, number, number];
+  /** The op and the launch that this is, for profiles. */
+  readonly op: string;
+  readonly source: Dispatch;
 }
 
 /** A compiled program with all that it holds on the device. */

@@ -17,6 +17,9 @@ export interface MatrixUnitVariant {
 
 const unit = 16;
 
+/** Rows of blocks that are worked through column by column, so that what they read stays in the cache. */
+const BAND = 4;
+
 /**
  * y = alpha op(a) op(b) (+ addend, or + y when `accumulate` is 1) with float16 operands and float32 sums on matrix units. Each
  * step stages a (tileM, tileK) block of op(a) and a (tileK, tileN) block of op(b) as float16 in workgroup memory, 8 to a vec4u,
@@ -54,8 +57,12 @@ fn packed(low: vec4f, high: vec4f) -> vec4u {
   return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
 }`,
     body: `
-  let firstRow = group.y * ${tileM}u;
-  let firstColumn = group.x * ${tileN}u;
+  let flat = group.y * groups.x + group.x;
+  let band = flat / (${BAND}u * groups.x);
+  let inBand = flat - band * ${BAND}u * groups.x;
+  let bandRows = min(${BAND}u, groups.y - band * ${BAND}u);
+  let firstRow = (band * ${BAND}u + inBand % bandRows) * ${tileM}u;
+  let firstColumn = inBand / bandRows * ${tileN}u;
   let firstDepth = group.z * p.partDepth;
   let lastDepth = min(p.k, firstDepth + p.partDepth);
   let ySlot = p.yFirst + group.z * p.planeStride;

@@ -28,7 +28,7 @@ const command: CommandDef<ArgsDef> = defineCommand({
   async run({ args }) {
     const opening: readonly Message[] = textOf(args, "system") === undefined ? [] : [{ role: "system", content: textOf(args, "system")! }];
     await useModel({ ...modelOf(args), template: textOf(args, "template") }, process.cwd(), async ({ opened: { tokenizer, config }, templateFor, load }) => {
-      const { template } = templateFor(tokenizer.chatTemplate === null ? "alpaca" : "messages");
+      const chosen = templateFor(tokenizer.chatTemplate === null ? "alpaca" : "messages");
       const model = await load();
       const terminal = createInterface({ input: process.stdin, output: process.stdout, prompt: "you  > ", terminal: process.stdin.isTTY === true });
       let messages: readonly Message[] = opening;
@@ -44,10 +44,10 @@ const command: CommandDef<ArgsDef> = defineCommand({
 
       async function answer(asked: readonly Message[], number: number): Promise<readonly Message[]> {
         const text = new AnswerText(tokenizer);
-        const stops = stopTokens(template, tokenizer, config.eosTokenIds);
+        const stops = stopTokens(chosen.template, tokenizer, config.eosTokenIds);
         const tokens: number[] = [];
         process.stdout.write("model> ");
-        await generate(model, [promptIds({ messages: asked }, template, tokenizer)], {
+        await generate(model, [promptIds({ messages: asked }, chosen, tokenizer)], {
           stopTokens: stops, maxNewTokens: countOf(args, "max-new-tokens")!, temperature: numberOf(args, "temperature"), topP: numberOf(args, "top-p"),
           repetitionPenalty: numberOf(args, "repetition-penalty"), seed: countOf(args, "seed", 0)! + number,
           onToken: (_, token) => {

@@ -73,8 +73,8 @@ function singleQuestion(args: FlagValues, { opened, templateFor }: ModelUse): Qu
       { role: "user", content: input === "" ? prompt : `${prompt}\n\n${input}`, fields: { instruction: prompt, input } },
     ],
   };
-  const { template } = templateFor(opened.tokenizer.chatTemplate === null ? "alpaca" : "messages");
-  return { prompt, ids: promptIds(conversation, template, opened.tokenizer), terminators: template.terminators };
+  const chosen = templateFor(opened.tokenizer.chatTemplate === null ? "alpaca" : "messages");
+  return { prompt, ids: promptIds(conversation, chosen, opened.tokenizer), terminators: chosen.template.terminators };
 }
 
 async function questionsOfRows(args: FlagValues, { opened, templateFor, policy }: ModelUse): Promise<Question[]> {

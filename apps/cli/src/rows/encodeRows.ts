@@ -41,6 +41,14 @@ export function specialTokensOf(tokenizer: Pick<MaskTokenizer, "bos" | "eos">): 
   return { ...(bos ? { bos: bos.text } : {}), ...(eos ? { eos: eos.text } : {}) };
 }
 
+/**
+ * Whether rows open with BOS although the template does not write it: built-in styles leave that to the tokenizer's own
+ * `add_bos_token`; a model's Jinja template writes everything itself.
+ */
+export function bosOption({ source }: Pick<ChosenTemplate, "source">, tokenizer: MaskTokenizer): { readonly bos?: true } {
+  return source === null && tokenizer.addBosToken === true ? { bos: true } : {};
+}
+
 /** Reads, renders and encodes the rows of files, one after the other. Errors name file, line and row. */
 export async function* encodeRows(sources: readonly RowSource[], settings: EncodeSettings): AsyncGenerator<EncodedRow> {
   for (const { path, type } of sources) {
@@ -67,6 +75,7 @@ export function encodeRow(value: unknown, place: RowPlace, type: RecordFormat | 
       const rendering = chosen.template.render(turn, renderOptions);
       const examples = encodeExamples(rendering, tokenizer, {
         row: place.row,
+        ...bosOption(chosen, tokenizer),
         ...(mask === undefined ? {} : { mask }),
         ...(maxLength === undefined ? {} : { maxLength }),
         ...(truncation === undefined ? {} : { truncation }),

@@ -1,8 +1,9 @@
 import { assertPromptParity, encodeRendering } from "@sft/mask";
 import { generate, type GenerateOptions, type LanguageModel } from "@sft/model";
-import type { Conversation, PromptTemplate, Rendering } from "@sft/templates";
+import type { Conversation, Rendering } from "@sft/templates";
 import type { Tokenizer } from "@sft/tokenizer";
-import { type EncodedRow, specialTokensOf } from "../rows/encodeRows.ts";
+import type { ChosenTemplate } from "../rows/chooseTemplate.ts";
+import { bosOption, type EncodedRow, specialTokensOf } from "../rows/encodeRows.ts";
 
 /** What a model said to one prompt. */
 export interface Answer {
@@ -13,15 +14,15 @@ export interface Answer {
 }
 
 /** Ids of a prompt as the template asks it: up to where the assistant speaks. */
-export function promptIds(conversation: Conversation, template: PromptTemplate, tokenizer: Tokenizer, mask?: string): Int32Array {
-  const rendering = template.render(conversation, { addGenerationPrompt: true, specialTokens: specialTokensOf(tokenizer) });
-  return encodeRendering(rendering, tokenizer, mask === undefined ? {} : { mask }).ids;
+export function promptIds(conversation: Conversation, chosen: ChosenTemplate, tokenizer: Tokenizer, mask?: string): Int32Array {
+  const rendering = chosen.template.render(conversation, { addGenerationPrompt: true, specialTokens: specialTokensOf(tokenizer) });
+  return encodeRendering(rendering, tokenizer, { ...bosOption(chosen, tokenizer), ...(mask === undefined ? {} : { mask }) }).ids;
 }
 
 /** Prompts of held-out rows, each proved to be the beginning of its training row. */
 export function promptsOfRows(rows: readonly EncodedRow[], tokenizer: Tokenizer, mask?: string): Int32Array[] {
   return rows.map(({ conversation, chosen, example }) => {
-    const ids = promptIds(conversation, chosen.template, tokenizer, mask);
+    const ids = promptIds(conversation, chosen, tokenizer, mask);
     assertPromptParity({ ids }, example);
     return ids;
   });

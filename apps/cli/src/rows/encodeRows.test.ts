@@ -1,0 +1,28 @@
+import { findTemplate } from "@sft/templates";
+import { loadTokenizer } from "@sft/tokenizer/node";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { promptIds } from "../samples/answerPrompts.ts";
+import { encodeRow } from "./encodeRows.ts";
+
+const dictionary = await loadTokenizer(fileURLToPath(new URL("../../dictionary/model", import.meta.url)));
+const row = { instruction: "Define the noun 'love'.", input: "", output: "A strong positive emotion." };
+const chosen = { template: findTemplate("alpaca"), source: null };
+
+describe("BOS", () => {
+  it.each([true, false, undefined])("opens an alpaca row, and its prompt alike, where add_bos_token is %s", (addBosToken) => {
+    const tokenizer = { ...dictionary, bos: { id: 1, text: "<|pad|>" }, addBosToken };
+    const [{ example, conversation }] = encodeRow(row, { file: "rows.json", row: 1 }, "alpaca", { tokenizer, templateFor: () => chosen }) as [ReturnType<typeof encodeRow>[number]];
+    expect(example.ids[0] === 1).toBe(addBosToken === true);
+    expect([...example.ids].filter((id) => id === 1)).toHaveLength(addBosToken === true ? 1 : 0);
+    expect(example.weights[0]).toBe(0);
+    const prompt = promptIds(conversation, chosen, tokenizer);
+    expect([...prompt]).toEqual([...example.ids.subarray(0, prompt.length)]);
+  });
+
+  it("is left to a model's own Jinja template", () => {
+    const tokenizer = { ...dictionary, bos: { id: 1, text: "<|pad|>" }, addBosToken: true };
+    const [one] = encodeRow(row, { file: "rows.json", row: 1 }, "alpaca", { tokenizer, templateFor: () => ({ ...chosen, source: "{{ messages }}" }) });
+    expect(one!.example.ids[0]).not.toBe(1);
+  });
+});

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { openAdapterFolder, openModelFolder, openSafetensors, replaceFolder, writeAdapterFolder, writeFileAtomic, writeModelFolder, writeSafetensors, type TensorSource, type TensorToWrite } from "@sft/checkpoint";
 import type { LanguageModel, ParameterSpec } from "@sft/model";
 import type { OptimiserStep } from "./optimiserStep.ts";
-import { stateNames } from "./stepPrograms.ts";
 import type { TrainerState } from "./trainerState.ts";
 import { TrainingError } from "./trainingError.ts";
 
@@ -42,12 +41,11 @@ export async function saveCheckpoint(folder: string, options: SaveOptions & { re
   const { model, optimiser, state } = options;
   await replaceFolder(folder, async (temporary) => {
     await saveWeights(temporary, options);
-    const moments = optimiser.parameters.flatMap(({ name, shape }) =>
-      [stateNames.firstMoment(name), stateNames.secondMoment(name)].map((key): TensorToWrite => ({
-        name: key, dtype: "F32", shape,
-        data: async () => Float32Array.from(await model.backend.download(optimiser.state.get(key)!)),
-      })));
-    await writeSafetensors(join(temporary, "optimizer.safetensors"), moments, { metadata: { format: "pt" } });
+    const kept = [...optimiser.kept].map(([name, { shape, dtype }]): TensorToWrite => ({
+      name, shape, dtype: dtype === "i32" ? "I32" : "F32",
+      data: async () => (dtype === "i32" ? Int32Array : Float32Array).from(await model.backend.download(optimiser.state.get(name)!)),
+    }));
+    await writeSafetensors(join(temporary, "optimizer.safetensors"), kept, { metadata: { format: "pt" } });
     await writeFileAtomic(join(temporary, "trainer_state.json"), `${JSON.stringify(state, null, 2)}\n`);
   });
 }
@@ -58,20 +56,20 @@ export async function restoreCheckpoint(folder: string, model: LanguageModel, me
   const weights = method === "lora" ? await openAdapterFolder(folder) : await openModelFolder(folder);
   try {
     for (const parameter of optimiser.parameters) {
-      model.backend.upload(model.buffers.get(parameter.name)!, await readChecked(weights.tensors, parameter.name, parameter, folder));
+      checkTensor(weights.tensors, parameter.name, parameter, folder);
+      model.backend.upload(model.buffers.get(parameter.name)!, await weights.tensors.readFloat32(parameter.name));
     }
   } finally {
     await weights.close();
   }
-  const moments = await openSafetensors(join(folder, "optimizer.safetensors"));
+  const kept = await openSafetensors(join(folder, "optimizer.safetensors"));
   try {
-    for (const parameter of optimiser.parameters) {
-      for (const key of [stateNames.firstMoment(parameter.name), stateNames.secondMoment(parameter.name)]) {
-        model.backend.upload(optimiser.state.get(key)!, await readChecked(moments, key, parameter, folder));
-      }
+    for (const [name, tensor] of optimiser.kept) {
+      checkTensor(kept, name, tensor, folder);
+      model.backend.upload(optimiser.state.get(name)!, tensor.dtype === "i32" ? await kept.readInt32(name) : await kept.readFloat32(name));
     }
   } finally {
-    await moments.close();
+    await kept.close();
   }
   return state;
 }
@@ -97,13 +95,12 @@ async function readTrainerState(folder: string): Promise<TrainerState> {
   return state as TrainerState;
 }
 
-async function readChecked(source: TensorSource, name: string, parameter: ParameterSpec, folder: string): Promise<Float32Array> {
+function checkTensor(source: TensorSource, name: string, expected: { readonly shape: readonly number[] }, folder: string): void {
   const found = source.tensors.get(name);
-  if (!found) throw new TrainingError("checkpoint-mismatch", `${folder} has no tensor ${name}`, "It was saved by a run with other LoRA targets or another method.");
-  if (found.shape.join() !== parameter.shape.join()) {
-    throw new TrainingError("checkpoint-mismatch", `${folder}: ${name} is [${found.shape.join(", ")}], this run needs [${parameter.shape.join(", ")}]`, "It was saved with another rank or another model.");
+  if (!found) throw new TrainingError("checkpoint-mismatch", `${folder} has no tensor ${name}`, "It was saved by a run with other LoRA targets, another method or another optimiser.");
+  if (found.shape.join() !== expected.shape.join()) {
+    throw new TrainingError("checkpoint-mismatch", `${folder}: ${name} is [${found.shape.join(", ")}], this run needs [${expected.shape.join(", ")}]`, "It was saved with another rank or another model.");
   }
-  return source.readFloat32(name);
 }
 
 function parameterToWrite(model: LanguageModel, { name, shape }: ParameterSpec): TensorToWrite {

@@ -2,10 +2,12 @@ import type { BackendBuffer, Executable } from "@sft/kernels";
 import { inputNames, type LanguageModel, type ParameterSpec } from "@sft/model";
 import type { TokenBatch } from "@sft/mask";
 import { microBatchInputs, shapeOf, uploadInputs } from "./microBatch.ts";
+import type { StateTensor } from "./optimisers/optimiser.ts";
 import { learningRateAt } from "./schedule.ts";
 import type { TrainingSettings } from "./settings.ts";
-import { beginStepProgram, microBatchProgram, stateNames, updateProgram } from "./stepPrograms.ts";
+import { beginStepProgram, microBatchProgram, stateNames } from "./stepPrograms.ts";
 import { trainableParameters } from "./trainableParameters.ts";
+import { optimiserState, schedulesOfStep, updateProgram } from "./updateProgram.ts";
 
 /** What a step reports once the device has done it. */
 export interface StepMetrics {
@@ -29,6 +31,8 @@ const compiledLimit = 64;
  */
 export class OptimiserStep {
   readonly parameters: readonly ParameterSpec[];
+  /** What the optimiser keeps between steps, by name: the part of `state` that a checkpoint holds. */
+  readonly kept: ReadonlyMap<string, StateTensor>;
   /** Gradients, moments, and the step's own tensors, by name. */
   readonly state: Map<string, BackendBuffer> = new Map();
   private readonly model: LanguageModel;
@@ -44,6 +48,7 @@ export class OptimiserStep {
     this.begin = begin;
     this.update = update;
     this.parameters = trainableParameters(model, settings);
+    this.kept = optimiserState(this.parameters, settings);
   }
 
   static async create(model: LanguageModel, settings: TrainingSettings): Promise<OptimiserStep> {
@@ -80,8 +85,7 @@ export class OptimiserStep {
     const { backend } = this.model;
     await this.accumulate(batches, step);
     const learningRate = learningRateAt(step, this.settings);
-    const { adamBeta1, adamBeta2 } = this.settings;
-    backend.upload(this.state.get(stateNames.schedule)!, Float32Array.of(learningRate, 1 - adamBeta1 ** (step + 1), 1 - adamBeta2 ** (step + 1), 0));
+    for (const [name, schedule] of schedulesOfStep(this.parameters, this.settings, step, learningRate)) backend.upload(this.state.get(name)!, schedule);
     backend.run(this.update);
     const loss = backend.download(this.state.get(stateNames.loss)!);
     const norm = backend.download(this.state.get(stateNames.norm)!);

@@ -1,4 +1,6 @@
-import type { TrainingMethod } from "@sft/model";
+import { closeNames, type TrainingMethod } from "@sft/model";
+import { optimisers, type OptimiserName } from "./optimisers/index.ts";
+import { scheduleNames, type ScheduleName } from "./schedule.ts";
 import { TrainingError } from "./trainingError.ts";
 
 /** Everything that decides how parameters move. Names follow Hugging Face's TrainingArguments, in camelCase. */
@@ -14,11 +16,18 @@ export interface TrainingSettings {
   /** Optimiser steps in all. */
   readonly maxSteps: number;
   readonly learningRate: number;
-  readonly schedule: "cosine" | "linear" | "constant";
+  readonly schedule: ScheduleName;
   /** Steps over which the learning rate rises linearly from 0; step 0 itself has rate 0 when this is positive. */
   readonly warmupSteps: number;
   /** Floor of the decaying schedules, as a share of `learningRate`. */
   readonly minLearningRateRatio: number;
+  /** Length of the last phase of "warmup_stable_decay"; a tenth of all steps when absent. */
+  readonly decaySteps?: number;
+  readonly optimiser: OptimiserName;
+  /** Momentum of sgd (0.9 when absent) and muon (0.95). */
+  readonly momentum?: number;
+  /** LoRA+: learning rate of B, and of DoRA's magnitudes, as a multiple of A's. 1 is plain LoRA; the paper recommends 16. */
+  readonly loraPlusRatio: number;
   readonly adamBeta1: number;
   readonly adamBeta2: number;
   readonly adamEpsilon: number;
@@ -46,6 +55,8 @@ export const defaultSettings: Omit<TrainingSettings, "maxSteps"> = {
   schedule: "cosine",
   warmupSteps: 0,
   minLearningRateRatio: 0,
+  optimiser: "adamw",
+  loraPlusRatio: 1,
   adamBeta1: 0.9,
   adamBeta2: 0.999,
   adamEpsilon: 1e-8,
@@ -61,6 +72,8 @@ export const defaultSettings: Omit<TrainingSettings, "maxSteps"> = {
 
 /** @throws TrainingError "bad-settings" naming the setting, what it must be and what it is */
 export function checkSettings(settings: TrainingSettings): void {
+  checkName("optimiser", settings.optimiser, Object.keys(optimisers));
+  checkName("schedule", settings.schedule, scheduleNames);
   const rules: readonly (readonly [keyof TrainingSettings, (value: number) => boolean, string])[] = [
     ["maxSteps", isCount, "a positive integer"],
     ["learningRate", (value) => value >= 0, "0 or more"],
@@ -71,17 +84,29 @@ export function checkSettings(settings: TrainingSettings): void {
     ["adamEpsilon", (value) => value > 0, "positive"],
     ["weightDecay", (value) => value >= 0, "0 or more"],
     ["maxGradNorm", (value) => value >= 0, "0 or more"],
+    ["decaySteps", isCount, "a positive integer"],
+    ["momentum", (value) => value >= 0 && value < 1, "in [0, 1)"],
+    ["loraPlusRatio", (value) => value > 0, "positive"],
     ["labelSmoothing", (value) => value >= 0 && value < 1, "in [0, 1)"],
     ["zLoss", (value) => value >= 0, "0 or more"],
     ["evalSteps", (value) => value === 0 || isCount(value), "0 or a positive integer"],
     ["saveSteps", (value) => value === 0 || isCount(value), "0 or a positive integer"],
   ];
   for (const [key, holds, wanted] of rules) {
-    const value = settings[key] as number;
-    if (!Number.isFinite(value) || !holds(value)) {
+    const value = settings[key] as number | undefined;
+    if (value === undefined && isOptional.has(key)) continue;
+    if (value === undefined || !Number.isFinite(value) || !holds(value)) {
       throw new TrainingError("bad-settings", `${key} must be ${wanted}, got ${String(value)}`);
     }
   }
+}
+
+/** Settings that may be left out. */
+const isOptional: ReadonlySet<keyof TrainingSettings> = new Set(["decaySteps", "momentum"]);
+
+function checkName(setting: string, value: string, known: readonly string[]): void {
+  if (known.includes(value)) return;
+  throw new TrainingError("bad-settings", `${setting} ${JSON.stringify(value)} is not known`, `Closest: ${closeNames(value, known, 2).join(", ")}. There are: ${known.join(", ")}.`);
 }
 
 function isCount(value: number): boolean {

@@ -1,4 +1,4 @@
-import { adamw, backward, gradNorm, linearCrossEntropy, recomputeBlocks, Tape, zero, type Program, type Value } from "@sft/kernels";
+import { backward, linearCrossEntropy, recomputeBlocks, Tape, zero, type Program, type Value } from "@sft/kernels";
 import type { LanguageModel, ParameterSpec, RecordedForward } from "@sft/model";
 import { lossInputs, type MicroBatchShape } from "./microBatch.ts";
 import type { TrainingSettings } from "./settings.ts";
@@ -7,10 +7,11 @@ import { trainableParameters, type TrainableSettings } from "./trainableParamete
 /** Names of the tensors that training keeps for a parameter. */
 export const stateNames = {
   gradient: (parameter: string): string => `gradient.${parameter}`,
-  firstMoment: (parameter: string): string => `exp_avg.${parameter}`,
-  secondMoment: (parameter: string): string => `exp_avg_sq.${parameter}`,
+  /** What the optimiser keeps; `key` is its name for it. */
+  state: (key: string, parameter: string): string => `${key}.${parameter}`,
   loss: "step.loss",
-  schedule: "step.schedule",
+  /** Learning rate and more of the parameters whose rate is `ratio` times the run's. */
+  schedule: (ratio: number): string => (ratio === 1 ? "step.schedule" : `step.schedule.x${ratio}`),
   norm: "step.norm",
 } as const;
 
@@ -61,25 +62,5 @@ export function beginStepProgram(parameters: readonly ParameterSpec[]): Program 
   const clear = (value: Value): void => void tape.apply(zero, [value], {}, [value]);
   clear(tape.external(stateNames.loss, "state", [1]));
   for (const { name, shape } of parameters) clear(tape.external(stateNames.gradient(name), "gradient", shape));
-  return tape.finish();
-}
-
-/** Global gradient norm, then AdamW on every parameter, gated on that norm being finite. */
-export function updateProgram(parameters: readonly ParameterSpec[], settings: TrainingSettings): Program {
-  const tape = new Tape("update");
-  const norm = tape.external(stateNames.norm, "state", [2]);
-  const schedule = tape.input(stateNames.schedule, [4], "f32");
-  const gradients = parameters.map(({ name, shape }) => tape.external(stateNames.gradient(name), "gradient", shape));
-  tape.apply(gradNorm, gradients, {}, [norm]);
-  parameters.forEach(({ name, shape }, index) => {
-    const parameter = tape.parameter(name, shape, false);
-    const m = tape.external(stateNames.firstMoment(name), "state", shape);
-    const v = tape.external(stateNames.secondMoment(name), "state", shape);
-    const attributes = {
-      beta1: settings.adamBeta1, beta2: settings.adamBeta2, epsilon: settings.adamEpsilon,
-      weightDecay: shape.length >= 2 ? settings.weightDecay : 0, maxGradNorm: settings.maxGradNorm,
-    };
-    tape.apply(adamw, [parameter, gradients[index]!, m, v, schedule, norm], attributes, [parameter, m, v]);
-  });
   return tape.finish();
 }

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { paddedBatches } from "./batchSource.ts";
 import { evaluate } from "./evaluate.ts";
 import type { TrainingEvent } from "./events.ts";
+import { optimisers, type OptimiserName } from "./optimisers/index.ts";
 import { defaultSettings, type TrainingSettings } from "./settings.ts";
 import { loadTinyModel, orderedSampler, randomRows } from "./testing/tinyModel.ts";
 import { train, type TrainResult } from "./train.ts";
@@ -25,7 +26,7 @@ interface Run extends TrainResult {
 }
 
 /** Trains a fresh model on a fresh backend, as a new process would. */
-async function run(settings: Partial<TrainingSettings>, options: { resumeFrom?: string; signal?: AbortSignal; dropout?: number; threads?: number } = {}): Promise<Run> {
+async function run(settings: Partial<TrainingSettings>, options: { resumeFrom?: string; signal?: AbortSignal; onStep?: (step: number) => void; dropout?: number; threads?: number } = {}): Promise<Run> {
   const method = settings.method ?? "lora";
   const model = await loadTinyModel({ lora: method === "lora", dropout: options.dropout ?? 0, threads: options.threads ?? 1 });
   const events: TrainingEvent[] = [];
@@ -34,7 +35,10 @@ async function run(settings: Partial<TrainingSettings>, options: { resumeFrom?: 
       model, heldOut, outputDir: folder, baseModel: "tiny",
       settings: { ...defaultSettings, maxSteps: 6, learningRate: 5e-3, warmupSteps: 1, method, ...settings },
       batches: paddedBatches(rows, orderedSampler(rows.length, 4), { microBatchSize: 2 }),
-      onEvent: (event) => void events.push(event),
+      onEvent: (event) => {
+        events.push(event);
+        if (event.type === "step") options.onStep?.(event.step);
+      },
       ...(options.resumeFrom ? { resumeFrom: options.resumeFrom } : {}),
       ...(options.signal ? { signal: options.signal } : {}),
     });
@@ -71,6 +75,24 @@ describe("train", () => {
     for (const [name, weights] of whole.weights) expect(resumed.weights.get(name), name).toEqual(weights);
   });
 
+  it.each(Object.keys(optimisers) as OptimiserName[])("learns with %s and resumes it exactly, its whole state saved", async (optimiser) => {
+    const settings = { optimiser, method: "full", maxSteps: 6, learningRate: { sgd: 0.1, lion: 1e-3 }[optimiser as string] ?? 5e-3 } as const;
+    const whole = await run({ ...settings, saveSteps: 3 });
+    await rm(join(folder, "checkpoint-6"), { recursive: true });
+    const resumed = await run(settings, { resumeFrom: join(folder, "checkpoint-3") });
+    expect(losses(resumed)).toEqual(losses(whole));
+    for (const [name, weights] of whole.weights) expect(resumed.weights.get(name), name).toEqual(weights);
+    expect(losses(whole).at(-1)).toBeLessThan(losses(whole)[0]! - 0.1);
+  });
+
+  it("refuses to resume another optimiser's state", async () => {
+    await run({ maxSteps: 2, saveSteps: 1 });
+    await expect(run({ maxSteps: 2, optimiser: "sgd" }, { resumeFrom: join(folder, "checkpoint-1") })).rejects.toThrow(/has no tensor momentum_buffer\.[\s\S]*another optimiser/);
+    await expect(run({ maxSteps: 2, optimiser: "adam" as never })).rejects.toThrow('optimiser "adam" is not known\nClosest: adamw');
+    await expect(run({ maxSteps: 2, schedule: "cosin" as never })).rejects.toThrow('schedule "cosin" is not known\nClosest: cosine');
+    await expect(run({ maxSteps: 2, loraPlusRatio: 0 })).rejects.toThrow("loraPlusRatio must be positive, got 0");
+  });
+
   it("gives the same bits with one thread and with two", async () => {
     const [one, two] = [await run({ maxSteps: 3 }, { threads: 1 }), await run({ maxSteps: 3 }, { threads: 2 })];
     expect(losses(two)).toEqual(losses(one));
@@ -104,19 +126,14 @@ describe("train", () => {
   });
 
   it("stops at its signal, saves, and can go on from there", async () => {
-    const stop = new AbortController();
     const whole = await run({ maxSteps: 6 });
     await rm(folder, { recursive: true });
-    const promise = run({ maxSteps: 6 }, { signal: stop.signal });
-    setTimeout(() => stop.abort(), 20);
-    const stopped = await promise;
-    if (stopped.aborted) {
-      expect(await readdir(folder)).toEqual([`checkpoint-${stopped.step}`]);
-      const resumed = await run({ maxSteps: 6 }, { resumeFrom: stopped.checkpoint! });
-      expect(losses(resumed)).toEqual(losses(whole));
-    } else {
-      expect(losses(stopped)).toEqual(losses(whole));
-    }
+    const stop = new AbortController();
+    const stopped = await run({ maxSteps: 6 }, { signal: stop.signal, onStep: (step) => void (step === 2 && stop.abort()) });
+    expect([stopped.aborted, stopped.step < 6]).toEqual([true, true]);
+    expect(await readdir(folder)).toEqual([`checkpoint-${stopped.step}`]);
+    const resumed = await run({ maxSteps: 6 }, { resumeFrom: stopped.checkpoint! });
+    expect(losses(resumed)).toEqual(losses(whole));
   });
 
   it("refuses a checkpoint of another shape and settings that make no sense, by name", async () => {

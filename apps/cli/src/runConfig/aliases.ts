@@ -7,6 +7,12 @@ interface Alias {
 
 const invertedToTrainOn = (value: unknown): unknown => (value === true ? "all" : undefined);
 
+/** transformers' names of the optimisers that go by a shorter one here. */
+const optimisers: Readonly<Record<string, string>> = {
+  adamw_torch: "adamw", adamw_torch_fused: "adamw", adamw_hf: "adamw", adamw_bnb_8bit: "adamw_8bit", lion_32bit: "lion",
+};
+const optimiserNamed = (value: unknown): unknown => optimisers[String(value)] ?? value;
+
 /** Names of LitGPT, TRL, transformers and Axolotl for keys of a recipe. A new alias is one row. */
 const aliases: Readonly<Record<string, Alias>> = {
   // transformers and TRL
@@ -19,6 +25,7 @@ const aliases: Readonly<Record<string, Alias>> = {
   per_device_train_batch_size: { key: "micro_batch_size" },
   num_train_epochs: { key: "num_epochs" },
   lr_scheduler_type: { key: "lr_scheduler" },
+  optim: { key: "optimizer", value: optimiserNamed },
   label_smoothing_factor: { key: "label_smoothing" },
   adam_beta_1: { key: "adam_beta1" },
   adam_beta_2: { key: "adam_beta2" },

@@ -34,10 +34,13 @@ export const runConfigSchema = z.strictObject({
   max_steps: count.optional().describe("optimiser steps; wins over num_epochs"),
 
   learning_rate: z.number().nonnegative().default(2e-4).describe("peak learning rate"),
-  lr_scheduler: z.enum(["cosine", "linear", "constant"]).default("cosine").describe("course of the learning rate after its rise"),
+  optimizer: z.enum(["adamw", "adamw_8bit", "sgd", "lion", "adafactor", "muon"]).default("adamw").describe("how parameters move along their gradients"),
+  lr_scheduler: z.enum(["cosine", "linear", "constant", "constant_with_warmup", "inverse_sqrt", "one_cycle", "warmup_stable_decay"]).default("cosine").describe("course of the learning rate after its rise"),
   warmup_steps: steps.optional().describe("steps over which the learning rate rises"),
   warmup_ratio: share.optional().describe("the same as a share of all steps"),
   min_lr: z.number().nonnegative().default(0).describe("learning rate at which the decay ends"),
+  decay_steps: count.optional().describe("length of warmup_stable_decay's last phase; default: a tenth of all steps"),
+  momentum: z.number().min(0).lt(1).optional().describe("momentum of sgd (default 0.9) and muon (0.95)"),
   weight_decay: z.number().nonnegative().default(0.01).describe("AdamW's decay of matrices"),
   adam_beta1: z.number().min(0).lt(1).default(0.9).describe("AdamW's beta1"),
   adam_beta2: z.number().min(0).lt(1).default(0.999).describe("AdamW's beta2"),
@@ -47,6 +50,8 @@ export const runConfigSchema = z.strictObject({
   z_loss: z.number().nonnegative().default(0).describe("weight of the squared logSumExp of the logits in the loss"),
   gradient_checkpointing: z.boolean().default(false).describe("keep one activation a layer and compute the others again: less memory, a third more work"),
 
+  unfrozen_parameters: z.preprocess((value) => (typeof value === "string" ? [value] : value), z.array(z.string().min(1)).min(1)).optional().describe("without an adapter: train only parameters whose names match one of these regular expressions from their start"),
+
   adapter: z.enum(["lora", "none"]).default("lora").describe('"lora" trains an adapter, "none" all weights'),
   lora_r: count.default(8).describe("LoRA rank"),
   lora_alpha: z.number().positive().default(16).describe("LoRA scale times rank"),
@@ -55,6 +60,7 @@ export const runConfigSchema = z.strictObject({
     .preprocess((value) => (typeof value === "string" && value.includes(",") && !/[()[\]*+?|\\]/.test(value) ? value.split(",").map((name) => name.trim()) : value), z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]))
     .default("all-linear")
     .describe('"all-linear", a list of module names or endings, or a regular expression'),
+  loraplus_lr_ratio: z.number().positive().default(1).describe("LoRA+: learning rate of B as a multiple of A's"),
   use_rslora: z.boolean().default(false).describe("scale by alpha / sqrt(r)"),
   use_dora: z.boolean().default(false).describe("learn a magnitude for each output row beside the pair"),
 

@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const pnpm = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).packageManager;
 
-/** The command line, the examples, tsx and what they need to run: 17 packages, no build tools and no test data. */
+/** The command line, the examples, tsx and what they need to run: no build tools and no test data. */
 const runtimeOfCli = ["--prod", "--filter-prod=@sft/cli...", "--filter-prod=./examples/*", "--filter-prod=sft-monorepo"];
 
 const [command, ...rest] = process.argv.slice(2);

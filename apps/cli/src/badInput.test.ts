@@ -126,7 +126,7 @@ describe.concurrent("bad input ends with one message, and leaves nothing behind"
   test("a value that its flag cannot have", async () => {
     const folder = await testFolder();
     const { exitCode, stderr } = await refused(folder, ["--data", "rows.json", "--lr-scheduler", "cosin", "--micro-batch-size", "0"]);
-    expect(stderr).toContain('--lr-scheduler: lr_scheduler: invalid option: expected one of "cosine"|"linear"|"constant", got "cosin". Did you mean cosine?');
+    expect(stderr).toMatch(/--lr-scheduler: lr_scheduler: invalid option: expected one of "cosine"\|"linear"\|.*, got "cosin"\. Did you mean cosine\?/);
     expect(stderr).toContain("--micro-batch-size: micro_batch_size:");
     expect(exitCode).toBe(2);
   });

@@ -61,6 +61,10 @@ describe("train", () => {
     expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, index) => index + 1));
     expect(steps.at(-1)!.loss).toBeLessThan(steps[0]!.loss - 1);
     expect(steps.every(({ tokens, supervisedTokens, gradNorm }) => tokens > supervisedTokens && supervisedTokens > 0 && gradNorm > 0)).toBe(true);
+    // Each step is timed by itself: together they take no longer than the run, and none is a rounding of nothing.
+    const end = events.find((event) => event.type === "end")!;
+    expect(steps.reduce((sum, { milliseconds }) => sum + milliseconds, 0)).toBeLessThanOrEqual(end.milliseconds);
+    expect(Math.min(...steps.map(({ milliseconds }) => milliseconds))).toBeGreaterThan(0.5);
     expect(events.filter(({ type }) => type === "evaluation")).toHaveLength(2);
     expect(events.map(({ type }) => type)).toEqual(expect.arrayContaining(["start", "saved", "end"]));
     expect(checkpoint).toBe(join(folder, "checkpoint-12"));

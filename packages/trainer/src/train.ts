@@ -42,7 +42,8 @@ interface QueuedStep {
   readonly learningRate: number;
   readonly tokens: number;
   readonly supervisedTokens: number;
-  readonly metrics: Promise<StepMetrics>;
+  /** The step's figures, and when they were there. */
+  readonly metrics: Promise<StepMetrics & { readonly at: number }>;
 }
 
 /** Steps that may be queued on the device before the host waits for the oldest one's figures. */
@@ -63,17 +64,17 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const history: LogEntry[] = [];
   const queue: QueuedStep[] = [];
   const started = performance.now();
-  let reportedAt = started;
+  let stepBegan = started;
   let step = 0;
   let nonFiniteInARow = 0;
   let checkpoint: string | undefined;
   let savedStep = -1;
 
   const report = async (queued: QueuedStep): Promise<void> => {
-    const { loss, gradNorm, finite } = await queued.metrics;
-    const now = performance.now();
-    const milliseconds = now - reportedAt;
-    reportedAt = now;
+    const { loss, gradNorm, finite, at } = await queued.metrics;
+    // Steps follow one another on the device: one took from the end of the one before, or of an evaluation, to its own.
+    const milliseconds = at - stepBegan;
+    stepBegan = at;
     const { metrics: _, ...figures } = queued;
     history.push({ step: queued.step, epoch: queued.epoch, loss, grad_norm: gradNorm, learning_rate: queued.learningRate });
     await emit({ type: "step", ...figures, loss, gradNorm, milliseconds, tokensPerSecond: (1000 * queued.tokens) / milliseconds });
@@ -91,7 +92,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     const result = await evaluate(model, heldOut, options.evaluation);
     history.push({ step, epoch: batches.epoch, eval_loss: result.loss });
     await emit({ type: "evaluation", step, epoch: batches.epoch, ...result });
-    reportedAt = performance.now();
+    stepBegan = performance.now();
   };
   const save = async (): Promise<void> => {
     if (outputDir === undefined) return;
@@ -108,7 +109,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     checkpoint = path;
     savedStep = step;
     await emit({ type: "saved", step, path });
-    reportedAt = performance.now();
+    stepBegan = performance.now();
   };
 
   try {
@@ -122,15 +123,17 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     const { backend, adapter } = model.backend.capabilities;
     await emit({ type: "start", step, maxSteps: settings.maxSteps, trainableParameters, backend, adapter });
     if (step === 0) await evaluateNow();
-    reportedAt = performance.now();
+    stepBegan = performance.now();
 
     while (step < settings.maxSteps && !signal?.aborted) {
       const microBatches = batches.next();
       const { learningRate, metrics } = await optimiser.run(microBatches, step);
       step++;
+      const timed = metrics.then((figures) => ({ ...figures, at: performance.now() }));
+      timed.catch(() => undefined);
       const tokens = microBatches.reduce((sum, batch) => sum + batch.segments.reduce((count, segment) => count + (segment > 0 ? 1 : 0), 0), 0);
       const supervisedTokens = microBatches.reduce((sum, batch) => sum + batch.supervisedTokens, 0);
-      queue.push({ step, epoch: batches.epoch, learningRate, tokens, supervisedTokens, metrics });
+      queue.push({ step, epoch: batches.epoch, learningRate, tokens, supervisedTokens, metrics: timed });
       while (queue.length >= stepsInFlight) await report(queue.shift()!);
 
       const last = step === settings.maxSteps || signal?.aborted === true;

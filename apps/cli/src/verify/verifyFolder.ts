@@ -105,7 +105,7 @@ async function compareTrajectories(folder: string, load: () => Promise<LanguageM
 }
 
 /** Loads a PEFT adapter folder onto a model. */
-async function attachAdapter(model: LanguageModel, folder: string): Promise<void> {
+async function attachAdapterOf(model: LanguageModel, folder: string): Promise<void> {
   await using adapter = await openAdapterFolder(folder);
   await attachSavedAdapter(model, adapter);
 }

@@ -83,7 +83,7 @@ function withinCase({ logits, loss, grads }: CaseComparison, bounds: VerifyBound
 async function compareAdapter(folder: string, load: () => Promise<LanguageModel>, base: GoldenCase): Promise<CaseComparison> {
   const model = await load();
   try {
-    await attachAdapter(model, folder);
+    await attachAdapterOf(model, folder);
     return await compareCase(model, await readGoldenCase(join(folder, "case.safetensors"), base), "lora");
   } finally {
     release(model);
@@ -98,7 +98,7 @@ async function compareTrajectories(folder: string, load: () => Promise<LanguageM
   release(model);
   if (!existsSync(join(folder, "lora"))) return { full };
   const adapted = await load();
-  await attachAdapter(adapted, join(folder, "lora"));
+  await attachAdapterOf(adapted, join(folder, "lora"));
   const lora = await compareTrajectory(adapted, trajectory, trajectory.lora, batches, "lora");
   release(adapted);
   return { full, lora };

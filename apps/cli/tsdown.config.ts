@@ -1,3 +1,3 @@
 import { preset } from "@sft/tsdown-preset";
 
-export default preset({ main: "src/main.ts" });
+export default preset({ main: "src/main.ts" }, ["@sft/software-gpu"]);

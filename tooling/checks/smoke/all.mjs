@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openModelFolder } from "@sft/checkpoint";
-import { BatchSampler, readAllRows } from "@sft/data";
+import { createBatchSampler, readAllRows } from "@sft/data";
 import { createCpuBackend } from "@sft/kernels-cpu";
 import { encodeRendering, shiftTargets } from "@sft/mask";
 import { LanguageModel } from "@sft/model";
@@ -22,11 +22,13 @@ const backend = await createCpuBackend();
 const folder = await openModelFolder(join(dictionary, "model"));
 const model = await LanguageModel.load({ backend, config: folder.config, weights: folder.tensors });
 await model.attachLora({ r: 4, alpha: 8, dropout: 0, targetModules: "all-linear" });
+const batches = createBatchSampler({ rows: examples.length, batchSize: 8, seed: 0 });
+const sampler = { next: () => batches.next().indices, epoch: 0, state: () => batches.state(), restore: (state) => batches.restore(state) };
 const losses = [];
 await train({
   model,
   settings: { ...defaultSettings, maxSteps: 3, learningRate: 2e-3 },
-  batches: paddedBatches(examples, new BatchSampler(examples.length, { batchSize: 8, seed: 0 }), { microBatchSize: 4 }),
+  batches: paddedBatches(examples, sampler, { microBatchSize: 4 }),
   onEvent: (event) => void (event.type === "step" && losses.push(event.loss)),
 });
 await folder.close();

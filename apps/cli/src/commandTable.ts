@@ -29,5 +29,6 @@ export const commandTable: Readonly<Record<string, Verb>> = {
   bench: { summary: "measure training steps or matrix products", load: () => import("./commands/bench.ts") },
   merge: { summary: "merge an adapter into its base model", load: () => import("./commands/merge.ts") },
   export: { summary: "write a model for other programs: Hugging Face or GGUF", load: () => import("./commands/export.ts") },
+  download: { summary: "fetch a model from the Hugging Face hub", load: () => import("./commands/download.ts") },
   schema: { summary: "print the JSON Schema of a recipe", load: () => import("./commands/schema.ts") },
 };

@@ -105,7 +105,7 @@ function resolveOptions(rendering: Rendering, options: EncodeOptions): Setting {
 function judge(rendering: Rendering, tokenizer: MaskTokenizer, setting: Setting): readonly [TokenTable, Verdict[]] {
   const { policy, control, row } = setting;
   const table = encode(rendering, tokenizer, setting);
-  if (control === "allow" && policy.encoding !== "litgpt") mergeRepeatedTerminators(table, tokenizer, policy.roles);
+  if (control === "allow" && policy.encoding === "segments") mergeRepeatedTerminators(table, tokenizer, policy.roles);
   return [table, judgeTokens(table, rendering.conversation, policy, tokenizer, row)];
 }
 

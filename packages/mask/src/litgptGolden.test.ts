@@ -104,12 +104,18 @@ describe("where the default differs from LitGPT, and why", () => {
     });
   });
 
-  it("trains the same tokens in every other row", () => {
+  it("trains the same tokens in every other row, but for the space that LitGPT lets Llama 2 put before an answer", () => {
+    const all = [0, 1, 2, 3, 4, 5, 6, 7];
     const differ = rowsWhere((ours, theirs) => trainedIds(ours) !== trainedIds(theirs));
     expect(Object.entries(differ).filter(([, rows]) => rows.length > 0)).toEqual([
-      ["llama2 alpaca", [7]],
-      ["llama2 llama2", [7]],
+      ["llama2 alpaca", all],
+      ["llama2 llama2", all],
     ]);
+    const trainedText = (example: Example, { decode }: Tokenizer): string => decode(example.ids.filter((_, i) => example.weights[i] > 0));
+    const other = rowsWhere(
+      (ours, theirs, tokenizer) => trainedText(ours, tokenizer).trimStart() !== trainedText(theirs, tokenizer).trimStart(),
+    );
+    expect(Object.values(other).flat()).toEqual([7, 7]);
   });
 
   it("keeps a record's control-token text as text: row 7 holds </s>, <|im_end|> and <|eot_id|>", () => {
@@ -129,8 +135,8 @@ describe("where the default differs from LitGPT, and why", () => {
     const differ = rowsWhere((ours, theirs, tokenizer) => `${promptIds(ours, tokenizer)}` !== `${promptIds(theirs, tokenizer)}`);
     const all = [0, 1, 2, 3, 4, 5, 6, 7];
     expect(differ).toEqual({
-      // SentencePiece puts a space mark before the first character of every text that it encodes.
-      "llama2 alpaca": all,
+      "llama2 alpaca": [7],
+      // The prompt's own words end in a space, which joint encoding merges with the first word of what follows.
       "llama2 llama2": all,
       "llama3_1 alpaca": [0, 1, 6, 7],
       "llama3_1 llama3": [7],

@@ -10,8 +10,14 @@ export interface MaskTokenizer {
   /** `add_bos_token` of the model folder; undefined where it does not say. */
   readonly addBosToken?: boolean | undefined;
   /** Template text: control tokens are recognised, BOS and EOS are added only on request. */
-  encode(text: string, options?: { addSpecialTokens?: boolean }): TokenOffsets;
+  encode(text: string, options?: { addSpecialTokens?: boolean } & ContinueOptions): TokenOffsets;
   /** Text of a record: never becomes a control token under "literal". */
-  encodeContent(text: string, policy?: ControlTokenPolicy): TokenOffsets;
+  encodeContent(text: string, policy?: ControlTokenPolicy, options?: ContinueOptions): TokenOffsets;
   isControl(id: number): boolean;
+}
+
+/** For tokenizers that put a space before every text (Llama 2): others may ignore it. */
+export interface ContinueOptions {
+  /** The text goes on where one that was encoded before ended, so no space is put before it. */
+  readonly continues?: boolean;
 }

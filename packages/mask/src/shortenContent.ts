@@ -44,8 +44,9 @@ function findShortenable(table: TokenTable, verdicts: readonly Verdict[]): Short
     while (end < n && table.owner[end] === table.owner[start]) end++;
     const { kind, part } = table.segments[table.owner[start]];
     let free = kind === "content" && part === "body";
-    for (let token = start; token < end && free; token++) free = verdicts[token].weight === 0 && !table.reachesInto.has(token);
-    if (free) runs.push({ start, end });
+    for (let token = start; token < end && free; token++) free = verdicts[token].weight === 0;
+    // A last token that holds template text too must stay.
+    if (free) runs.push({ start, end: table.reachesInto.has(end - 1) ? end - 1 : end });
     start = end;
   }
   return runs;

@@ -40,7 +40,7 @@ const row = shiftTargets({ ids: Int32Array.of(5, 6, 7), weights: Float32Array.of
 describe("errors", () => {
   it("of policies", () => {
     expect(failure(() => resolveMaskPolicy("assistent"))).toMatchInlineSnapshot(
-      `"unknown-mask-policy | Expected the name of a mask policy or preset, got "assistent". Known: completion, assistant, last, all, litgpt, litgpt-cli, trl, trl-assistant, trl-completion, axolotl, torchtune, llama-factory, mlx-lm, unsloth. | {"name":"assistent","known":["completion","assistant","last","all","litgpt","litgpt-cli","trl","trl-assistant","trl-completion","axolotl","torchtune","llama-factory","mlx-lm","unsloth"]}"`,
+      `"unknown-mask-policy | Expected the name of a mask policy or preset, got "assistent". Known: completion, assistant, last, all, litgpt, litgpt-cli, trl, trl-assistant, trl-completion, axolotl, axolotl-instruct, torchtune, llama-factory, mlx-lm, unsloth. | {"name":"assistent","known":["completion","assistant","last","all","litgpt","litgpt-cli","trl","trl-assistant","trl-completion","axolotl","axolotl-instruct","torchtune","llama-factory","mlx-lm","unsloth"]}"`,
     );
     expect(
       failure(() => resolveMaskPolicy({ ...resolveMaskPolicy("last"), name: "mine", turns: "some" } as unknown as MaskPolicy)),

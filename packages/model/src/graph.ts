@@ -76,11 +76,11 @@ export class Graph {
     return this.tape.inSection(`block.${index}`, record);
   }
 
-  /** A parameter by its name in the checkpoint. */
+  /** A parameter by its name in the checkpoint; its copy where the adapter has one. */
   parameter(name: string): Value {
-    const spec = this.specs.get(name);
+    const spec = this.options.adapter?.copies.get(name) ?? this.specs.get(name);
     if (!spec) throw new ModelError("missing-tensor", `the family declares no parameter ${name}`);
-    return this.tape.parameter(name, spec.shape, this.options.trainable(name));
+    return this.tape.parameter(spec.name, spec.shape, this.options.trainable(spec.name));
   }
 
   hasParameter(name: string): boolean {
@@ -98,10 +98,32 @@ export class Graph {
   }
 
   private lookUp(name: string, index: string, order: string): Value {
-    const weight = this.parameter(name);
+    const weight = this.effectiveTable(name);
     const rows = this.tape.input(index, [this.rows]);
     const inputs = weight.requiresGradient ? [weight, rows, this.tape.input(order, [this.rows])] : [weight, rows];
     return this.tape.apply(embedding, inputs, {})[0]!;
+  }
+
+  /** The output head's weight [vocab, hidden] as the loss reads it, its pair added in; a tied head reads the embeddings without theirs. */
+  headWeight(name: string): Value {
+    const lora = this.specs.get(name)?.kind === "head" ? this.pairOf(name) : undefined;
+    const weight = this.parameter(name);
+    if (!lora) return weight;
+    const [a, b] = [this.adapterParameter(lora.a), this.adapterParameter(lora.b)];
+    return this.tape.apply(matmul, [b, a, weight], { transposeA: false, transposeB: false, alpha: lora.scale })[0]!;
+  }
+
+  /** An embedding table with its pair added in. */
+  private effectiveTable(name: string): Value {
+    const lora = this.pairOf(name);
+    const weight = this.parameter(name);
+    if (!lora) return weight;
+    const [a, b] = [this.adapterParameter(lora.a), this.adapterParameter(lora.b)];
+    return this.tape.apply(matmul, [a, b, weight], { transposeA: true, transposeB: true, alpha: lora.scale })[0]!;
+  }
+
+  private pairOf(parameter: string): LoraModule | undefined {
+    return this.options.adapter?.modules.get(parameter.slice(0, -".weight".length));
   }
 
   /** x · W^T (+ bias) (+ addend) for the linear layer `module`, with its LoRA pair when the adapter has one. */

@@ -123,7 +123,7 @@ export class LanguageModel {
   /** Records logits [rows, vocab] for `rows` chosen hidden states (input "rows", indices) or for all of them, into output "logits". */
   recordLogits({ tape, graph, hidden }: RecordedForward, rows: number | "all"): void {
     const chosen = rows === "all" ? hidden : tape.apply(gatherRows, [hidden, tape.input("rows", [rows])], {})[0]!;
-    const head = graph.parameter(this.family.headWeight(this.config));
+    const head = graph.headWeight(this.family.headWeight(this.config));
     const output = tape.output("logits", [chosen.shape[0]!, this.config.vocabSize]);
     const cap = this.config.logitSoftcap;
     const [logits] = tape.apply(matmul, [chosen, head], { transposeA: false, transposeB: true, alpha: 1 }, [cap === 0 ? output : undefined]);
@@ -158,6 +158,7 @@ export class LanguageModel {
     for (const [module, { magnitude }] of layout.modules) {
       if (magnitude) values.set(magnitude.name, rowNorms(await this.download(`${module}.weight`), magnitude.shape[0]!));
     }
+    for (const [name, copy] of layout.copies) values.set(copy.name, await this.download(name));
     return values;
   }
 

@@ -30,7 +30,7 @@ export async function saveWeights(folder: string, options: SaveOptions): Promise
     config: {
       r: config.r, lora_alpha: config.alpha, lora_dropout: config.dropout, use_rslora: config.useRslora ?? false, use_dora: config.useDora ?? false,
       rank_pattern: config.rankPattern ?? {}, alpha_pattern: config.alphaPattern ?? {}, fan_in_fan_out: storesInputFirst(model, modules.keys()),
-      target_modules: [...modules.keys()], base_model_name_or_path: baseModel ?? null,
+      target_modules: [...modules.keys()], modules_to_save: config.modulesToSave?.length ? config.modulesToSave : null, base_model_name_or_path: baseModel ?? null,
     },
     tensors, files,
   });

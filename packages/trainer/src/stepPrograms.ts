@@ -25,7 +25,7 @@ const crossEntropyAlone: LossTerms = { labelSmoothing: 0, zLoss: 0 };
 
 /** Records the head and the loss sum of one batch; the logits exist only chunk by chunk inside the op. */
 function recordLoss(model: LanguageModel, { tape, graph, hidden }: RecordedForward, supervised: number, terms: LossTerms): Value {
-  const head = graph.parameter(model.family.headWeight(model.config));
+  const head = graph.headWeight(model.family.headWeight(model.config));
   const inputs = [
     hidden, head,
     tape.input(lossInputs.rows, [supervised]),

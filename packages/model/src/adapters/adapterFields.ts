@@ -14,7 +14,6 @@ const unimplemented: Readonly<Record<string, (value: unknown) => boolean>> = {
   lora_bias: isAbsent,
   trainable_token_indices: isEmpty,
   bias: (value) => value === "none" || value === undefined,
-  modules_to_save: isEmpty,
   target_parameters: isEmpty,
   alora_invocation_tokens: isEmpty,
   arrow_config: isAbsent,

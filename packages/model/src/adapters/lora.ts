@@ -10,8 +10,9 @@ export interface LoraConfig {
   /** Dropout on the adapter's input while training, in [0, 1). */
   readonly dropout: number;
   /**
-   * Which linear layers get a pair. "all-linear": every one but the output head. Another string is a regular expression
-   * that must match a module's whole name. A list holds names, or endings of names after a dot ("q_proj").
+   * Which layers get a pair. "all-linear": every linear one but the output head. Another string is a regular expression
+   * that must match a module's whole name. A list holds names, or endings of names after a dot ("q_proj"). Both may also
+   * name an untied output head and embeddings.
    */
   readonly targetModules: string | readonly string[];
   /** Scale alpha / sqrt(r) instead of alpha / r (rsLoRA, Kalajdzievski 2023). */
@@ -21,9 +22,14 @@ export interface LoraConfig {
   /** Ranks, and alphas, of modules whose name a key's regular expression matches (see patternValue); `r` and `alpha` for the rest. */
   readonly rankPattern?: Readonly<Record<string, number>>;
   readonly alphaPattern?: Readonly<Record<string, number>>;
+  /** Modules, by name or ending, of which a whole copy is trained beside the pairs and saved with them. */
+  readonly modulesToSave?: readonly string[];
 }
 
-/** The pair of one linear layer: y += scale * (x A^T) B^T with A[r, in] and B[out, r]. */
+/**
+ * The pair of one linear layer: y += scale * (x A^T) B^T with A[r, in] and B[out, r]. On an output head W becomes W + scale B A, on an
+ * embedding table [vocab, hidden] it becomes W + scale (B A)^T with A[r, vocab] and B[hidden, r].
+ */
 export interface LoraModule {
   readonly a: ParameterSpec;
   readonly b: ParameterSpec;
@@ -36,17 +42,20 @@ export interface LoraModule {
 export interface AdapterLayout {
   readonly config: LoraConfig;
   readonly modules: ReadonlyMap<string, LoraModule>;
+  /** Whole copies: name of the base parameter -> its copy. */
+  readonly copies: ReadonlyMap<string, ParameterSpec>;
   readonly dropout: number;
 }
 
-/** PEFT's tensor names in adapter_model.safetensors; a magnitude vector has no ".weight" there. */
-export function loraTensorName(module: string, part: "lora_A" | "lora_B" | "lora_magnitude_vector"): string {
-  return `base_model.model.${module}.${part}${part === "lora_magnitude_vector" ? "" : ".weight"}`;
+/** PEFT's tensor names in adapter_model.safetensors; magnitude vectors and pairs of embeddings have no ".weight" there. */
+export function loraTensorName(module: string, part: "lora_A" | "lora_B" | "lora_embedding_A" | "lora_embedding_B" | "lora_magnitude_vector"): string {
+  return `base_model.model.${module}.${part}${part === "lora_A" || part === "lora_B" ? ".weight" : ""}`;
 }
 
-/** The linear modules that `targetModules` selects, in the model's order. */
+/** The modules that `targetModules` selects, in the model's order. */
 export function matchTargets(parameters: readonly ParameterSpec[], targets: LoraConfig["targetModules"]): readonly string[] {
-  const modules = parameters.filter(({ kind }) => kind === "linear" || kind === "conv1d").map(({ name }) => name.slice(0, -".weight".length));
+  const kinds: readonly ParameterSpec["kind"][] = targets === "all-linear" ? ["linear", "conv1d"] : ["linear", "conv1d", "head", "embedding"];
+  const modules = parameters.filter(({ kind }) => kinds.includes(kind)).map(({ name }) => name.slice(0, -".weight".length));
   const matched = modules.filter((module) => isTarget(module, targets));
   const unmatched = typeof targets === "string" ? (matched.length === 0 ? [targets] : []) : targets.filter((target) => !modules.some((module) => isTarget(module, [target])));
   if (unmatched.length === 0) return matched;
@@ -78,23 +87,45 @@ export function layoutLora(parameters: readonly ParameterSpec[], config: LoraCon
   const modules = new Map<string, LoraModule>();
   for (const module of matchTargets(parameters, config.targetModules)) {
     const { kind, shape } = specs.get(`${module}.weight`)!;
-    if (kind === "conv1d" && config.useDora) throw new ModelError("bad-lora", `DoRA on ${module} is not implemented for weights stored [in, out]`, "Use LoRA.");
-    const [out, input] = (kind === "conv1d" ? shape.toReversed() : shape) as [number, number];
+    if (kind !== "linear" && config.useDora) throw new ModelError("bad-lora", `DoRA on ${module} is implemented for linear layers whose weight is stored [out, in] alone`, "Use LoRA, or leave this module out.");
+    if (kind === "head" && config.dropout > 0) throw new ModelError("bad-lora", `LoRA on the output head ${module} has no dropout, got ${config.dropout}`, "Set lora_dropout to 0, or leave the head out.");
+    const [out, input] = (kind === "conv1d" || kind === "embedding" ? shape.toReversed() : shape) as [number, number];
+    const [partA, partB] = kind === "embedding" ? (["lora_embedding_A", "lora_embedding_B"] as const) : (["lora_A", "lora_B"] as const);
     const rank = patternValue(config.rankPattern, module) ?? config.r;
     const alpha = patternValue(config.alphaPattern, module) ?? config.alpha;
     modules.set(module, {
-      a: { name: loraTensorName(module, "lora_A"), shape: [rank, input], kind: "linear" },
-      b: { name: loraTensorName(module, "lora_B"), shape: [out, rank], kind: "linear" },
+      a: { name: loraTensorName(module, partA), shape: [rank, input], kind: "linear" },
+      b: { name: loraTensorName(module, partB), shape: [out, rank], kind: "linear" },
       ...(config.useDora ? { magnitude: { name: loraTensorName(module, "lora_magnitude_vector"), shape: [out], kind: "norm" as const } } : {}),
       scale: alpha / (config.useRslora ? Math.sqrt(rank) : rank),
     });
   }
-  return { config, modules, dropout: config.dropout };
+  const copies = copiedParameters(parameters, config.modulesToSave ?? []);
+  const both = [...modules.keys()].find((module) => copies.has(`${module}.weight`));
+  if (both !== undefined) throw new ModelError("bad-lora", `${both} is both a LoRA target and in modules_to_save`, "Keep one: a pair for it, or a whole copy.");
+  return { config, modules, copies, dropout: config.dropout };
 }
 
-/** All adapter parameters in the model's order: A, B, and the magnitude if there is one. */
+/** Whole copies of the named modules' parameters, under the names that PEFT gives them in the file. */
+function copiedParameters(parameters: readonly ParameterSpec[], names: readonly string[]): ReadonlyMap<string, ParameterSpec> {
+  const moduleOf = ({ name }: ParameterSpec): string => name.slice(0, name.lastIndexOf("."));
+  const isNamed = (module: string, name: string): boolean => module === name || module.endsWith(`.${name}`);
+  const unmatched = names.find((name) => !parameters.some((parameter) => isNamed(moduleOf(parameter), name)));
+  if (unmatched !== undefined) {
+    const close = closeNames(unmatched, parameters.map((parameter) => moduleOf(parameter).split(".").at(-1)!));
+    throw new ModelError("bad-lora", `modules_to_save ${JSON.stringify(unmatched)} names no module of this model`, `Closest: ${close.join(", ")}. A head that is tied to the embeddings is no module of its own.`);
+  }
+  const hasHead = parameters.some(({ kind }) => kind === "head");
+  const copied = parameters.filter((parameter) => names.some((name) => isNamed(moduleOf(parameter), name)));
+  if (!hasHead && copied.some(({ kind }) => kind === "embedding")) {
+    throw new ModelError("bad-lora", "modules_to_save names embeddings that the output head is tied to: a copy would part them", "Put a LoRA pair on the embeddings, or train all weights.");
+  }
+  return new Map(copied.map((parameter) => [parameter.name, { ...parameter, name: `base_model.model.${parameter.name}` }]));
+}
+
+/** All adapter parameters in the model's order: A, B, and the magnitude if there is one; then whole copies. */
 export function adapterParameters(layout: AdapterLayout): readonly ParameterSpec[] {
-  return [...layout.modules.values()].flatMap(({ a, b, magnitude }) => (magnitude ? [a, b, magnitude] : [a, b]));
+  return [...[...layout.modules.values()].flatMap(({ a, b, magnitude }) => (magnitude ? [a, b, magnitude] : [a, b])), ...layout.copies.values()];
 }
 
 /** Row norms of a linear weight [out, in]: DoRA's initial magnitudes. */
@@ -104,12 +135,17 @@ export function rowNorms(weight: Float32Array, rows: number): Float32Array {
 }
 
 /**
- * PEFT's initial values: A uniform in +-1/sqrt(in) (Kaiming uniform with a = sqrt 5), B zero.
- * `random` gives numbers in [0, 1); one is drawn for each element of every A, in the model's order.
+ * PEFT's initial values: A uniform in +-1/sqrt(in) (Kaiming uniform with a = sqrt 5), B zero; on an embedding A zero and B standard
+ * normal. `random` gives numbers in [0, 1); those of a module are drawn together, in the model's order.
  */
 export function initialLora(layout: AdapterLayout, random: () => number): ReadonlyMap<string, Float32Array> {
   const values = new Map<string, Float32Array>();
   for (const { a, b } of layout.modules.values()) {
+    if (b.name.endsWith("lora_embedding_B")) {
+      values.set(a.name, new Float32Array(a.shape[0]! * a.shape[1]!));
+      values.set(b.name, Float32Array.from({ length: b.shape[0]! * b.shape[1]! }, () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())));
+      continue;
+    }
     const bound = 1 / Math.sqrt(a.shape[1]!);
     values.set(a.name, Float32Array.from({ length: a.shape[0]! * a.shape[1]! }, () => (2 * random() - 1) * bound));
     values.set(b.name, new Float32Array(b.shape[0]! * b.shape[1]!));

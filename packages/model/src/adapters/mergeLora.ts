@@ -10,13 +10,13 @@ export interface PairValues {
 
 /**
  * A linear layer's weight with its pair merged in, in the weight's own layout: W + scale B A for a "linear" weight
- * [out, in], its transpose for a "conv1d" weight [in, out]. With DoRA every output row is then scaled to its magnitude.
+ * [out, in] and a head's, its transpose for a "conv1d" weight [in, out] and an embedding table. With DoRA every output row is then scaled to its magnitude.
  * Sums are float64 and rounded to float32 once.
  */
 export function mergedWeight(weight: Float32Array, kind: ParameterSpec["kind"], pair: LoraModule, values: PairValues): Float32Array {
   const [rank, columns] = pair.a.shape as [number, number];
   const rows = pair.b.shape[0]!;
-  const isTransposed = kind === "conv1d";
+  const isTransposed = kind === "conv1d" || kind === "embedding";
   const [rowStride, columnStride] = isTransposed ? [1, rows] : [columns, 1];
   const merged = new Float32Array(weight.length);
   const row = new Float64Array(columns);

@@ -16,11 +16,14 @@ export interface MergedTensors {
 export function mergedTensors(base: TensorSource, parameters: readonly ParameterSpec[], adapter?: { readonly layout: AdapterLayout; readonly tensors: TensorSource }): MergedTensors {
   const kinds = new Map(parameters.map(({ name, kind }) => [name, kind]));
   const pairOf = (name: string) => (name.endsWith(".weight") ? adapter?.layout.modules.get(name.slice(0, -".weight".length)) : undefined);
+  const copyOf = (name: string) => adapter?.layout.copies.get(name);
   return {
     tensors: base.tensors,
-    isChanged: (name) => pairOf(name) !== undefined,
+    isChanged: (name) => pairOf(name) !== undefined || copyOf(name) !== undefined,
     read: (name) => base.read(name),
     async readFloat32(name) {
+      const copy = copyOf(name);
+      if (copy) return adapter!.tensors.readFloat32(copy.name);
       const weight = await base.readFloat32(name);
       const pair = pairOf(name);
       if (!pair) return weight;

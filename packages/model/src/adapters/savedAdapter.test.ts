@@ -35,7 +35,7 @@ describe("a saved adapter", () => {
 
   it.each([
     ["use_qalora", true], ["layer_replication", [[0, 2]]], ["lora_bias", true], ["trainable_token_indices", [1]], ["bias", "all"], ["bias", "lora_only"],
-    ["modules_to_save", ["lm_head"]], ["target_parameters", ["experts"]], ["init_lora_weights", "pissa"], ["init_lora_weights", "loftq"], ["alora_invocation_tokens", [5]],
+    ["target_parameters", ["experts"]], ["init_lora_weights", "pissa"], ["init_lora_weights", "loftq"], ["alora_invocation_tokens", [5]],
   ])("with %s %j is refused by the field's name", (field, value) => {
     expect(() => savedLoraConfig(withConfig({ [field]: value }))).toThrow(new RegExp(`lora/adapter_config\\.json: ${field} is .* not implemented`));
   });

@@ -15,13 +15,14 @@ export type SavedAdapter = Pick<AdapterFolder, "path" | "config" | "tensors">;
  */
 export function savedLoraConfig({ path, config, tensors }: SavedAdapter): LoraConfig {
   refuseUnimplementedFields(config, path);
-  const targetModules = [...tensors.tensors.keys()].flatMap((name) => /^base_model\.model\.(.+)\.lora_A\.weight$/.exec(name)?.[1] ?? []);
+  const targetModules = [...tensors.tensors.keys()].flatMap((name) => /^base_model\.model\.(.+)\.lora_(?:A\.weight|embedding_A)$/.exec(name)?.[1] ?? []);
   if (targetModules.length === 0) {
     throw new ModelError("adapter-mismatch", `${path} holds no LoRA pairs: its target_modules ${JSON.stringify(config.target_modules)} matched nothing when it was made`, "Train it again with other target modules.");
   }
   return {
     r: config.r, alpha: config.lora_alpha, dropout: config.lora_dropout, targetModules, useRslora: config.use_rslora, useDora: config.use_dora,
     rankPattern: config.rank_pattern, alphaPattern: config.alpha_pattern,
+    ...(config.modules_to_save?.length ? { modulesToSave: config.modules_to_save } : {}),
   };
 }
 

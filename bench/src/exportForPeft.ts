@@ -16,9 +16,15 @@ import { join, resolve } from "node:path";
 
 const output = resolve(process.argv[2] ?? "peft-check");
 const backend = await createCpuBackend();
-const sequences = [[5, 9, 200, 31, 7, 77, 150, 2], [300, 12, 13, 14, 250, 251, 3, 4]];
+const sequences = [
+  [5, 9, 200, 31, 7, 77, 150, 2],
+  [300, 12, 13, 14, 250, 251, 3, 4],
+];
 const methods: Readonly<Record<string, Partial<LoraConfig>>> = {
-  lora: {}, rslora: { useRslora: true }, dora: { useDora: true }, patterns: { rankPattern: { "layers.0..*": 2 }, alphaPattern: { "(mlp|attn)\\..*": 32 } },
+  lora: {},
+  rslora: { useRslora: true },
+  dora: { useDora: true },
+  patterns: { rankPattern: { "layers.0..*": 2 }, alphaPattern: { "(mlp|attn)\\..*": 32 } },
 };
 
 for (const family of ["llama", "qwen3", "gemma3", "gpt2"]) {
@@ -32,17 +38,32 @@ for (const family of ["llama", "qwen3", "gemma3", "gpt2"]) {
     const model = await LanguageModel.load({ backend, config: base.config, weights: base.tensors });
     await model.attachLora({ r: 4, alpha: 8, dropout: 0, targetModules: "all-linear", ...own }, { seed: 1 });
     const optimiser = await OptimiserStep.create(model, { ...defaultSettings, learningRate: 0.05, maxSteps: 2 });
-    const rows = sequences.map((ids) => ({ inputIds: Int32Array.from(ids.slice(0, -1)), targets: Int32Array.from(ids.slice(1)), weights: new Float32Array(ids.length - 1).fill(1) }));
+    const rows = sequences.map((ids) => ({
+      inputIds: Int32Array.from(ids.slice(0, -1)),
+      targets: Int32Array.from(ids.slice(1)),
+      weights: new Float32Array(ids.length - 1).fill(1),
+    }));
     for (let step = 0; step < 2; step++) await (await optimiser.run([padBatch(rows)], step)).metrics;
     optimiser.dispose();
     await saveWeights(join(folder, "adapter"), { model, method: "lora", baseModel: baseCopy });
 
     await using adapter = await openAdapterFolder(join(folder, "adapter"));
-    const merged = mergedTensors(base.tensors, model.parameters, { layout: savedAdapterLayout(model.parameters, adapter), tensors: adapter.tensors });
-    const tensors = [...base.tensors.tensors.values()].map(({ name, shape }): TensorToWrite => ({ name, shape, dtype: "F32", data: () => merged.readFloat32(name) }));
+    const merged = mergedTensors(base.tensors, model.parameters, {
+      layout: savedAdapterLayout(model.parameters, adapter),
+      tensors: adapter.tensors,
+    });
+    const tensors = [...base.tensors.tensors.values()].map(({ name, shape }): TensorToWrite => ({
+      name,
+      shape,
+      dtype: "F32",
+      data: () => merged.readFloat32(name),
+    }));
     await writeModelFolder(join(folder, "merged"), { config: base.config, tensors });
     const logits = await sequenceLogits(model, sequences);
-    await writeFileAtomic(join(folder, "logits.json"), JSON.stringify({ ids: sequences, vocabulary: model.config.vocabSize, logits: [...logits] }));
+    await writeFileAtomic(
+      join(folder, "logits.json"),
+      JSON.stringify({ ids: sequences, vocabulary: model.config.vocabSize, logits: [...logits] }),
+    );
     console.log(`${family} ${method}: ${folder}`);
     for (const buffer of model.buffers.values()) backend.free(buffer);
   }

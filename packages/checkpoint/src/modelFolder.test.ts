@@ -280,6 +280,10 @@ test("a value that float16 does not hold is refused by its tensor and place, and
   const folder = join(testFolder(), "model");
   const large = { name: "w", dtype: "F32", shape: [3], data: new Float32Array([1, 65519, -70000]) } as const;
   const failure = writeModelFolder(folder, { config: {}, tensors: [large], dtype: "F16" });
-  await expect(failure).rejects.toMatchObject({ code: "out-of-range", tensor: "w", message: expect.stringContaining("element 2 is -70000") });
+  await expect(failure).rejects.toMatchObject({
+    code: "out-of-range",
+    tensor: "w",
+    message: expect.stringContaining("element 2 is -70000"),
+  });
   expect(existsSync(folder)).toBe(false);
 });

@@ -24,7 +24,8 @@ export async function weightsFingerprint(source: TensorSource): Promise<string> 
 
 /** Where the sample blocks begin; small tensors are covered whole. */
 function blockStarts(byteLength: number): number[] {
-  if (byteLength <= blocks * blockBytes) return Array.from({ length: Math.ceil(byteLength / blockBytes) }, (_, index) => index * blockBytes);
+  if (byteLength <= blocks * blockBytes)
+    return Array.from({ length: Math.ceil(byteLength / blockBytes) }, (_, index) => index * blockBytes);
   const last = byteLength - blockBytes;
   return Array.from({ length: blocks }, (_, index) => Math.floor((last * index) / (blocks - 1)));
 }

@@ -14,7 +14,8 @@ export const examples: readonly string[] = [
 const command: CommandDef<ArgsDef> = defineCommand({
   meta: {
     name: "download",
-    description: "Fetch a model from the Hugging Face hub into the cache that Python's tools use too, and print its folder. A broken transfer goes on where it stopped. HF_ENDPOINT, HF_HOME, HF_HUB_CACHE and HF_TOKEN are honoured.",
+    description:
+      "Fetch a model from the Hugging Face hub into the cache that Python's tools use too, and print its folder. A broken transfer goes on where it stopped. HF_ENDPOINT, HF_HOME, HF_HUB_CACHE and HF_TOKEN are honoured.",
   },
   args: {
     repository: { type: "positional", required: false, description: "organisation/model" },
@@ -27,13 +28,23 @@ const command: CommandDef<ArgsDef> = defineCommand({
   } as ArgsDef,
   async run({ args }) {
     const repository = args.repository as string | undefined;
-    if (repository === undefined) throw usageError("missing-flag", "download needs the name of a repository.", "For example: sft download HuggingFaceTB/SmolLM2-135M");
+    if (repository === undefined)
+      throw usageError("missing-flag", "download needs the name of a repository.", "For example: sft download HuggingFaceTB/SmolLM2-135M");
     const cacheDir = textOf(args, "cache-dir");
     const [json, quiet] = [booleanOf(args, "json"), booleanOf(args, "quiet")];
     const downloaded = await downloadRepository({
-      repository, revision: textOf(args, "revision")!, token: textOf(args, "token") ?? (await hubTokenOf(process.env)), hubUrl: hubUrlOf(process.env),
-      cacheDir: cacheDir === undefined ? undefined : resolve(cacheDir), everything: booleanOf(args, "all"),
-      ...(json || quiet ? {} : { onFile: ({ path, size }, isThere) => void process.stderr.write(`${isThere ? "there   " : "fetching"}  ${path} (${size.toLocaleString("en")} bytes)\n`) }),
+      repository,
+      revision: textOf(args, "revision")!,
+      token: textOf(args, "token") ?? (await hubTokenOf(process.env)),
+      hubUrl: hubUrlOf(process.env),
+      cacheDir: cacheDir === undefined ? undefined : resolve(cacheDir),
+      everything: booleanOf(args, "all"),
+      ...(json || quiet
+        ? {}
+        : {
+            onFile: ({ path, size }, isThere) =>
+              void process.stderr.write(`${isThere ? "there   " : "fetching"}  ${path} (${size.toLocaleString("en")} bytes)\n`),
+          }),
     });
     process.stdout.write(`${json ? JSON.stringify({ repository, ...downloaded }) : downloaded.folder}\n`);
     return 0;

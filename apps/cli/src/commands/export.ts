@@ -20,7 +20,8 @@ const ggufTypes = { f32: "F32", f16: "F16", q8_0: "Q8_0" } as const;
 const command: CommandDef<ArgsDef> = defineCommand({
   meta: {
     name: "export",
-    description: "Write a model for other programs: a Hugging Face folder in another type or other shards, or a GGUF file for llama.cpp (an adapter merged in) with tokenizer and chat template.",
+    description:
+      "Write a model for other programs: a Hugging Face folder in another type or other shards, or a GGUF file for llama.cpp (an adapter merged in) with tokenizer and chat template.",
   },
   args: {
     format: { type: "string", description: "hf or gguf" },
@@ -39,28 +40,61 @@ const command: CommandDef<ArgsDef> = defineCommand({
     const cwd = process.cwd();
     const format = wordOf(args, "format", ["hf", "gguf"] as const);
     const given = textOf(args, "output");
-    if (format === undefined || given === undefined) throw usageError("missing-flag", `export needs ${format === undefined ? "a format" : "a place to write to"}.`, "Give --format hf|gguf and --output PATH.");
+    if (format === undefined || given === undefined)
+      throw usageError(
+        "missing-flag",
+        `export needs ${format === undefined ? "a format" : "a place to write to"}.`,
+        "Give --format hf|gguf and --output PATH.",
+      );
     refuseOtherFormatsFlags(args, format);
     const place = await findTrained({ model: textOf(args, "model"), adapter: textOf(args, "adapter") }, cwd);
-    if (format === "hf" && place.adapter !== undefined) throw usageError("bad-flag", "An adapter becomes a Hugging Face folder by sft merge, which checks what it writes.", "Use sft merge with the same options.");
+    if (format === "hf" && place.adapter !== undefined)
+      throw usageError(
+        "bad-flag",
+        "An adapter becomes a Hugging Face folder by sft merge, which checks what it writes.",
+        "Use sft merge with the same options.",
+      );
     const output = resolve(cwd, given);
     await checkOutput(output, booleanOf(args, "overwrite"), format === "hf" ? [place.model, place.adapter] : []);
     await using source = await openMergeSource(place.model, place.adapter, booleanOf(args, "accept-other-base"));
-    const report = format === "hf" ? await toFolder(source, output, args) : await exportGguf(source, output, ggufTypes[wordOf(args, "type", ["f32", "f16", "q8_0"] as const) ?? "f16"], textOf(args, "pre-tokenizer"));
-    if (booleanOf(args, "json")) process.stdout.write(`${JSON.stringify({ output, format, model: place.model, adapter: place.adapter ?? null, ...report })}\n`);
-    else process.stdout.write(`${report.warnings.map((warning) => `note: ${warning}\n`).join("")}saved ${report.tensors} tensors to ${relative(cwd, output) || output}\n`);
+    const report =
+      format === "hf"
+        ? await toFolder(source, output, args)
+        : await exportGguf(
+            source,
+            output,
+            ggufTypes[wordOf(args, "type", ["f32", "f16", "q8_0"] as const) ?? "f16"],
+            textOf(args, "pre-tokenizer"),
+          );
+    if (booleanOf(args, "json"))
+      process.stdout.write(`${JSON.stringify({ output, format, model: place.model, adapter: place.adapter ?? null, ...report })}\n`);
+    else
+      process.stdout.write(
+        `${report.warnings.map((warning) => `note: ${warning}\n`).join("")}saved ${report.tensors} tensors to ${relative(cwd, output) || output}\n`,
+      );
     return 0;
   },
 });
 
 export default command;
 
-async function toFolder(source: MergeSource, output: string, args: FlagValues): Promise<{ readonly tensors: number; readonly warnings: readonly string[] }> {
+async function toFolder(
+  source: MergeSource,
+  output: string,
+  args: FlagValues,
+): Promise<{ readonly tensors: number; readonly warnings: readonly string[] }> {
   await writeHuggingFace(source, { output, dtype: dtypeOf(args), maxShardBytes: byteSizeOf(args, "max-shard-size") });
   return { tensors: source.weights.tensors.size, warnings: [] };
 }
 
 function refuseOtherFormatsFlags(args: FlagValues, format: "hf" | "gguf"): void {
-  const foreign = (format === "hf" ? ["type", "pre-tokenizer"] : ["dtype", "max-shard-size"]).find((flag) => textOf(args, flag) !== undefined);
-  if (foreign !== undefined) throw usageError("bad-flag", `--${foreign} has no meaning with --format ${format}.`, "sft export --help shows which option belongs to which format.");
+  const foreign = (format === "hf" ? ["type", "pre-tokenizer"] : ["dtype", "max-shard-size"]).find(
+    (flag) => textOf(args, flag) !== undefined,
+  );
+  if (foreign !== undefined)
+    throw usageError(
+      "bad-flag",
+      `--${foreign} has no meaning with --format ${format}.`,
+      "sft export --help shows which option belongs to which format.",
+    );
 }

@@ -19,7 +19,8 @@ export const examples: readonly string[] = [
 const command: CommandDef<ArgsDef> = defineCommand({
   meta: {
     name: "merge",
-    description: "Merge an adapter into its base model and write a Hugging Face folder. Before the folder appears its logits are compared with those of base and adapter on fixed prompts; when they are too far apart it is removed and the exit code is 1.",
+    description:
+      "Merge an adapter into its base model and write a Hugging Face folder. Before the folder appears its logits are compared with those of base and adapter on fixed prompts; when they are too far apart it is removed and the exit code is 1.",
   },
   args: {
     model: { type: "string", description: "the base model's folder; default: the one that the adapter names" },
@@ -37,7 +38,12 @@ const command: CommandDef<ArgsDef> = defineCommand({
     const given = textOf(args, "output");
     if (given === undefined) throw usageError("missing-flag", "merge needs a folder to write.", "Give --output FOLDER.");
     const place = await findTrained({ model: textOf(args, "model"), adapter: textOf(args, "adapter") }, cwd);
-    if (place.adapter === undefined) throw usageError("missing-flag", `${place.model} is a whole model: there is no adapter to merge.`, "Give --adapter FOLDER; sft export writes a model in another type or format.");
+    if (place.adapter === undefined)
+      throw usageError(
+        "missing-flag",
+        `${place.model} is a whole model: there is no adapter to merge.`,
+        "Give --adapter FOLDER; sft export writes a model in another type or format.",
+      );
     const output = resolve(cwd, given);
     await checkOutput(output, booleanOf(args, "overwrite"), [place.model, place.adapter]);
     const dtype = dtypeOf(args);
@@ -45,7 +51,9 @@ const command: CommandDef<ArgsDef> = defineCommand({
     const adapter = source.adapter!;
     let check: MergeCheck | undefined;
     await writeHuggingFace(source, {
-      output, dtype, maxShardBytes: byteSizeOf(args, "max-shard-size"),
+      output,
+      dtype,
+      maxShardBytes: byteSizeOf(args, "max-shard-size"),
       check: async (merged) => {
         const backend = await selectBackend(backendOf(args), cwd);
         try {
@@ -57,7 +65,9 @@ const command: CommandDef<ArgsDef> = defineCommand({
       },
     });
     const changed = [...source.weights.tensors.keys()].filter(source.weights.isChanged).length;
-    process.stdout.write(`${booleanOf(args, "json") ? JSON.stringify({ output, model: place.model, adapter: place.adapter, tensors: source.weights.tensors.size, merged: changed, check }) : describe(relative(cwd, output) || output, changed, check!)}\n`);
+    process.stdout.write(
+      `${booleanOf(args, "json") ? JSON.stringify({ output, model: place.model, adapter: place.adapter, tensors: source.weights.tensors.size, merged: changed, check }) : describe(relative(cwd, output) || output, changed, check!)}\n`,
+    );
     return 0;
   },
 });
@@ -65,12 +75,19 @@ const command: CommandDef<ArgsDef> = defineCommand({
 export default command;
 
 function describe(output: string, changed: number, check: MergeCheck): string {
-  const lost = check.relativeL2 > check.adapterEffect ? "\nnote: rounding to this type changes more than the adapter does; --dtype float32 keeps it" : "";
+  const lost =
+    check.relativeL2 > check.adapterEffect
+      ? "\nnote: rounding to this type changes more than the adapter does; --dtype float32 keeps it"
+      : "";
   return `merged ${changed} tensors; ${figures(check)}\nsaved ${output}${lost}`;
 }
 
 function failedCheck(check: MergeCheck): CliError {
-  return new CliError("merge-check-failed", `The merged model does not compute what base and adapter do: ${figures(check)}. Nothing was saved.`, "Try --dtype float32; if it fails there too this is a fault in sft, please report it.");
+  return new CliError(
+    "merge-check-failed",
+    `The merged model does not compute what base and adapter do: ${figures(check)}. Nothing was saved.`,
+    "Try --dtype float32; if it fails there too this is a fault in sft, please report it.",
+  );
 }
 
 function figures({ maxAbsolute, relativeL2, bound, adapterEffect }: MergeCheck): string {

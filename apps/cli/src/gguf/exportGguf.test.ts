@@ -48,22 +48,47 @@ function halfToNumber(bits: number): number {
 
 /** llama.cpp's names, as its tensor_mapping.py has them, written out for one layer of each family. */
 const commonNames: Readonly<Record<string, string>> = {
-  "model.layers.1.self_attn.q_proj.weight": "blk.1.attn_q.weight", "model.layers.1.self_attn.k_proj.weight": "blk.1.attn_k.weight",
-  "model.layers.1.self_attn.v_proj.weight": "blk.1.attn_v.weight", "model.layers.1.self_attn.o_proj.weight": "blk.1.attn_output.weight",
-  "model.layers.1.mlp.gate_proj.weight": "blk.1.ffn_gate.weight", "model.layers.1.mlp.up_proj.weight": "blk.1.ffn_up.weight", "model.layers.1.mlp.down_proj.weight": "blk.1.ffn_down.weight",
-  "model.layers.1.input_layernorm.weight": "blk.1.attn_norm.weight", "model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight",
+  "model.layers.1.self_attn.q_proj.weight": "blk.1.attn_q.weight",
+  "model.layers.1.self_attn.k_proj.weight": "blk.1.attn_k.weight",
+  "model.layers.1.self_attn.v_proj.weight": "blk.1.attn_v.weight",
+  "model.layers.1.self_attn.o_proj.weight": "blk.1.attn_output.weight",
+  "model.layers.1.mlp.gate_proj.weight": "blk.1.ffn_gate.weight",
+  "model.layers.1.mlp.up_proj.weight": "blk.1.ffn_up.weight",
+  "model.layers.1.mlp.down_proj.weight": "blk.1.ffn_down.weight",
+  "model.layers.1.input_layernorm.weight": "blk.1.attn_norm.weight",
+  "model.embed_tokens.weight": "token_embd.weight",
+  "model.norm.weight": "output_norm.weight",
 };
-const headNorms = { "model.layers.1.self_attn.q_norm.weight": "blk.1.attn_q_norm.weight", "model.layers.1.self_attn.k_norm.weight": "blk.1.attn_k_norm.weight" };
+const headNorms = {
+  "model.layers.1.self_attn.q_norm.weight": "blk.1.attn_q_norm.weight",
+  "model.layers.1.self_attn.k_norm.weight": "blk.1.attn_k_norm.weight",
+};
 const mlpNorm = { "model.layers.1.post_attention_layernorm.weight": "blk.1.ffn_norm.weight" };
 const fourNorms = {
-  "model.layers.1.post_attention_layernorm.weight": "blk.1.post_attention_norm.weight", "model.layers.1.pre_feedforward_layernorm.weight": "blk.1.ffn_norm.weight",
+  "model.layers.1.post_attention_layernorm.weight": "blk.1.post_attention_norm.weight",
+  "model.layers.1.pre_feedforward_layernorm.weight": "blk.1.ffn_norm.weight",
   "model.layers.1.post_feedforward_layernorm.weight": "blk.1.post_ffw_norm.weight",
 };
 const families = [
   { family: "llama", architecture: "llama", names: { ...commonNames, ...mlpNorm, "lm_head.weight": "output.weight" }, extra: 0 },
   { family: "llama3-rope-tied", architecture: "llama", names: { ...commonNames, ...mlpNorm }, extra: 1 },
-  { family: "qwen2", architecture: "qwen2", names: { ...commonNames, ...mlpNorm, "model.layers.1.self_attn.q_proj.bias": "blk.1.attn_q.bias", "model.layers.1.self_attn.v_proj.bias": "blk.1.attn_v.bias" }, extra: 0 },
-  { family: "qwen3", architecture: "qwen3", names: { ...commonNames, ...mlpNorm, ...headNorms, "lm_head.weight": "output.weight" }, extra: 0 },
+  {
+    family: "qwen2",
+    architecture: "qwen2",
+    names: {
+      ...commonNames,
+      ...mlpNorm,
+      "model.layers.1.self_attn.q_proj.bias": "blk.1.attn_q.bias",
+      "model.layers.1.self_attn.v_proj.bias": "blk.1.attn_v.bias",
+    },
+    extra: 0,
+  },
+  {
+    family: "qwen3",
+    architecture: "qwen3",
+    names: { ...commonNames, ...mlpNorm, ...headNorms, "lm_head.weight": "output.weight" },
+    extra: 0,
+  },
   { family: "gemma2", architecture: "gemma2", names: { ...commonNames, ...fourNorms }, extra: 0 },
   { family: "gemma3", architecture: "gemma3", names: { ...commonNames, ...fourNorms, ...headNorms }, extra: 0 },
 ] as const;
@@ -79,9 +104,12 @@ async function expectedValues(base: ModelFolder, name: string, architecture: str
   // [head, part, index, column] -> [head, index, part, column]
   const swapped = new Float32Array(values.length);
   let at = 0;
-  for (let head = 0; head < heads; head++) for (let index = 0; index < half; index++) for (let part = 0; part < 2; part++) for (let column = 0; column < columns; column++) {
-    swapped[at++] = values[((head * 2 + part) * half + index) * columns + column]!;
-  }
+  for (let head = 0; head < heads; head++)
+    for (let index = 0; index < half; index++)
+      for (let part = 0; part < 2; part++)
+        for (let column = 0; column < columns; column++) {
+          swapped[at++] = values[((head * 2 + part) * half + index) * columns + column]!;
+        }
   return swapped;
 }
 
@@ -92,10 +120,18 @@ describe.each(families)("$family", ({ family, architecture, names, extra }) => {
     const report = await exportGguf(source, path, type);
     const { metadata, tensors } = await readBack(path);
     expect(metadata).toMatchObject({
-      version: 3, "general.architecture": architecture, "general.file_type": { F32: 0, F16: 1, Q8_0: 7 }[type],
-      [`${architecture}.block_count`]: source.base.config.num_hidden_layers, [`${architecture}.embedding_length`]: 64, [`${architecture}.feed_forward_length`]: 112,
-      [`${architecture}.attention.head_count`]: 4, [`${architecture}.attention.head_count_kv`]: 2, [`${architecture}.context_length`]: source.base.config.max_position_embeddings,
-      [`${architecture}.attention.key_length`]: source.base.config.head_dim ?? 16, [`${architecture}.vocab_size`]: 320, "tokenizer.ggml.model": "none",
+      version: 3,
+      "general.architecture": architecture,
+      "general.file_type": { F32: 0, F16: 1, Q8_0: 7 }[type],
+      [`${architecture}.block_count`]: source.base.config.num_hidden_layers,
+      [`${architecture}.embedding_length`]: 64,
+      [`${architecture}.feed_forward_length`]: 112,
+      [`${architecture}.attention.head_count`]: 4,
+      [`${architecture}.attention.head_count_kv`]: 2,
+      [`${architecture}.context_length`]: source.base.config.max_position_embeddings,
+      [`${architecture}.attention.key_length`]: source.base.config.head_dim ?? 16,
+      [`${architecture}.vocab_size`]: 320,
+      "tokenizer.ggml.model": "none",
     });
     expect(metadata[`${architecture}.attention.layer_norm_rms_epsilon`]).toBeCloseTo(1e-6, 12);
     expect(tensors.size).toBe(source.base.tensors.tensors.size + extra);
@@ -107,7 +143,9 @@ describe.each(families)("$family", ({ family, architecture, names, extra }) => {
       const isVector = read.shape.length === 1;
       // The MLP's inner size here, 112, is no multiple of 32, so down_proj falls back to F16.
       expect(read.type, name).toBe(isVector ? "F32" : type === "Q8_0" && read.shape[1]! % 32 !== 0 ? "F16" : type);
-      const off = expected.findIndex((value, index) => !(Math.abs(read.values[index]! - value) <= roundingBound(read.type, expected, index)));
+      const off = expected.findIndex(
+        (value, index) => !(Math.abs(read.values[index]! - value) <= roundingBound(read.type, expected, index)),
+      );
       expect(off, `${name}: first element beyond the rounding of ${read.type}`).toBe(-1);
     }
   });
@@ -126,7 +164,9 @@ function roundingBound(type: ReadTensor["type"], values: Float32Array, index: nu
 }
 
 describe("what the architectures differ in", () => {
-  const metadataOf = async (family: string): Promise<{ metadata: Record<string, unknown>; tensors: Map<string, ReadTensor>; warnings: readonly string[] }> => {
+  const metadataOf = async (
+    family: string,
+  ): Promise<{ metadata: Record<string, unknown>; tensors: Map<string, ReadTensor>; warnings: readonly string[] }> => {
     const path = join(await testFolder(), "model.gguf");
     await using source = await openMergeSource(goldenModelPath(family), undefined, false);
     const { warnings } = await exportGguf(source, path, "F32");
@@ -147,9 +187,17 @@ describe("what the architectures differ in", () => {
 
   test("Gemma's windows, caps and ropes", async () => {
     const two = await metadataOf("gemma2");
-    expect(two.metadata).toMatchObject({ "gemma2.attention.sliding_window": 8, "gemma2.attn_logit_softcapping": 50, "gemma2.final_logit_softcapping": 30 });
+    expect(two.metadata).toMatchObject({
+      "gemma2.attention.sliding_window": 8,
+      "gemma2.attn_logit_softcapping": 50,
+      "gemma2.final_logit_softcapping": 30,
+    });
     const three = await metadataOf("gemma3");
-    expect(three.metadata).toMatchObject({ "gemma3.attention.sliding_window": 8, "gemma3.rope.freq_base": 1000000, "gemma3.rope.freq_base_swa": 10000 });
+    expect(three.metadata).toMatchObject({
+      "gemma3.attention.sliding_window": 8,
+      "gemma3.rope.freq_base": 1000000,
+      "gemma3.rope.freq_base_swa": 10000,
+    });
     expect(three.metadata["gemma3.attention.scale"]).toBeCloseTo(24 ** -0.5, 7);
     expect(three.warnings.join()).toContain("attention scores are scaled by 0.204124");
   });
@@ -181,8 +229,16 @@ async function changedModel(family: string, changes: Record<string, unknown>): P
 describe("what llama.cpp would compute otherwise is refused by name", () => {
   test.each([
     ["gpt2", {}, /its family is gpt2[\s\S]*llama, qwen2, qwen3, gemma2, gemma3_text/],
-    ["gemma3", { layer_types: new Array(7).fill("full_attention") }, /layer 0 has full attention, and llama\.cpp's gemma3 has it the other way/],
-    ["qwen2", { use_sliding_window: true, sliding_window: 4, layer_types: ["full_attention", "sliding_attention"] }, /layer 1 has a sliding window/],
+    [
+      "gemma3",
+      { layer_types: new Array(7).fill("full_attention") },
+      /layer 0 has full attention, and llama\.cpp's gemma3 has it the other way/,
+    ],
+    [
+      "qwen2",
+      { use_sliding_window: true, sliding_window: 4, layer_types: ["full_attention", "sliding_attention"] },
+      /layer 1 has a sliding window/,
+    ],
     ["gemma2", { attn_logit_softcapping: null }, /it has no soft caps/],
     ["llama", { rope_parameters: { rope_type: "dynamic", rope_theta: 10000, factor: 2 } }, /rope scaling "dynamic" has no counterpart/],
   ] as const)("%s with %j", async (family, changes, message) => {
@@ -197,27 +253,50 @@ describe("what llama.cpp would compute otherwise is refused by name", () => {
 describe.concurrent("sft export", () => {
   test("gguf of the dictionary model: tokenizer, special tokens and chat template are read back", async () => {
     const folder = await testFolder();
-    const { exitCode, stdout, stderr } = await runSft(["export", "--format", "gguf", "--model", dictionary.model, "--type", "q8_0", "--output", "model.gguf", "--json"], { cwd: folder });
+    const { exitCode, stdout, stderr } = await runSft(
+      ["export", "--format", "gguf", "--model", dictionary.model, "--type", "q8_0", "--output", "model.gguf", "--json"],
+      { cwd: folder },
+    );
     expect([stderr, exitCode]).toEqual(["", 0]);
     expect(JSON.parse(stdout)).toMatchObject({ format: "gguf", architecture: "llama", tensors: 38, warnings: [] });
     const { metadata } = await readBack(join(folder, "model.gguf"));
-    const tokenizer = JSON.parse(await readFile(join(dictionary.model, "tokenizer.json"), "utf8")) as { model: { vocab: Record<string, number>; merges: (string | [string, string])[] } };
+    const tokenizer = JSON.parse(await readFile(join(dictionary.model, "tokenizer.json"), "utf8")) as {
+      model: { vocab: Record<string, number>; merges: (string | [string, string])[] };
+    };
     const config = JSON.parse(await readFile(join(dictionary.model, "tokenizer_config.json"), "utf8")) as { chat_template: string };
     const tokens = metadata["tokenizer.ggml.tokens"] as string[];
     expect(tokens).toHaveLength(4096);
     for (const [text, id] of Object.entries(tokenizer.model.vocab)) expect(tokens[id]).toBe(text);
-    expect(metadata["tokenizer.ggml.merges"]).toEqual(tokenizer.model.merges.map((merge) => (typeof merge === "string" ? merge : merge.join(" "))));
+    expect(metadata["tokenizer.ggml.merges"]).toEqual(
+      tokenizer.model.merges.map((merge) => (typeof merge === "string" ? merge : merge.join(" "))),
+    );
     expect((metadata["tokenizer.ggml.token_type"] as number[]).slice(0, 5)).toEqual([3, 3, 3, 3, 1]);
     expect(metadata).toMatchObject({
-      "tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": "gpt-2", "tokenizer.ggml.eos_token_id": 0, "tokenizer.ggml.padding_token_id": 1,
-      "tokenizer.ggml.add_bos_token": false, "tokenizer.chat_template": config.chat_template,
+      "tokenizer.ggml.model": "gpt2",
+      "tokenizer.ggml.pre": "gpt-2",
+      "tokenizer.ggml.eos_token_id": 0,
+      "tokenizer.ggml.padding_token_id": 1,
+      "tokenizer.ggml.add_bos_token": false,
+      "tokenizer.chat_template": config.chat_template,
     });
     expect(metadata).not.toHaveProperty("tokenizer.ggml.bos_token_id");
   });
 
   test("hf writes another type in shards, and what is there is not replaced unasked", async () => {
     const folder = await testFolder();
-    const args = ["export", "--format", "hf", "--model", dictionary.model, "--dtype", "float16", "--max-shard-size", "3MB", "--output", "half"];
+    const args = [
+      "export",
+      "--format",
+      "hf",
+      "--model",
+      dictionary.model,
+      "--dtype",
+      "float16",
+      "--max-shard-size",
+      "3MB",
+      "--output",
+      "half",
+    ];
     expect((await runSft(args, { cwd: folder })).exitCode).toBe(0);
     await using half = await openModelFolder(join(folder, "half"));
     expect(half.config.dtype).toBe("float16");
@@ -233,7 +312,10 @@ describe.concurrent("sft export", () => {
     [["--format", "gguf", "--model", dictionary.model], /export needs a place to write to/],
     [["--format", "onnx", "--model", dictionary.model, "--output", "x"], /--format: expected one of hf, gguf, got "onnx"/],
     [["--format", "gguf", "--model", dictionary.model, "--output", "x", "--dtype", "float16"], /--dtype has no meaning with --format gguf/],
-    [["--format", "hf", "--adapter", join(goldenModelPath("llama"), "lora"), "--model", goldenModelPath("llama"), "--output", "x"], /by sft merge, which checks what it writes/],
+    [
+      ["--format", "hf", "--adapter", join(goldenModelPath("llama"), "lora"), "--model", goldenModelPath("llama"), "--output", "x"],
+      /by sft merge, which checks what it writes/,
+    ],
   ])("refuses %j", async (args, message) => {
     const { exitCode, stderr } = await runSft(["export", ...args], { cwd: await testFolder() });
     expect(stderr).toMatch(message);

@@ -21,23 +21,40 @@ const fileTypes: Readonly<Record<GgufTensorType, number>> = { F32: 0, F16: 1, Q8
  * `type`; vectors stay F32, as there. One tensor is in memory at a time.
  * @throws CliError "not-exportable" for a family or a setting that GGUF has no place for
  */
-export async function exportGguf({ base, adapter, weights }: MergeSource, path: string, type: GgufTensorType, preTokenizer?: string): Promise<ExportReport> {
+export async function exportGguf(
+  { base, adapter, weights }: MergeSource,
+  path: string,
+  type: GgufTensorType,
+  preTokenizer?: string,
+): Promise<ExportReport> {
   const family = findFamily(base.config);
   const architecture = ggufArchitectures[family.modelType];
-  if (!architecture) throw notExportable(`its family is ${family.modelType}`, `Families that are exported: ${Object.keys(ggufArchitectures).join(", ")}.`);
+  if (!architecture)
+    throw notExportable(`its family is ${family.modelType}`, `Families that are exported: ${Object.keys(ggufArchitectures).join(", ")}.`);
   const config = family.readConfig(base.config);
   const model = modelMetadata(config, architecture);
-  const tokenizer = await tokenizerMetadata({ folder: base.path, trained: adapter?.path ?? base.path, rows: config.vocabSize, preTokenizer });
+  const tokenizer = await tokenizerMetadata({
+    folder: base.path,
+    trained: adapter?.path ?? base.path,
+    rows: config.vocabSize,
+    preTokenizer,
+  });
   const warnings = [...model.warnings, ...tokenizer.warnings];
   const tensors = family.parameters(config).map((parameter): GgufTensor => {
     const found = weights.tensors.get(parameter.name);
     if (found?.shape.join() !== parameter.shape.join()) {
-      throw new ModelError(found ? "wrong-shape" : "missing-tensor", `${base.path}: expected the tensor ${parameter.name} [${parameter.shape.join(", ")}], found ${found ? `[${found.shape.join(", ")}]` : "none"}`);
+      throw new ModelError(
+        found ? "wrong-shape" : "missing-tensor",
+        `${base.path}: expected the tensor ${parameter.name} [${parameter.shape.join(", ")}], found ${found ? `[${found.shape.join(", ")}]` : "none"}`,
+      );
     }
     return toGguf(parameter, config, architecture, type, () => weights.readFloat32(parameter.name));
   });
   const halved = type === "Q8_0" ? tensors.filter((tensor) => tensor.type === "F16").map(({ name }) => name) : [];
-  if (halved.length > 0) warnings.push(`${halved.length} tensors have rows that are no multiple of ${q8BlockLength} and are stored as F16: ${halved.slice(0, 3).join(", ")}`);
+  if (halved.length > 0)
+    warnings.push(
+      `${halved.length} tensors have rows that are no multiple of ${q8BlockLength} and are stored as F16: ${halved.slice(0, 3).join(", ")}`,
+    );
   const general: Record<string, GgufValue> = {
     "general.architecture": { type: "string", value: architecture.name },
     "general.type": { type: "string", value: "model" },
@@ -50,7 +67,13 @@ export async function exportGguf({ base, adapter, weights }: MergeSource, path: 
   return { architecture: architecture.name, tensors: all.length, warnings };
 }
 
-function toGguf({ name, shape, kind }: ParameterSpec, config: ModelConfig, architecture: GgufArchitecture, type: GgufTensorType, read: () => Promise<Float32Array>): GgufTensor {
+function toGguf(
+  { name, shape, kind }: ParameterSpec,
+  config: ModelConfig,
+  architecture: GgufArchitecture,
+  type: GgufTensorType,
+  read: () => Promise<Float32Array>,
+): GgufTensor {
   const ownName = ggufTensorName(name, architecture);
   if (ownName === undefined) throw notExportable(`GGUF has no name for the tensor ${name}`, "Use the Hugging Face format.");
   const isReordered = architecture.pairsNeighbours && /\.[qk]_proj\./.test(name);

@@ -18,8 +18,13 @@ const text = (value: string): GgufValue => ({ type: "string", value });
 export function modelMetadata(config: ModelConfig, architecture: GgufArchitecture): ModelMetadata {
   const { name } = architecture;
   checkWindows(config, name);
-  if (name.startsWith("gemma") && !config.tiedEmbeddings) throw notExportable("it has an output head of its own, and GGUF's Gemma ties it to the embeddings", "Tie the head, or use the Hugging Face format.");
-  if (name === "gemma2" && (config.attentionSoftcap === 0 || config.logitSoftcap === 0)) throw notExportable("it has no soft caps, which llama.cpp always applies to Gemma 2", "Use the Hugging Face format.");
+  if (name.startsWith("gemma") && !config.tiedEmbeddings)
+    throw notExportable(
+      "it has an output head of its own, and GGUF's Gemma ties it to the embeddings",
+      "Tie the head, or use the Hugging Face format.",
+    );
+  if (name === "gemma2" && (config.attentionSoftcap === 0 || config.logitSoftcap === 0))
+    throw notExportable("it has no soft caps, which llama.cpp always applies to Gemma 2", "Use the Hugging Face format.");
   const rope = config.ropes.global ?? config.ropes.default!;
   const scaling = ropeScaling(rope.parameters, rope.rotaryDim);
   const window = Math.max(0, ...config.windows);
@@ -46,7 +51,9 @@ export function modelMetadata(config: ModelConfig, architecture: GgufArchitectur
   const assumed = assumedScale(config, name);
   if (Math.abs(config.attentionScale / assumed - 1) > 1e-6) {
     keys["attention.scale"] = f32(config.attentionScale);
-    warnings.push(`attention scores are scaled by ${config.attentionScale.toPrecision(6)} (query_pre_attn_scalar); a llama.cpp that does not read ${name}.attention.scale uses ${assumed.toPrecision(6)}`);
+    warnings.push(
+      `attention scores are scaled by ${config.attentionScale.toPrecision(6)} (query_pre_attn_scalar); a llama.cpp that does not read ${name}.attention.scale uses ${assumed.toPrecision(6)}`,
+    );
   }
   const metadata = Object.fromEntries(Object.entries(keys).map(([key, value]) => [`${name}.${key}`, value]));
   return { metadata, extraTensors: scaling.tensors, warnings };
@@ -63,10 +70,16 @@ function checkWindows({ windows }: ModelConfig, name: string): void {
   const isWindowed = (layer: number): boolean => (name === "gemma2" ? layer % 2 === 0 : name === "gemma3" && (layer + 1) % 6 !== 0);
   const other = windows.findIndex((window, layer) => window > 0 !== isWindowed(layer));
   if (other < 0) return;
-  throw notExportable(`layer ${other} has ${windows[other]! > 0 ? "a sliding window" : "full attention"}, and llama.cpp's ${name} has it the other way`, "Use the Hugging Face format.");
+  throw notExportable(
+    `layer ${other} has ${windows[other]! > 0 ? "a sliding window" : "full attention"}, and llama.cpp's ${name} has it the other way`,
+    "Use the Hugging Face format.",
+  );
 }
 
-function ropeScaling(rope: RopeParameters, rotaryDim: number): { readonly keys: Readonly<Record<string, GgufValue>>; readonly tensors: readonly GgufTensor[] } {
+function ropeScaling(
+  rope: RopeParameters,
+  rotaryDim: number,
+): { readonly keys: Readonly<Record<string, GgufValue>>; readonly tensors: readonly GgufTensor[] } {
   switch (rope.type) {
     case "default":
       return { keys: {}, tensors: [] };
@@ -78,7 +91,14 @@ function ropeScaling(rope: RopeParameters, rotaryDim: number): { readonly keys: 
       if (Math.abs(rope.attentionFactor - (0.1 * Math.log(rope.factor) + 1)) > 1e-6 || rope.betaFast !== 32 || rope.betaSlow !== 1) {
         throw notExportable("its yarn rope has an attention factor or betas of its own", "Use the Hugging Face format.");
       }
-      return { keys: { "rope.scaling.type": text("yarn"), "rope.scaling.factor": f32(rope.factor), "rope.scaling.original_context_length": u32(rope.originalMaxPositions) }, tensors: [] };
+      return {
+        keys: {
+          "rope.scaling.type": text("yarn"),
+          "rope.scaling.factor": f32(rope.factor),
+          "rope.scaling.original_context_length": u32(rope.originalMaxPositions),
+        },
+        tensors: [],
+      };
     default:
       throw notExportable(`its rope scaling "${rope.type}" has no counterpart`, "Use the Hugging Face format.");
   }

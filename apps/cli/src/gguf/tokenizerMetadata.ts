@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readPromptSettings } from "../runFolder/promptSettings.ts";
 import { stopTokens } from "../samples/answerPrompts.ts";
+import type { TokenizerJson } from "./tokenizerJson.ts";
 import { vocabularyMetadata } from "./vocabulary.ts";
 
 export interface TokenizerMetadata {
@@ -27,15 +28,32 @@ export interface TokenizerPlace {
 export async function tokenizerMetadata({ folder, trained, rows, preTokenizer }: TokenizerPlace): Promise<TokenizerMetadata> {
   const path = join(folder, "tokenizer.json");
   if (!existsSync(path)) {
-    return { metadata: { "tokenizer.ggml.model": { type: "string", value: "none" } }, warnings: [`${folder} has no tokenizer.json: the file has no vocabulary, and takes token ids only`] };
+    return {
+      metadata: { "tokenizer.ggml.model": { type: "string", value: "none" } },
+      warnings: [`${folder} has no tokenizer.json: the file has no vocabulary, and takes token ids only`],
+    };
   }
   const tokenizer = await loadTokenizer(folder);
-  const vocabulary = vocabularyMetadata(JSON.parse((await readFile(path, "utf8")).replace(/^\ufeff/, "")) as Record<string, unknown>, rows, preTokenizer);
+  const vocabulary = vocabularyMetadata(
+    JSON.parse((await readFile(path, "utf8")).replace(/^\ufeff/, "")) as TokenizerJson,
+    rows,
+    preTokenizer,
+  );
   const saved = await readPromptSettings(trained);
   const template = saved ? saved.chosen.source : tokenizer.chatTemplate;
-  const warnings = saved && template === null ? [`trained with the style ${saved.settings.template.name}, which is no Jinja template: the file has no chat template`] : [];
+  const warnings =
+    saved && template === null
+      ? [`trained with the style ${saved.settings.template.name}, which is no Jinja template: the file has no chat template`]
+      : [];
   const terminators = saved ? stopTokens(saved.chosen.template, tokenizer) : new Set<number>();
-  return { metadata: { ...vocabulary, ...specialTokens(tokenizer, terminators), ...(template === null ? {} : { "tokenizer.chat_template": { type: "string", value: template } }) }, warnings };
+  return {
+    metadata: {
+      ...vocabulary,
+      ...specialTokens(tokenizer, terminators),
+      ...(template === null ? {} : { "tokenizer.chat_template": { type: "string", value: template } }),
+    },
+    warnings,
+  };
 }
 
 function specialTokens(tokenizer: Tokenizer, terminators: ReadonlySet<number>): Record<string, GgufValue> {
@@ -51,7 +69,11 @@ function specialTokens(tokenizer: Tokenizer, terminators: ReadonlySet<number>): 
   const addsBos = tokenizer.addBosToken ?? (tokenizer.bos !== null && encoded[0] === tokenizer.bos.id);
   const addsEos = tokenizer.eos !== null && encoded.at(-1) === tokenizer.eos.id;
   return {
-    ...Object.fromEntries(Object.entries(ids).flatMap(([name, id]) => (id === undefined ? [] : [[`tokenizer.ggml.${name}_token_id`, { type: "u32", value: id }]]))),
+    ...Object.fromEntries(
+      Object.entries(ids).flatMap(([name, id]) =>
+        id === undefined ? [] : [[`tokenizer.ggml.${name}_token_id`, { type: "u32", value: id }]],
+      ),
+    ),
     "tokenizer.ggml.add_bos_token": { type: "bool", value: addsBos },
     "tokenizer.ggml.add_eos_token": { type: "bool", value: addsEos },
   };

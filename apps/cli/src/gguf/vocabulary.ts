@@ -1,8 +1,7 @@
 import type { GgufValue } from "@sft/checkpoint";
 import { notExportable } from "./exportError.ts";
 import { preTokenizerName } from "./preTokenizer.ts";
-
-type Json = Readonly<Record<string, any>>;
+import type { TokenizerJson, TokenizerStep } from "./tokenizerJson.ts";
 
 /** Token types of llama.h. */
 export const tokenTypes = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
@@ -14,13 +13,16 @@ const controlLooks = /^(<pad>|<mask>|<2mass>|\[@BOS@\]|<\|.*\|>|<｜.*｜>|<unus
  * The vocabulary of a tokenizer.json as llama.cpp's metadata, with one entry for each of the embedding's `rows`.
  * @throws CliError "not-exportable" for a tokenizer that is no byte-pair encoding
  */
-export function vocabularyMetadata(tokenizer: Json, rows: number, preTokenizer?: string): Record<string, GgufValue> {
+export function vocabularyMetadata(tokenizer: TokenizerJson, rows: number, preTokenizer?: string): Record<string, GgufValue> {
   const { model } = tokenizer;
   if (model?.type !== "BPE") throw notExportable(`its tokenizer is of type ${model?.type}`, "Byte-pair encodings are exported.");
   const isSentencePiece = model.byte_fallback === true;
   const { tokens, types } = listTokens(tokenizer, rows, isSentencePiece);
-  const pairs = (model.merges as readonly (string | readonly [string, string])[]).map((merge) => (typeof merge === "string" ? (merge.split(" ") as [string, string]) : merge));
-  const shared = { "tokenizer.ggml.tokens": { type: "strings", values: tokens }, "tokenizer.ggml.token_type": { type: "i32s", values: types } } as const;
+  const pairs = model.merges.map((merge) => (typeof merge === "string" ? (merge.split(" ") as [string, string]) : merge));
+  const shared = {
+    "tokenizer.ggml.tokens": { type: "strings", values: tokens },
+    "tokenizer.ggml.token_type": { type: "i32s", values: types },
+  } as const;
   if (!isSentencePiece) {
     return {
       "tokenizer.ggml.model": { type: "string", value: "gpt2" },
@@ -39,23 +41,32 @@ export function vocabularyMetadata(tokenizer: Json, rows: number, preTokenizer?:
 }
 
 /** Texts and types by id; ids that no token has are named [PADn] and unused. */
-function listTokens(tokenizer: Json, rows: number, isSentencePiece: boolean): { readonly tokens: string[]; readonly types: number[] } {
+function listTokens(
+  tokenizer: TokenizerJson,
+  rows: number,
+  isSentencePiece: boolean,
+): { readonly tokens: string[]; readonly types: number[] } {
   const tokens = Array.from({ length: rows }, (_, id) => `[PAD${id}]`);
   const types = new Array<number>(rows).fill(tokenTypes.unused);
   const set = (id: number, text: string, type: number): void => {
-    if (!(id < rows)) throw notExportable(`token ${JSON.stringify(text)} has id ${id}, the embedding has ${rows} rows`, "Give the model's own tokenizer.");
+    if (!(id < rows))
+      throw notExportable(`token ${JSON.stringify(text)} has id ${id}, the embedding has ${rows} rows`, "Give the model's own tokenizer.");
     tokens[id] = text;
     types[id] = type;
   };
-  for (const [text, id] of Object.entries(tokenizer.model.vocab as Record<string, number>)) {
+  for (const [text, id] of Object.entries(tokenizer.model!.vocab)) {
     const isByte = isSentencePiece && /^<0x[0-9A-F]{2}>$/.test(text);
-    set(id, text, isByte ? tokenTypes.byte : text === tokenizer.model.unk_token ? tokenTypes.unknown : tokenTypes.normal);
+    set(id, text, isByte ? tokenTypes.byte : text === tokenizer.model!.unk_token ? tokenTypes.unknown : tokenTypes.normal);
   }
-  for (const { id, content, special } of (tokenizer.added_tokens ?? []) as readonly Json[]) {
+  for (const { id, content, special } of tokenizer.added_tokens ?? []) {
     if (types[id] === tokenTypes.unknown) continue;
-    const isControl = special === true || controlLooks.test(content as string);
+    const isControl = special === true || controlLooks.test(content);
     // Tokens that users may write are matched in plain text, where a space is a space.
-    set(id, isControl || !isSentencePiece ? content : (content as string).replaceAll("▁", " "), isControl ? tokenTypes.control : tokenTypes.userDefined);
+    set(
+      id,
+      isControl || !isSentencePiece ? content : content.replaceAll("▁", " "),
+      isControl ? tokenTypes.control : tokenTypes.userDefined,
+    );
   }
   return { tokens, types };
 }
@@ -77,7 +88,12 @@ function scoresOf(tokens: readonly string[], types: readonly number[], pairs: re
 }
 
 /** Whether text gets a space put before it. */
-function addsSpace({ normalizer, pre_tokenizer: preTokenizer }: Json): boolean {
-  const steps: readonly Json[] = [normalizer, preTokenizer].flatMap((part) => (part?.type === "Sequence" ? [...(part.normalizers ?? []), ...(part.pretokenizers ?? [])] : part ? [part] : []));
-  return steps.some(({ type, prepend_scheme: scheme, add_prefix_space: prefix }) => type === "Prepend" || (type === "Metaspace" && (scheme === undefined ? prefix !== false : scheme !== "never")));
+function addsSpace({ normalizer, pre_tokenizer: preTokenizer }: TokenizerJson): boolean {
+  const steps: readonly TokenizerStep[] = [normalizer, preTokenizer].flatMap((part) =>
+    part?.type === "Sequence" ? [...(part.normalizers ?? []), ...(part.pretokenizers ?? [])] : part ? [part] : [],
+  );
+  return steps.some(
+    ({ type, prepend_scheme: scheme, add_prefix_space: prefix }) =>
+      type === "Prepend" || (type === "Metaspace" && (scheme === undefined ? prefix !== false : scheme !== "never")),
+  );
 }

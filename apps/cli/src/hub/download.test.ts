@@ -14,7 +14,12 @@ const repository = "org/tiny";
 const llama = goldenModelPath("llama");
 
 async function llamaFiles(): Promise<Record<string, Uint8Array>> {
-  return { "config.json": await readFile(join(llama, "config.json")), "model.safetensors": await readFile(join(llama, "model.safetensors")), "extra/notes.txt": Buffer.from("notes"), "pytorch_model.bin": Buffer.from("pickle") };
+  return {
+    "config.json": await readFile(join(llama, "config.json")),
+    "model.safetensors": await readFile(join(llama, "model.safetensors")),
+    "extra/notes.txt": Buffer.from("notes"),
+    "pytorch_model.bin": Buffer.from("pickle"),
+  };
 }
 
 function requestFor(hub: LoopbackHub, cacheDir: string): DownloadRequest {
@@ -47,7 +52,9 @@ describe("downloading", () => {
     hub.breakOff("model.safetensors", 100_000, 2);
     const { folder } = await downloadRepository(requestFor(hub, await testFolder()));
     expect(await readFile(join(folder, "model.safetensors"))).toEqual(files["model.safetensors"]);
-    const ranges = hub.requests.filter(({ path }) => path.endsWith("model.safetensors")).map(({ range }) => Number(/\d+/.exec(range ?? "0")![0]));
+    const ranges = hub.requests
+      .filter(({ path }) => path.endsWith("model.safetensors"))
+      .map(({ range }) => Number(/\d+/.exec(range ?? "0")![0]));
     expect(ranges).toHaveLength(3);
     expect(ranges[0]).toBe(0);
     expect(ranges[1]).toBeGreaterThan(0);
@@ -58,9 +65,13 @@ describe("downloading", () => {
     await using hub = await startLoopbackHub({ repository, files: await llamaFiles() });
     const cache = await testFolder();
     const blobs = join(cache, "models--org--tiny/blobs");
-    const blobName = filesToFetch((await (await fetch(`${hub.url}/api/models/${repository}/tree/${hub.commit}`)).json()) as [], false).find(({ path }) => path === "model.safetensors")!.blob;
+    const blobName = filesToFetch((await (await fetch(`${hub.url}/api/models/${repository}/tree/${hub.commit}`)).json()) as [], false).find(
+      ({ path }) => path === "model.safetensors",
+    )!.blob;
     hub.breakOff("model.safetensors", 0, 3);
-    await expect(downloadRepository(requestFor(hub, cache))).rejects.toThrow(/The transfer of model\.safetensors broke off 3 times[\s\S]*Run the same command again/);
+    await expect(downloadRepository(requestFor(hub, cache))).rejects.toThrow(
+      /The transfer of model\.safetensors broke off 3 times[\s\S]*Run the same command again/,
+    );
     expect(await readdir(join(cache, "models--org--tiny"))).not.toContain("refs");
     const half = (await readFile(join(llama, "model.safetensors"))).subarray(0, 5000);
     await writeFile(join(blobs, `${blobName}.incomplete`), half);
@@ -74,7 +85,9 @@ describe("downloading", () => {
     await using hub = await startLoopbackHub({ repository, files });
     const cache = await testFolder();
     files["model.safetensors"] = Buffer.from(files["model.safetensors"]!).fill(7, 50_000, 50_001);
-    await expect(downloadRepository(requestFor(hub, cache))).rejects.toThrow(/model\.safetensors did not come as it is listed: expected the hash/);
+    await expect(downloadRepository(requestFor(hub, cache))).rejects.toThrow(
+      /model\.safetensors did not come as it is listed: expected the hash/,
+    );
     expect(await readdir(join(cache, "models--org--tiny/blobs"))).toHaveLength(1);
   });
 
@@ -101,7 +114,10 @@ describe.concurrent("sft download", () => {
     const refused = await runSft(["download", repository], { cwd: folder, env });
     expect(refused.stderr).toMatch(/^error: The hub answered 401 for org\/tiny\.\nThe repository is private or gated/);
     expect([refused.exitCode, refused.stdout]).toEqual([1, ""]);
-    const { stdout, exitCode, stderr } = await runSft(["download", repository, "--quiet"], { cwd: folder, env: { ...env, HF_TOKEN: "hf_secret" } });
+    const { stdout, exitCode, stderr } = await runSft(["download", repository, "--quiet"], {
+      cwd: folder,
+      env: { ...env, HF_TOKEN: "hf_secret" },
+    });
     expect([exitCode, stderr, stdout.trim()]).toEqual([0, "", join(folder, "hub/models--org--tiny/snapshots", hub.commit)]);
   });
 
@@ -113,6 +129,9 @@ describe.concurrent("sft download", () => {
     const away = await runSft(["download", repository], { cwd: folder, env: { HF_ENDPOINT: "http://127.0.0.1:9", HF_HOME: folder } });
     expect(away.stderr).toMatch(/^error: The hub could not be asked for org\/tiny: [\s\S]*HF_ENDPOINT/);
     const wrong = await runSft(["download", "../x"], { cwd: folder, env: { HF_HOME: folder } });
-    expect([wrong.exitCode, wrong.stderr.split("\n")[0]]).toEqual([2, 'error: Expected a repository organisation/model and a branch, tag or commit, got "../x" at "main".']);
+    expect([wrong.exitCode, wrong.stderr.split("\n")[0]]).toEqual([
+      2,
+      'error: Expected a repository organisation/model and a branch, tag or commit, got "../x" at "main".',
+    ]);
   });
 });

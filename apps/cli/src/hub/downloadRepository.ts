@@ -36,17 +36,29 @@ export interface Downloaded {
 export async function downloadRepository(request: DownloadRequest): Promise<Downloaded> {
   const { repository, revision, token, everything, onFile } = request;
   if (!/^[\w-][\w.-]*(\/[\w-][\w.-]*)?$/.test(repository) || /(^|\/)\.\.?(\/|$)/.test(revision) || /[\\\0]/.test(revision)) {
-    throw usageError("bad-flag", `Expected a repository organisation/model and a branch, tag or commit, got ${JSON.stringify(repository)} at ${JSON.stringify(revision)}.`, "For example: sft download HuggingFaceTB/SmolLM2-135M");
+    throw usageError(
+      "bad-flag",
+      `Expected a repository organisation/model and a branch, tag or commit, got ${JSON.stringify(repository)} at ${JSON.stringify(revision)}.`,
+      "For example: sft download HuggingFaceTB/SmolLM2-135M",
+    );
   }
   const hub = await import("@huggingface/hub");
-  const address = { ...(request.hubUrl === undefined ? {} : { hubUrl: request.hubUrl }), ...(token === undefined ? {} : { accessToken: token }) };
+  const address = {
+    ...(request.hubUrl === undefined ? {} : { hubUrl: request.hubUrl }),
+    ...(token === undefined ? {} : { accessToken: token }),
+  };
   const { commit, files } = await asked(repository, async () => {
     const { sha } = await hub.modelInfo({ name: repository, revision, additionalFields: ["sha"], ...address });
     const entries = [];
     for await (const entry of hub.listFiles({ repo: repository, revision: sha, recursive: true, ...address })) entries.push(entry);
     return { commit: sha, files: filesToFetch(entries, everything) };
   });
-  if (!/^[0-9a-f]{40}$/.test(commit)) throw new CliError("download-failed", `The hub named no commit for ${repository} at ${revision}, but ${JSON.stringify(commit)}.`, "Check --revision.");
+  if (!/^[0-9a-f]{40}$/.test(commit))
+    throw new CliError(
+      "download-failed",
+      `The hub named no commit for ${repository} at ${revision}, but ${JSON.stringify(commit)}.`,
+      "Check --revision.",
+    );
   const storage = join(request.cacheDir ?? hub.getHFHubCachePath(), hub.getRepoFolderName({ type: "model", name: repository }));
   const folder = join(storage, "snapshots", commit);
   for (const file of files) {
@@ -73,7 +85,13 @@ export async function downloadRepository(request: DownloadRequest): Promise<Down
 async function point(place: string, blob: string): Promise<void> {
   if (await exists(place)) return;
   await mkdir(dirname(place), { recursive: true });
-  if (await lstat(place).then(() => true, () => false)) await rm(place);
+  if (
+    await lstat(place).then(
+      () => true,
+      () => false,
+    )
+  )
+    await rm(place);
   try {
     await symlink(relative(dirname(place), blob), place);
   } catch (error) {
@@ -88,12 +106,24 @@ async function asked<T>(repository: string, ask: () => Promise<T>): Promise<T> {
     return await ask();
   } catch (error) {
     if (error instanceof CliError) throw error;
-    const { statusCode, message, cause } = error as { readonly statusCode?: number; readonly message: string; readonly cause?: { readonly code?: string } };
+    const { statusCode, message, cause } = error as {
+      readonly statusCode?: number;
+      readonly message: string;
+      readonly cause?: { readonly code?: string };
+    };
     if (statusCode !== undefined) throw refusedBy(statusCode, repository);
-    throw new CliError("download-failed", `The hub could not be asked for ${repository}: ${cause?.code ?? message}.`, /access token/.test(message) ? "Check HF_TOKEN or --token." : "Check the network and HF_ENDPOINT.", { cause: error });
+    throw new CliError(
+      "download-failed",
+      `The hub could not be asked for ${repository}: ${cause?.code ?? message}.`,
+      /access token/.test(message) ? "Check HF_TOKEN or --token." : "Check the network and HF_ENDPOINT.",
+      { cause: error },
+    );
   }
 }
 
 async function exists(path: string): Promise<boolean> {
-  return stat(path).then(() => true, () => false);
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }

@@ -24,7 +24,7 @@ const fruitlessLimit = 3;
 export async function fetchBlob(request: BlobRequest): Promise<void> {
   const { file, path } = request;
   const incomplete = `${path}.incomplete`;
-  for (let fruitless = 0; ; ) {
+  for (let fruitless = 0; ;) {
     const before = await sizeOf(incomplete);
     if (before >= file.size) break;
     try {
@@ -33,7 +33,12 @@ export async function fetchBlob(request: BlobRequest): Promise<void> {
       if (error instanceof CliError) throw error;
       fruitless = (await sizeOf(incomplete)) > before ? 0 : fruitless + 1;
       if (fruitless < fruitlessLimit) continue;
-      throw new CliError("download-failed", `The transfer of ${file.path} broke off ${fruitlessLimit} times (${causeOf(error)}); ${await sizeOf(incomplete)} of ${file.size} bytes are here.`, "Run the same command again: it goes on from there.", { cause: error });
+      throw new CliError(
+        "download-failed",
+        `The transfer of ${file.path} broke off ${fruitlessLimit} times (${causeOf(error)}); ${await sizeOf(incomplete)} of ${file.size} bytes are here.`,
+        "Run the same command again: it goes on from there.",
+        { cause: error },
+      );
     }
   }
   await proveHash(incomplete, file);
@@ -41,7 +46,9 @@ export async function fetchBlob(request: BlobRequest): Promise<void> {
 }
 
 async function transfer({ url, token, file, onBytes }: BlobRequest, incomplete: string, start: number): Promise<void> {
-  const response = await fetch(url, { headers: { ...(start > 0 ? { Range: `bytes=${start}-` } : {}), ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }) } });
+  const response = await fetch(url, {
+    headers: { ...(start > 0 ? { Range: `bytes=${start}-` } : {}), ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }) },
+  });
   if (!response.ok || response.body === null) throw refusedBy(response.status, file.path);
   // A server that knows no ranges sends all of it again.
   const goesOn = response.status === 206;
@@ -66,11 +73,18 @@ async function proveHash(path: string, { path: name, size, blob }: RepositoryFil
   const found = hash.digest("hex");
   if (found === blob) return;
   await rm(path, { force: true });
-  throw new CliError("download-failed", `${name} did not come as it is listed: expected the hash ${blob.slice(0, 12)}, found ${found.slice(0, 12)}. It was removed.`, "Run the same command again.");
+  throw new CliError(
+    "download-failed",
+    `${name} did not come as it is listed: expected the hash ${blob.slice(0, 12)}, found ${found.slice(0, 12)}. It was removed.`,
+    "Run the same command again.",
+  );
 }
 
 async function sizeOf(path: string): Promise<number> {
-  return stat(path).then(({ size }) => size, () => 0);
+  return stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  );
 }
 
 function causeOf(error: unknown): string {

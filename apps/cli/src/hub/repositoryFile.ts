@@ -26,7 +26,11 @@ export function filesToFetch(entries: readonly ListedEntry[], everything: boolea
     if (type !== "file" || (!everything && otherWeights.test(path))) return [];
     const blob = lfs?.oid ?? oid ?? "";
     if (!isSafePath(path) || !/^[0-9a-f]{40,64}$/.test(blob)) {
-      throw new CliError("download-failed", `The repository lists a file ${JSON.stringify(path)} (${blob}) whose name or hash leads out of the cache.`, "Do not use this repository unless you trust where it came from.");
+      throw new CliError(
+        "download-failed",
+        `The repository lists a file ${JSON.stringify(path)} (${blob}) whose name or hash leads out of the cache.`,
+        "Do not use this repository unless you trust where it came from.",
+      );
     }
     return [{ path, size, blob }];
   });

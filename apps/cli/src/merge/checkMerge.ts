@@ -19,7 +19,9 @@ const [promptCount, promptLength] = [4, 24];
 
 /** The same token ids for every model of a vocabulary, spread over all of it. */
 function fixedPrompts(vocabSize: number): Int32Array[] {
-  return Array.from({ length: promptCount }, (_, prompt) => Int32Array.from({ length: promptLength }, (__, index) => pcgHash(prompt * promptLength + index) % vocabSize));
+  return Array.from({ length: promptCount }, (_, prompt) =>
+    Int32Array.from({ length: promptLength }, (__, index) => pcgHash(prompt * promptLength + index) % vocabSize),
+  );
 }
 
 /**
@@ -32,9 +34,16 @@ export function mergeBound(dtype: SavedDType, layers: number, backend: string): 
 }
 
 /** Runs base, base with adapter, and merged model one after the other, so that one model is in memory at a time. */
-export async function checkMerge(options: { readonly backend: Backend; readonly base: ModelFolder; readonly adapter: AdapterFolder; readonly merged: string; readonly dtype: SavedDType }): Promise<MergeCheck> {
+export async function checkMerge(options: {
+  readonly backend: Backend;
+  readonly base: ModelFolder;
+  readonly adapter: AdapterFolder;
+  readonly merged: string;
+  readonly dtype: SavedDType;
+}): Promise<MergeCheck> {
   const { backend, base, adapter, dtype } = options;
-  const load = (folder: ModelFolder): Promise<LanguageModel> => LanguageModel.load({ backend, config: folder.config, weights: folder.tensors, positions: promptLength });
+  const load = (folder: ModelFolder): Promise<LanguageModel> =>
+    LanguageModel.load({ backend, config: folder.config, weights: folder.tensors, positions: promptLength });
   const model = await load(base);
   const prompts = fixedPrompts(model.config.vocabSize);
   const plain = await sequenceLogits(model, prompts);

@@ -24,7 +24,8 @@ async function dictionaryAdapter(folder: string): Promise<string> {
   const adapter = join(folder, "adapter");
   await using base = await openModelFolder(dictionary.model);
   const name = "base_model.model.model.layers.1.mlp.down_proj";
-  const wave = (length: number, scale: number): Float32Array => Float32Array.from({ length }, (_, index) => Math.sin(index * 12.9898) * scale);
+  const wave = (length: number, scale: number): Float32Array =>
+    Float32Array.from({ length }, (_, index) => Math.sin(index * 12.9898) * scale);
   await writeAdapterFolder(adapter, {
     config: { r: 2, lora_alpha: 4, target_modules: ["down_proj"], base_model_name_or_path: dictionary.model },
     tensors: [
@@ -45,7 +46,13 @@ async function promptSettings(name: string): Promise<string> {
 }
 
 describe("merging", () => {
-  test.each([["llama", "lora"], ["llama", "rslora"], ["llama", "dora"], ["gpt2", "lora"], ["gpt-neox", "lora"]])("%s with its %s: the check passes in float32, float16 and bfloat16, and shards come out", async (family, kind) => {
+  test.each([
+    ["llama", "lora"],
+    ["llama", "rslora"],
+    ["llama", "dora"],
+    ["gpt2", "lora"],
+    ["gpt-neox", "lora"],
+  ])("%s with its %s: the check passes in float32, float16 and bfloat16, and shards come out", async (family, kind) => {
     const folder = await testFolder();
     await using source = await openMergeSource(goldenModelPath(family), join(goldenModelPath(family), kind), false);
     for (const dtype of ["F32", "F16", "BF16"] as const) {
@@ -98,15 +105,27 @@ describe.concurrent("sft merge", () => {
   test("takes the base from the adapter, checks, and lets tokenizer, template, mask and terminators travel along", async () => {
     const folder = await testFolder();
     const adapter = await dictionaryAdapter(folder);
-    const { exitCode, stdout, stderr } = await runSft(["merge", "--adapter", adapter, "--output", "merged", "--backend", "cpu", "--threads", "1", "--json"], { cwd: folder });
+    const { exitCode, stdout, stderr } = await runSft(
+      ["merge", "--adapter", adapter, "--output", "merged", "--backend", "cpu", "--threads", "1", "--json"],
+      { cwd: folder },
+    );
     expect([stderr, exitCode]).toEqual(["", 0]);
     const report = JSON.parse(stdout) as { merged: number; check: { pass: boolean; bound: number; relativeL2: number } };
     expect(report).toMatchObject({ merged: 1, check: { pass: true } });
     const merged = join(folder, "merged");
-    expect((await readdir(merged)).sort()).toEqual(["config.json", "generation_config.json", "model.safetensors", "prompt_settings.json", "tokenizer.json", "tokenizer_config.json"]);
+    expect((await readdir(merged)).sort()).toEqual([
+      "config.json",
+      "generation_config.json",
+      "model.safetensors",
+      "prompt_settings.json",
+      "tokenizer.json",
+      "tokenizer_config.json",
+    ]);
     expect(await readFile(join(merged, "tokenizer.json"))).toEqual(await readFile(join(dictionary.model, "tokenizer.json")));
     // 0 is <|endoftext|>, 3 is chatml's terminator <|im_end|>.
-    expect((JSON.parse(await readFile(join(merged, "generation_config.json"), "utf8")) as { eos_token_id: unknown }).eos_token_id).toEqual([0, 3]);
+    expect((JSON.parse(await readFile(join(merged, "generation_config.json"), "utf8")) as { eos_token_id: unknown }).eos_token_id).toEqual([
+      0, 3,
+    ]);
   });
 
   test("refuses other weights than those the adapter was trained on, unless that is meant", async () => {
@@ -117,18 +136,35 @@ describe.concurrent("sft merge", () => {
     await writeModelFolder(other, { config: base.config, tensors: tensorsOf(base.tensors), dtype: "F32" });
     const args = ["merge", "--model", other, "--adapter", adapter, "--output", "merged", "--backend", "cpu", "--threads", "1"];
     const refused = await runSft(args, { cwd: folder });
-    expect(refused.stderr).toMatch(/^error: The adapter .* was trained on other weights than those of .*other: expected the fingerprint [0-9a-f]{12}, found [0-9a-f]{12}/);
+    expect(refused.stderr).toMatch(
+      /^error: The adapter .* was trained on other weights than those of .*other: expected the fingerprint [0-9a-f]{12}, found [0-9a-f]{12}/,
+    );
     expect(refused.exitCode).toBe(1);
     expect(await readdir(folder)).not.toContain("merged");
     expect((await runSft([...args, "--accept-other-base"], { cwd: folder })).exitCode).toBe(0);
   });
 
   test.each([
-    ["an adapter of another shape", ["--model", goldenModelPath("qwen3"), "--adapter", lora], 1, /does not fit this base model: expected \S+lora_B\.weight to be \[96, 4\], found \[64, 4\]/],
+    [
+      "an adapter of another shape",
+      ["--model", goldenModelPath("qwen3"), "--adapter", lora],
+      1,
+      /does not fit this base model: expected \S+lora_B\.weight to be \[96, 4\], found \[64, 4\]/,
+    ],
     ["no adapter", ["--model", llama], 2, /there is no adapter to merge/],
     ["an output inside what is read", ["--model", llama, "--adapter", lora, "--output", join(llama, "merged")], 2, /overlap/],
-    ["an unknown type", ["--model", llama, "--adapter", lora, "--dtype", "int4"], 2, /--dtype: expected one of float32, float16, bfloat16, got "int4"/],
-    ["a size that is none", ["--model", llama, "--adapter", lora, "--max-shard-size", "big"], 2, /--max-shard-size: expected a size, got "big"/],
+    [
+      "an unknown type",
+      ["--model", llama, "--adapter", lora, "--dtype", "int4"],
+      2,
+      /--dtype: expected one of float32, float16, bfloat16, got "int4"/,
+    ],
+    [
+      "a size that is none",
+      ["--model", llama, "--adapter", lora, "--max-shard-size", "big"],
+      2,
+      /--max-shard-size: expected a size, got "big"/,
+    ],
   ])("refuses %s", async (_, args, code, message) => {
     const folder = await testFolder();
     const { exitCode, stderr } = await runSft(["merge", "--output", "merged", "--backend", "cpu", ...args], { cwd: folder });
@@ -146,6 +182,8 @@ describe.concurrent("sft merge", () => {
     await writeFile(path, JSON.stringify({ ...(JSON.parse(await readFile(path, "utf8")) as object), bias: "lora_only" }));
     await using opened = await openAdapterFolder(adapter);
     expect(opened.config.bias).toBe("lora_only");
-    await expect(openMergeSource(llama, adapter, false)).rejects.toThrow(/bias is "lora_only", which changes what the adapter computes and is not implemented/);
+    await expect(openMergeSource(llama, adapter, false)).rejects.toThrow(
+      /bias is "lora_only", which changes what the adapter computes and is not implemented/,
+    );
   });
 });

@@ -11,10 +11,16 @@ export async function checkOutput(output: string, overwrite: boolean, sources: r
   for (const source of sources) {
     if (source === undefined) continue;
     const other = await realpath(source).catch(() => resolve(source));
-    if (isInside(own, other) || isInside(other, own)) throw usageError("output-folder-in-use", `${output} and ${source} overlap: what is read would be written over.`, "Give another --output.");
+    if (isInside(own, other) || isInside(other, own))
+      throw usageError(
+        "output-folder-in-use",
+        `${output} and ${source} overlap: what is read would be written over.`,
+        "Give another --output.",
+      );
   }
   const names = await readdir(output).catch((error: NodeJS.ErrnoException) => (error.code === "ENOENT" ? [] : [output]));
-  if (names.length > 0 && !overwrite) throw usageError("output-folder-in-use", `${output} is there already.`, "Give another --output, or replace it with --overwrite.");
+  if (names.length > 0 && !overwrite)
+    throw usageError("output-folder-in-use", `${output} is there already.`, "Give another --output, or replace it with --overwrite.");
 }
 
 function isInside(inner: string, outer: string): boolean {

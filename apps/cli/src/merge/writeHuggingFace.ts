@@ -1,4 +1,14 @@
-import { float32ToBytes, isFloatDType, openAdapterFolder, openModelFolder, replaceFolder, writeModelFolder, type AdapterFolder, type ModelFolder, type TensorToWrite } from "@sft/checkpoint";
+import {
+  float32ToBytes,
+  isFloatDType,
+  openAdapterFolder,
+  openModelFolder,
+  replaceFolder,
+  writeModelFolder,
+  type AdapterFolder,
+  type ModelFolder,
+  type TensorToWrite,
+} from "@sft/checkpoint";
 import { findFamily, mergedTensors, savedAdapterLayout, type MergedTensors } from "@sft/model";
 import { loadTokenizer } from "@sft/tokenizer/node";
 import { existsSync } from "node:fs";
@@ -45,15 +55,21 @@ export interface WriteOptions {
 }
 
 /** Writes a Hugging Face folder tensor by tensor, with all that travels with the weights; it appears whole or not at all. */
-export async function writeHuggingFace({ base, adapter, weights }: MergeSource, { output, dtype, maxShardBytes, check }: WriteOptions): Promise<void> {
+export async function writeHuggingFace(
+  { base, adapter, weights }: MergeSource,
+  { output, dtype, maxShardBytes, check }: WriteOptions,
+): Promise<void> {
   const tokenizer = existsSync(join(base.path, "tokenizer.json")) ? await loadTokenizer(base.path) : null;
   const generationConfig = await generationConfigOf(base, tokenizer, adapter?.path ?? base.path);
   const files = await companionFiles(base.path, adapter?.path);
   await replaceFolder(output, async (folder) => {
     await writeModelFolder(folder, {
-      config: base.config, files, tensors: tensorsToWrite(weights, output),
+      config: base.config,
+      files,
+      tensors: tensorsToWrite(weights, output),
       ...(generationConfig === undefined ? {} : { generationConfig }),
-      ...(dtype === undefined ? {} : { dtype }), ...(maxShardBytes === undefined ? {} : { maxShardBytes }),
+      ...(dtype === undefined ? {} : { dtype }),
+      ...(maxShardBytes === undefined ? {} : { maxShardBytes }),
     });
     await check?.(folder);
   });
@@ -69,6 +85,11 @@ export function roundedDType(weights: MergedTensors, dtype: SavedDType | undefin
 function* tensorsToWrite(weights: MergedTensors, output: string): Generator<TensorToWrite> {
   for (const { name, dtype, shape } of weights.tensors.values()) {
     const changed = weights.isChanged(name) && isFloatDType(dtype);
-    yield { name, dtype, shape, data: changed ? async () => float32ToBytes(await weights.readFloat32(name), dtype, name, output) : () => weights.read(name) };
+    yield {
+      name,
+      dtype,
+      shape,
+      data: changed ? async () => float32ToBytes(await weights.readFloat32(name), dtype, name, output) : () => weights.read(name),
+    };
   }
 }

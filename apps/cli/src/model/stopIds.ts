@@ -8,7 +8,11 @@ import { stopTokens } from "../samples/answerPrompts.ts";
  * answer in its `eos_token_id` list, so that other programs stop where training taught to. `trained` is the folder that
  * holds the prompt settings; undefined when there is nothing to say.
  */
-export async function generationConfigOf(base: ModelFolder, tokenizer: Tokenizer | null, trained: string): Promise<Readonly<Record<string, unknown>> | undefined> {
+export async function generationConfigOf(
+  base: ModelFolder,
+  tokenizer: Tokenizer | null,
+  trained: string,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
   const settings = await readPromptSettings(trained);
   if (settings === null || tokenizer === null) return base.generationConfig;
   const known = [base.generationConfig?.eos_token_id, base.config.eos_token_id].flat().filter((id): id is number => typeof id === "number");

@@ -15,22 +15,37 @@ beforeAll(async () => {
 afterAll(() => backend.dispose());
 
 /** The golden batch's real tokens, and what PEFT's adapter model made of them: logits of each sequence's tokens. */
-async function goldenLogits(family: string, adapter: string): Promise<{ sequences: Int32Array[]; logits: (all: Float32Array) => Float32Array; expected: Float32Array }> {
+async function goldenLogits(
+  family: string,
+  adapter: string,
+): Promise<{ sequences: Int32Array[]; logits: (all: Float32Array) => Float32Array; expected: Float32Array }> {
   await using base = await openSafetensors(`${goldenModelPath(family)}/case.safetensors`);
   await using adapted = await openSafetensors(`${goldenModelPath(family)}/${adapter}/case.safetensors`);
   const [, length, vocab] = adapted.tensors.get("logits")!.shape as [number, number, number];
   const [ids, mask] = [await base.readInt32("input_ids"), await base.readInt32("attention_mask")];
   const attended = (values: Float32Array): Float32Array => values.filter((_, index) => mask[Math.floor(index / vocab)] === 1);
-  const sequences = Array.from({ length: ids.length / length }, (_, row) => ids.slice(row * length, (row + 1) * length).filter((_, column) => mask[row * length + column] === 1));
+  const sequences = Array.from({ length: ids.length / length }, (_, row) =>
+    ids.slice(row * length, (row + 1) * length).filter((_, column) => mask[row * length + column] === 1),
+  );
   return { sequences, logits: attended, expected: attended(await adapted.readFloat32("logits")) };
 }
 
 function relativeL2(actual: Float32Array, expected: Float32Array): number {
   expect(actual.length).toBe(expected.length);
-  return Math.sqrt(actual.reduce((sum, value, index) => sum + (value - expected[index]!) ** 2, 0) / expected.reduce((sum, value) => sum + value ** 2, 0));
+  return Math.sqrt(
+    actual.reduce((sum, value, index) => sum + (value - expected[index]!) ** 2, 0) / expected.reduce((sum, value) => sum + value ** 2, 0),
+  );
 }
 
-const cases = [["llama", "lora"], ["llama", "rslora"], ["llama", "dora"], ["gpt2", "lora"], ["gemma3", "lora"], ["gpt-neox", "lora"], ["phi3", "lora"]] as const;
+const cases = [
+  ["llama", "lora"],
+  ["llama", "rslora"],
+  ["llama", "dora"],
+  ["gpt2", "lora"],
+  ["gemma3", "lora"],
+  ["gpt-neox", "lora"],
+  ["phi3", "lora"],
+] as const;
 
 describe("a merged model", () => {
   // float32 sums of a few hundred terms, two layers deep, are off by some 1e-6 of their norm.
@@ -42,7 +57,10 @@ describe("a merged model", () => {
     await attachSavedAdapter(adapted, adapter);
     expect(relativeL2(golden.logits(await sequenceLogits(adapted, golden.sequences)), golden.expected)).toBeLessThan(1e-5);
 
-    const weights = mergedTensors(base.tensors, adapted.parameters, { layout: savedAdapterLayout(adapted.parameters, adapter), tensors: adapter.tensors });
+    const weights = mergedTensors(base.tensors, adapted.parameters, {
+      layout: savedAdapterLayout(adapted.parameters, adapter),
+      tensors: adapter.tensors,
+    });
     expect([...weights.tensors.keys()].filter(weights.isChanged)).toHaveLength(adapted.adapter!.modules.size);
     const merged = await LanguageModel.load({ backend, config: base.config, weights });
     expect(relativeL2(golden.logits(await sequenceLogits(merged, golden.sequences)), golden.expected)).toBeLessThan(1e-5);

@@ -13,7 +13,11 @@ export interface MergedTensors {
 }
 
 /** The base's tensors with an adapter merged in; without one, the base's tensors as they are. Holds one tensor and its pair. */
-export function mergedTensors(base: TensorSource, parameters: readonly ParameterSpec[], adapter?: { readonly layout: AdapterLayout; readonly tensors: TensorSource }): MergedTensors {
+export function mergedTensors(
+  base: TensorSource,
+  parameters: readonly ParameterSpec[],
+  adapter?: { readonly layout: AdapterLayout; readonly tensors: TensorSource },
+): MergedTensors {
   const kinds = new Map(parameters.map(({ name, kind }) => [name, kind]));
   const pairOf = (name: string) => (name.endsWith(".weight") ? adapter?.layout.modules.get(name.slice(0, -".weight".length)) : undefined);
   const copyOf = (name: string) => adapter?.layout.copies.get(name);

@@ -3,7 +3,13 @@ import type { ParameterSpec } from "../families/family.ts";
 import { layoutLora } from "./lora.ts";
 import { patternValue } from "./peftPattern.ts";
 
-const modules = ["model.layers.0.self_attn.q_proj", "model.layers.10.self_attn.q_proj", "model.layers.1.mlp.down_proj", "model.layers.2.self_attn.v_proj", "q_proj"];
+const modules = [
+  "model.layers.0.self_attn.q_proj",
+  "model.layers.10.self_attn.q_proj",
+  "model.layers.1.mlp.down_proj",
+  "model.layers.2.self_attn.v_proj",
+  "q_proj",
+];
 
 /** What Python 3's re.match(rf"(.*\.)?({key})$", module) said of each key: the modules that match. */
 const python: readonly (readonly [key: string, matched: readonly string[]])[] = [
@@ -31,12 +37,21 @@ describe("rank_pattern and alpha_pattern", () => {
 
   it("give a pair its own rank and scale", () => {
     const linear = (name: string): ParameterSpec => ({ name: `${name}.weight`, shape: [6, 4], kind: "linear" });
-    const config = { r: 4, alpha: 8, dropout: 0, targetModules: "all-linear", rankPattern: { q_proj: 2 }, alphaPattern: { "layers.1.v_proj": 32 } };
+    const config = {
+      r: 4,
+      alpha: 8,
+      dropout: 0,
+      targetModules: "all-linear",
+      rankPattern: { q_proj: 2 },
+      alphaPattern: { "layers.1.v_proj": 32 },
+    };
     const { modules: pairs } = layoutLora([linear("layers.0.q_proj"), linear("layers.1.v_proj")], config);
     expect(pairs.get("layers.0.q_proj")).toMatchObject({ a: { shape: [2, 4] }, b: { shape: [6, 2] }, scale: 8 / 2 });
     expect(pairs.get("layers.1.v_proj")).toMatchObject({ a: { shape: [4, 4] }, b: { shape: [6, 4] }, scale: 32 / 4 });
     const rs = layoutLora([linear("layers.0.q_proj")], { ...config, useRslora: true });
     expect(rs.modules.get("layers.0.q_proj")!.scale).toBeCloseTo(8 / Math.sqrt(2), 12);
-    expect(() => layoutLora([linear("q_proj")], { ...config, rankPattern: { q_proj: 0 } })).toThrow(/rank must be a positive integer, got 0/);
+    expect(() => layoutLora([linear("q_proj")], { ...config, rankPattern: { q_proj: 0 } })).toThrow(
+      /rank must be a positive integer, got 0/,
+    );
   });
 });

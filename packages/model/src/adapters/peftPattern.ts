@@ -14,6 +14,9 @@ function matchesEnd(key: string, module: string): boolean {
   try {
     return new RegExp(`^(?:.*\\.)?(?:${key})$`).test(module);
   } catch (cause) {
-    throw new ModelError("bad-lora", `the LoRA pattern key ${JSON.stringify(key)} is no valid regular expression: ${(cause as Error).message}`);
+    throw new ModelError(
+      "bad-lora",
+      `the LoRA pattern key ${JSON.stringify(key)} is no valid regular expression: ${(cause as Error).message}`,
+    );
   }
 }

@@ -19,7 +19,9 @@ async function parametersOf(family: string, changes: Record<string, unknown> = {
 }
 
 const withConfig = (changes: Record<string, unknown>): SavedAdapter => ({ ...adapter, config: { ...adapter.config, ...changes } });
-const withTensors = (edit: (tensors: Map<string, { name: string; dtype: "F32"; shape: number[]; byteLength: number }>) => void): SavedAdapter => {
+const withTensors = (
+  edit: (tensors: Map<string, { name: string; dtype: "F32"; shape: number[]; byteLength: number }>) => void,
+): SavedAdapter => {
   const tensors = new Map(adapter.tensors.tensors) as Parameters<typeof edit>[0];
   edit(tensors);
   return { ...adapter, tensors: { ...adapter.tensors, tensors } };
@@ -34,19 +36,37 @@ describe("a saved adapter", () => {
   });
 
   it.each([
-    ["use_qalora", true], ["layer_replication", [[0, 2]]], ["lora_bias", true], ["trainable_token_indices", [1]], ["bias", "all"], ["bias", "lora_only"],
-    ["target_parameters", ["experts"]], ["init_lora_weights", "pissa"], ["init_lora_weights", "loftq"], ["alora_invocation_tokens", [5]],
+    ["use_qalora", true],
+    ["layer_replication", [[0, 2]]],
+    ["lora_bias", true],
+    ["trainable_token_indices", [1]],
+    ["bias", "all"],
+    ["bias", "lora_only"],
+    ["target_parameters", ["experts"]],
+    ["init_lora_weights", "pissa"],
+    ["init_lora_weights", "loftq"],
+    ["alora_invocation_tokens", [5]],
   ])("with %s %j is refused by the field's name", (field, value) => {
-    expect(() => savedLoraConfig(withConfig({ [field]: value }))).toThrow(new RegExp(`lora/adapter_config\\.json: ${field} is .* not implemented`));
+    expect(() => savedLoraConfig(withConfig({ [field]: value }))).toThrow(
+      new RegExp(`lora/adapter_config\\.json: ${field} is .* not implemented`),
+    );
   });
 
-  it.each([["bias", "none"], ["modules_to_save", []], ["init_lora_weights", "gaussian"], ["layer_replication", null], ["use_bdlora", null]])("with %s %j is taken", (field, value) => {
+  it.each([
+    ["bias", "none"],
+    ["modules_to_save", []],
+    ["init_lora_weights", "gaussian"],
+    ["layer_replication", null],
+    ["use_bdlora", null],
+  ])("with %s %j is taken", (field, value) => {
     expect(savedLoraConfig(withConfig({ [field]: value })).r).toBe(4);
   });
 
   it("of a base with other sizes is refused with the tensor's name, what was expected and what was found", async () => {
     const parameters = await parametersOf("llama", { intermediate_size: 96 });
-    expect(() => savedAdapterLayout(parameters, adapter)).toThrow(/does not fit this base model: expected base_model\.model\.model\.layers\.0\.mlp\.gate_proj\.lora_B\.weight to be \[96, 4\], found \[112, 4\]/);
+    expect(() => savedAdapterLayout(parameters, adapter)).toThrow(
+      /does not fit this base model: expected base_model\.model\.model\.layers\.0\.mlp\.gate_proj\.lora_B\.weight to be \[96, 4\], found \[112, 4\]/,
+    );
   });
 
   it("of another family is refused with the module that is not there", async () => {
@@ -56,13 +76,22 @@ describe("a saved adapter", () => {
 
   it("that lost a tensor, or has one more, is refused by the tensor's name", async () => {
     const parameters = await parametersOf("llama");
-    expect(() => savedAdapterLayout(parameters, withTensors((tensors) => tensors.delete(`${q0}.lora_B.weight`)))).toThrow(/expected the tensor \S+q_proj\.lora_B\.weight \[64, 4\], it is not there/);
-    const extra = withTensors((tensors) => tensors.set("base_model.model.lm_head.weight", { name: "x", dtype: "F32", shape: [1], byteLength: 4 }));
+    expect(() =>
+      savedAdapterLayout(
+        parameters,
+        withTensors((tensors) => tensors.delete(`${q0}.lora_B.weight`)),
+      ),
+    ).toThrow(/expected the tensor \S+q_proj\.lora_B\.weight \[64, 4\], it is not there/);
+    const extra = withTensors((tensors) =>
+      tensors.set("base_model.model.lm_head.weight", { name: "x", dtype: "F32", shape: [1], byteLength: 4 }),
+    );
     expect(() => savedAdapterLayout(parameters, extra)).toThrow(/the tensor base_model\.model\.lm_head\.weight is no part of a LoRA pair/);
   });
 
   it("without any pair is refused: its pattern matched nothing", () => {
     const empty = withTensors((tensors) => tensors.clear());
-    expect(() => savedLoraConfig({ ...empty, config: { ...adapter.config, target_modules: "nothing" } })).toThrow(/holds no LoRA pairs: its target_modules "nothing" matched nothing/);
+    expect(() => savedLoraConfig({ ...empty, config: { ...adapter.config, target_modules: "nothing" } })).toThrow(
+      /holds no LoRA pairs: its target_modules "nothing" matched nothing/,
+    );
   });
 });

@@ -15,13 +15,25 @@ export type SavedAdapter = Pick<AdapterFolder, "path" | "config" | "tensors">;
  */
 export function savedLoraConfig({ path, config, tensors }: SavedAdapter): LoraConfig {
   refuseUnimplementedFields(config, path);
-  const targetModules = [...tensors.tensors.keys()].flatMap((name) => /^base_model\.model\.(.+)\.lora_(?:A\.weight|embedding_A)$/.exec(name)?.[1] ?? []);
+  const targetModules = [...tensors.tensors.keys()].flatMap(
+    (name) => /^base_model\.model\.(.+)\.lora_(?:A\.weight|embedding_A)$/.exec(name)?.[1] ?? [],
+  );
   if (targetModules.length === 0) {
-    throw new ModelError("adapter-mismatch", `${path} holds no LoRA pairs: its target_modules ${JSON.stringify(config.target_modules)} matched nothing when it was made`, "Train it again with other target modules.");
+    throw new ModelError(
+      "adapter-mismatch",
+      `${path} holds no LoRA pairs: its target_modules ${JSON.stringify(config.target_modules)} matched nothing when it was made`,
+      "Train it again with other target modules.",
+    );
   }
   return {
-    r: config.r, alpha: config.lora_alpha, dropout: config.lora_dropout, targetModules, useRslora: config.use_rslora, useDora: config.use_dora,
-    rankPattern: config.rank_pattern, alphaPattern: config.alpha_pattern,
+    r: config.r,
+    alpha: config.lora_alpha,
+    dropout: config.lora_dropout,
+    targetModules,
+    useRslora: config.use_rslora,
+    useDora: config.use_dora,
+    rankPattern: config.rank_pattern,
+    alphaPattern: config.alpha_pattern,
     ...(config.modules_to_save?.length ? { modulesToSave: config.modules_to_save } : {}),
   };
 }
@@ -40,17 +52,26 @@ export function savedAdapterLayout(parameters: readonly ParameterSpec[], adapter
   for (const { name, shape } of expected.values()) {
     const found = adapter.tensors.tensors.get(name);
     if (!found) throw mismatch(adapter.path, `expected the tensor ${name} [${shape.join(", ")}], it is not there`);
-    if (found.shape.join() !== shape.join()) throw mismatch(adapter.path, `expected ${name} to be [${shape.join(", ")}], found [${found.shape.join(", ")}]`);
+    if (found.shape.join() !== shape.join())
+      throw mismatch(adapter.path, `expected ${name} to be [${shape.join(", ")}], found [${found.shape.join(", ")}]`);
   }
   const extra = [...adapter.tensors.tensors.keys()].find((name) => !expected.has(name));
   if (extra !== undefined) {
-    throw new ModelError("adapter-mismatch", `${adapter.path}: the tensor ${extra} is no part of a LoRA pair on a linear layer, and would be left out`, "Merge the adapter with PEFT (merge_and_unload), and use the merged model here.");
+    throw new ModelError(
+      "adapter-mismatch",
+      `${adapter.path}: the tensor ${extra} is no part of a LoRA pair on a linear layer, and would be left out`,
+      "Merge the adapter with PEFT (merge_and_unload), and use the merged model here.",
+    );
   }
   return layout;
 }
 
 /** Puts a saved adapter on a model; `dropout` overrides the saved one. @throws what `savedAdapterLayout` throws */
-export async function attachSavedAdapter(model: LanguageModel, adapter: SavedAdapter, options: { readonly dropout?: number } = {}): Promise<AdapterLayout> {
+export async function attachSavedAdapter(
+  model: LanguageModel,
+  adapter: SavedAdapter,
+  options: { readonly dropout?: number } = {},
+): Promise<AdapterLayout> {
   const { config } = savedAdapterLayout(model.parameters, adapter);
   const tensors = new Map<string, Float32Array>();
   for (const name of adapter.tensors.tensors.keys()) tensors.set(name, await adapter.tensors.readFloat32(name));
@@ -58,5 +79,9 @@ export async function attachSavedAdapter(model: LanguageModel, adapter: SavedAda
 }
 
 function mismatch(path: string, what: string): ModelError {
-  return new ModelError("adapter-mismatch", `the adapter ${path} does not fit this base model: ${what}`, "It was made for another base model; adapter_config.json names that one as base_model_name_or_path.");
+  return new ModelError(
+    "adapter-mismatch",
+    `the adapter ${path} does not fit this base model: ${what}`,
+    "It was made for another base model; adapter_config.json names that one as base_model_name_or_path.",
+  );
 }

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openAdapterFolder, openModelFolder } from "@sft/checkpoint";
+import type { LoraConfig } from "@sft/model";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { paddedBatches } from "./batchSource.ts";
 import { evaluate } from "./evaluate.ts";
@@ -26,9 +27,9 @@ interface Run extends TrainResult {
 }
 
 /** Trains a fresh model on a fresh backend, as a new process would. */
-async function run(settings: Partial<TrainingSettings>, options: { resumeFrom?: string; signal?: AbortSignal; onStep?: (step: number) => void; dropout?: number; threads?: number } = {}): Promise<Run> {
+async function run(settings: Partial<TrainingSettings>, options: { resumeFrom?: string; signal?: AbortSignal; lora?: Partial<LoraConfig>; onStep?: (step: number) => void; dropout?: number; threads?: number } = {}): Promise<Run> {
   const method = settings.method ?? "lora";
-  const model = await loadTinyModel({ lora: method === "lora", dropout: options.dropout ?? 0, threads: options.threads ?? 1 });
+  const model = await loadTinyModel({ lora: method === "lora" ? (options.lora ?? true) : false, dropout: options.dropout ?? 0, threads: options.threads ?? 1 });
   const events: TrainingEvent[] = [];
   try {
     const result = await train({
@@ -89,6 +90,28 @@ describe("train", () => {
     expect(losses(whole).at(-1)).toBeLessThan(losses(whole)[0]! - 0.1);
   });
 
+  it("draws noise for the embeddings by seed and step: the same run twice, another seed another run, none in evaluation", async () => {
+    const noisy = { maxSteps: 4, neftuneAlpha: 5 };
+    const [whole, other, plain] = [await run({ ...noisy, saveSteps: 2 }), await run({ ...noisy, seed: 1 }), await run({ maxSteps: 4 })];
+    const firstEvaluation = ({ history }: TrainResult): number | undefined => history[0]!.eval_loss;
+    expect(firstEvaluation(whole)).toBe(firstEvaluation(plain));
+    expect(losses(whole)[0]).not.toBe(losses(plain)[0]);
+    expect(losses(whole)[0]).not.toBe(losses(other)[0]);
+    await run({ ...noisy, saveSteps: 2 });
+    expect(losses(await run(noisy, { resumeFrom: join(folder, "checkpoint-2") }))).toEqual(losses(whole));
+  });
+
+  it("saves whole copies of modules beside the pairs, and resumes them exactly", async () => {
+    const lora = { targetModules: ["q_proj", "embed_tokens"], modulesToSave: ["lm_head", "model.norm"] };
+    const whole = await run({ maxSteps: 4, saveSteps: 2 }, { lora });
+    const adapter = await openAdapterFolder(join(folder, "checkpoint-2"));
+    expect(adapter.config.modules_to_save).toEqual(lora.modulesToSave);
+    expect([...adapter.tensors.tensors.keys()]).toEqual(expect.arrayContaining(["base_model.model.lm_head.weight", "base_model.model.model.norm.weight", "base_model.model.model.embed_tokens.lora_embedding_A"]));
+    await adapter.close();
+    const resumed = await run({ maxSteps: 4 }, { lora, resumeFrom: join(folder, "checkpoint-2") });
+    expect(losses(resumed)).toEqual(losses(whole));
+  });
+
   it("refuses to resume another optimiser's state", async () => {
     await run({ maxSteps: 2, saveSteps: 1 });
     await expect(run({ maxSteps: 2, optimiser: "sgd" }, { resumeFrom: join(folder, "checkpoint-1") })).rejects.toThrow(/has no tensor momentum_buffer\.[\s\S]*another optimiser/);
@@ -133,8 +156,10 @@ describe("train", () => {
     const whole = await run({ maxSteps: 6 });
     await rm(folder, { recursive: true });
     const stop = new AbortController();
-    const stopped = await run({ maxSteps: 6 }, { signal: stop.signal, onStep: (step) => void (step === 2 && stop.abort()) });
-    expect([stopped.aborted, stopped.step < 6]).toEqual([true, true]);
+    const whole = await run({ maxSteps: 6 });
+    await rm(folder, { recursive: true });
+    const stopped = await run({ maxSteps: 6 }, { signal: stop.signal, onStep: (step) => step === 2 && stop.abort() });
+    expect(stopped).toMatchObject({ aborted: true });
     expect(await readdir(folder)).toEqual([`checkpoint-${stopped.step}`]);
     const resumed = await run({ maxSteps: 6 }, { resumeFrom: stopped.checkpoint! });
     expect(losses(resumed)).toEqual(losses(whole));

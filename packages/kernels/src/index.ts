@@ -18,6 +18,7 @@ export * from "./ops/embedding.ts";
 export * from "./ops/generation.ts";
 export { opTable } from "./ops/index.ts";
 export * from "./ops/matmul.ts";
+export * from "./ops/noise.ts";
 export * from "./ops/normalisation.ts";
 export * from "./ops/optimiser.ts";
 export * from "./ops/rope.ts";

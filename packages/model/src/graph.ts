@@ -1,5 +1,5 @@
 import {
-  activation, addBias, attention, cachedAttention, divide, dropout, embedding, gatedActivation, layerNorm, matmul, reshape, rmsNorm, rope,
+  activation, addBias, addNoise, attention, cachedAttention, divide, dropout, embedding, gatedActivation, layerNorm, matmul, reshape, rmsNorm, rope,
   rowNorm, scale, scaleColumns, sliceColumns, writeCache,
   type ActivationKind, type Tape, type Value,
 } from "@sft/kernels";
@@ -29,6 +29,8 @@ export interface GraphOptions {
   readonly adapter?: AdapterLayout;
   /** True while training: dropout is active. */
   readonly training: boolean;
+  /** NEFTune's alpha (Jain et al. 2023): uniform noise within alpha / sqrt(length * hidden) on the token embeddings. 0 means none. */
+  readonly embeddingNoise: number;
 }
 
 /** Names of the tensors that a model program binds besides its parameters. */
@@ -36,6 +38,9 @@ export const inputNames = {
   ids: "ids", order: "order", positions: "positions", positionOrder: "position_order", segments: "segments", lengths: "lengths",
   dropoutSeed: "dropout_seed",
 } as const;
+
+/** Apart from the salts of dropouts, which count up from 0. */
+const NOISE_SALT = 0x6e6f6973;
 
 /** Names of the tensors that hold a rope table of the config. */
 export function ropeNames(table: string): { readonly cos: string; readonly sin: string } {
@@ -89,7 +94,10 @@ export class Graph {
 
   /** Token embeddings [N, hidden] of the ids input. */
   embed(name: string): Value {
-    return this.lookUp(name, inputNames.ids, inputNames.order);
+    const embedded = this.lookUp(name, inputNames.ids, inputNames.order);
+    if (this.options.embeddingNoise === 0) return embedded;
+    const amplitude = this.options.embeddingNoise / Math.sqrt(this.shape.length * this.config.hiddenSize);
+    return this.tape.apply(addNoise, [embedded, this.tape.input(inputNames.dropoutSeed, [1])], { amplitude, salt: NOISE_SALT })[0]!;
   }
 
   /** Learned position embeddings [N, hidden] of the positions input. */

@@ -104,7 +104,7 @@ export class LanguageModel {
    * Records the forward pass. With `method` it is one of training: dropout is active, and a following `backward` reaches the
    * method's parameters, or of them those in `trainable`.
    */
-  recordForward(name: string, options: { readonly shape: TokenShape; readonly attention?: AttentionMode; readonly method?: TrainingMethod; readonly trainable?: readonly ParameterSpec[] }): RecordedForward {
+  recordForward(name: string, options: { readonly shape: TokenShape; readonly attention?: AttentionMode; readonly method?: TrainingMethod; readonly trainable?: readonly ParameterSpec[]; readonly embeddingNoise?: number }): RecordedForward {
     const reached = options.method ? (options.trainable ?? this.trainableParameters(options.method)) : [];
     const trainable = new Set(reached.map((parameter) => parameter.name));
     if (options.shape.length > this.positions) {
@@ -114,7 +114,7 @@ export class LanguageModel {
     const graph = new Graph({
       tape, config: this.config, parameters: this.parameters, shape: options.shape,
       attention: options.attention ?? { kind: "causal" }, ropePositions: this.positions,
-      trainable: (parameter) => trainable.has(parameter), training: options.method !== undefined,
+      trainable: (parameter) => trainable.has(parameter), training: options.method !== undefined, embeddingNoise: options.embeddingNoise ?? 0,
       ...(this.adapter ? { adapter: this.adapter } : {}),
     });
     return { tape, graph, hidden: this.family.forward(graph) };

@@ -39,13 +39,15 @@ export interface TrainingSettings {
   readonly labelSmoothing: number;
   /** Weight of the squared logSumExp of the logits in the loss; the reported loss has it inside. */
   readonly zLoss: number;
+  /** NEFTune's alpha: noise on the token embeddings while training, uniform within alpha / sqrt(row length * hidden size). 0 means none. */
+  readonly neftuneAlpha: number;
   /** Keep one activation a layer and compute the others again in the backward pass: less memory, a third more work. */
   readonly gradientCheckpointing: boolean;
   /** Evaluate every so many steps; 0 only at the end. */
   readonly evalSteps: number;
   /** Save every so many steps; 0 only at the end. */
   readonly saveSteps: number;
-  /** Seeds what the run draws while it trains: dropout. */
+  /** Seeds what the run draws while it trains: dropout and noise. */
   readonly seed: number;
 }
 
@@ -64,6 +66,7 @@ export const defaultSettings: Omit<TrainingSettings, "maxSteps"> = {
   maxGradNorm: 1,
   labelSmoothing: 0,
   zLoss: 0,
+  neftuneAlpha: 0,
   gradientCheckpointing: false,
   evalSteps: 0,
   saveSteps: 0,
@@ -88,6 +91,7 @@ export function checkSettings(settings: TrainingSettings): void {
     ["momentum", (value) => value >= 0 && value < 1, "in [0, 1)"],
     ["loraPlusRatio", (value) => value > 0, "positive"],
     ["labelSmoothing", (value) => value >= 0 && value < 1, "in [0, 1)"],
+    ["neftuneAlpha", (value) => value >= 0, "0 or more"],
     ["zLoss", (value) => value >= 0, "0 or more"],
     ["evalSteps", (value) => value === 0 || isCount(value), "0 or a positive integer"],
     ["saveSteps", (value) => value === 0 || isCount(value), "0 or a positive integer"],

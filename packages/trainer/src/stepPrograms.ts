@@ -18,7 +18,7 @@ export const stateNames = {
 type LossTerms = Pick<TrainingSettings, "labelSmoothing" | "zLoss">;
 
 /** What a micro batch's program depends on. */
-export type StepSettings = TrainableSettings & Pick<TrainingSettings, "gradientCheckpointing"> & Partial<LossTerms>;
+export type StepSettings = TrainableSettings & Pick<TrainingSettings, "gradientCheckpointing"> & Partial<LossTerms & Pick<TrainingSettings, "neftuneAlpha">>;
 
 /** What evaluation measures: the cross-entropy alone, whatever is added while training. */
 const crossEntropyAlone: LossTerms = { labelSmoothing: 0, zLoss: 0 };
@@ -37,8 +37,8 @@ function recordLoss(model: LanguageModel, { tape, graph, hidden }: RecordedForwa
 
 /** Forward and backward of one micro batch: adds its loss to the step's loss and its gradients to the step's gradients. */
 export function microBatchProgram(model: LanguageModel, settings: StepSettings, shape: MicroBatchShape): Program {
-  const { labelSmoothing = 0, zLoss = 0 } = settings;
-  const forward = model.recordForward("micro-batch", { shape, method: settings.method, trainable: trainableParameters(model, settings) });
+  const { labelSmoothing = 0, zLoss = 0, neftuneAlpha = 0 } = settings;
+  const forward = model.recordForward("micro-batch", { shape, method: settings.method, trainable: trainableParameters(model, settings), embeddingNoise: neftuneAlpha });
   const loss = recordLoss(model, forward, shape.supervised, { labelSmoothing, zLoss });
   const { tape } = forward;
   const total = tape.external(stateNames.loss, "state", [1]);

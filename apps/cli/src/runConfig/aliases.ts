@@ -25,6 +25,7 @@ const aliases: Readonly<Record<string, Alias>> = {
   per_device_train_batch_size: { key: "micro_batch_size" },
   num_train_epochs: { key: "num_epochs" },
   lr_scheduler_type: { key: "lr_scheduler" },
+  modules_to_save: { key: "lora_modules_to_save" },
   optim: { key: "optimizer", value: optimiserNamed },
   label_smoothing_factor: { key: "label_smoothing" },
   adam_beta_1: { key: "adam_beta1" },

@@ -47,6 +47,7 @@ export const runConfigSchema = z.strictObject({
   adam_epsilon: z.number().positive().default(1e-8).describe("AdamW's epsilon"),
   max_grad_norm: z.number().nonnegative().default(1).describe("clip the gradient's global norm; 0 does not clip"),
   label_smoothing: z.number().min(0).lt(1).default(0).describe("share of each target's probability spread over the vocabulary"),
+  neftune_noise_alpha: z.number().nonnegative().default(0).describe("NEFTune: uniform noise on the embeddings while training, within alpha / sqrt(length * hidden size)"),
   z_loss: z.number().nonnegative().default(0).describe("weight of the squared logSumExp of the logits in the loss"),
   gradient_checkpointing: z.boolean().default(false).describe("keep one activation a layer and compute the others again: less memory, a third more work"),
 
@@ -60,6 +61,7 @@ export const runConfigSchema = z.strictObject({
     .preprocess((value) => (typeof value === "string" && value.includes(",") && !/[()[\]*+?|\\]/.test(value) ? value.split(",").map((name) => name.trim()) : value), z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]))
     .default("all-linear")
     .describe('"all-linear", a list of module names or endings, or a regular expression'),
+  lora_modules_to_save: z.preprocess((value) => (typeof value === "string" ? value.split(",") : value), z.array(z.string().min(1)).min(1)).optional().describe("modules of which a whole copy is trained and saved beside the adapter"),
   loraplus_lr_ratio: z.number().positive().default(1).describe("LoRA+: learning rate of B as a multiple of A's"),
   use_rslora: z.boolean().default(false).describe("scale by alpha / sqrt(r)"),
   use_dora: z.boolean().default(false).describe("learn a magnitude for each output row beside the pair"),

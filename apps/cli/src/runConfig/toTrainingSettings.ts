@@ -30,6 +30,7 @@ export function toTrainingSettings(config: RunConfig, rows: number): TrainingSet
     maxGradNorm: config.max_grad_norm,
     labelSmoothing: config.label_smoothing,
     zLoss: config.z_loss,
+    neftuneAlpha: config.neftune_noise_alpha,
     gradientCheckpointing: config.gradient_checkpointing,
     evalSteps: config.eval_steps,
     saveSteps: config.save_steps,

@@ -9,6 +9,7 @@ import { activation, activationGrad, gatedActivation, gatedActivationGrad } from
 import { padColumns, rowNorm, scaleColumns, sliceColumns } from "./columns.ts";
 import { add, copy, divide, fill, multiply, reshape, scale, softcap, zero } from "./elementwise/arithmetic.ts";
 import { dropout } from "./elementwise/dropout.ts";
+import { addNoise } from "./elementwise/noise.ts";
 import { embedding, embeddingGrad } from "./embedding/embedding.ts";
 import { gatherRows } from "./embedding/gatherRows.ts";
 import { matmul } from "./matmul/matmul.ts";
@@ -25,7 +26,7 @@ import { rope } from "./rope.ts";
 export const opEmitters: ReadonlyMap<string, OpEmitter> = new Map(Object.entries({
   embedding, embeddingGrad, gatherRows,
   matmul, addBias, columnSum, rowNorm, scaleColumns, sliceColumns, padColumns,
-  add, multiply, divide, scale, softcap, copy, reshape, fill, zero, dropout,
+  add, multiply, divide, scale, softcap, copy, reshape, fill, zero, dropout, addNoise,
   rmsNorm, rmsNormGrad, rmsNormWeightGrad,
   layerNorm, layerNormGrad, layerNormWeightGrad,
   rope, attention, attentionGrad, writeCache, cachedAttention,

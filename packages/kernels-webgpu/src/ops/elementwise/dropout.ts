@@ -2,7 +2,7 @@ import type { OpEmitter } from "../../dispatch.ts";
 import { emitElementwise } from "./elementwiseKernel.ts";
 
 /** The integer hash of `dropoutKeeps` in @sft/kernels: O'Neill's PCG RXS-M-XS with 32 bits of state. */
-const PCG = `
+export const PCG: string = `
 fn pcgHash(input: u32) -> u32 {
   let state = input * 747796405u + 2891336453u;
   let word = ((state >> ((state >> 28u) + 4u)) ^ state) * 277803737u;

@@ -9,6 +9,7 @@ import { elementwiseCases } from "./elementwise.ts";
 import { embeddingCases } from "./embedding.ts";
 import { generationCases } from "./generation.ts";
 import { matmulCases } from "./matmul.ts";
+import { noiseCases } from "./noise.ts";
 import { normalisationCases } from "./normalisation.ts";
 import { optimiserCases } from "./optimiser.ts";
 import { programCases } from "./programs.ts";
@@ -26,6 +27,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...activationCases,
   ...ropeCases,
   ...dropoutCases,
+  ...noiseCases,
   ...attentionCases,
   ...crossEntropyCases,
   ...generationCases,

@@ -153,8 +153,6 @@ describe("train", () => {
   });
 
   it("stops at its signal, saves, and can go on from there", async () => {
-    const whole = await run({ maxSteps: 6 });
-    await rm(folder, { recursive: true });
     const stop = new AbortController();
     const whole = await run({ maxSteps: 6 });
     await rm(folder, { recursive: true });

@@ -210,7 +210,7 @@ describe("{% generation %} blocks", () => {
   });
   it("count for no peer but TRL's assistant_only_loss", () => {
     expect(answer(["said"], "unsloth")).toBe("thoughtsaid<|im_end|>\n");
-    expect(answer(["said"], "trl-assistant")).toBe("said<|im_end|>\n");
+    expect(answer(["said"], "trl-assistant")).toBe("said<|im_end|>");
   });
 });
 

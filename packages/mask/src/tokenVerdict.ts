@@ -120,7 +120,7 @@ function judgeSegment(
 function switchedOff(segment: Segment, policy: MaskPolicy, tokenizer: MaskTokenizer, tagged: boolean): string | null {
   if (tagged && segment.part !== "terminator" && segment.part !== "header") {
     if (segment.generation) return null;
-    if (segment.part === "body") return "text outside the template's {% generation %} block";
+    if (segment.part !== "outside") return "text outside the template's {% generation %} block";
   }
   switch (segment.part) {
     case "header":

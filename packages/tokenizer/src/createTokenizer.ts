@@ -10,6 +10,7 @@ import { createModel } from "./models/createModel.ts";
 import { createNormalizer } from "./normalizers/createNormalizer.ts";
 import { createPostProcessor } from "./postProcessors/createPostProcessor.ts";
 import { createPreTokenizer } from "./preTokenizers/createPreTokenizer.ts";
+import { openingToken, usualEndToken } from "./tokenizerAlone.ts";
 import { resolveSpecialToken, type SpecialToken, type SpecialTokenName } from "./specialTokens.ts";
 import type { ContinueOptions, ControlTokenPolicy, DecodeOptions, EncodeOptions, Encoding, Tokenizer } from "./tokenizer.ts";
 
@@ -73,7 +74,12 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
     idToToken,
     modelUnknown: model.unknownToken,
   };
-  const special = (name: SpecialTokenName): SpecialToken | null => resolveSpecialToken(name, sources);
+  const isAlone = files.tokenizerConfig === undefined && files.specialTokensMap === undefined && files.generationConfig === undefined;
+  const opener = isAlone ? openingToken(postProcessor.apply(new EncodingBuilder(), "", true).ids, specialIds, idToToken) : null;
+  const special = (name: SpecialTokenName): SpecialToken | null =>
+    (isAlone && name === "bos" ? opener : null) ??
+    (isAlone && name === "eos" ? usualEndToken(specialTokens) : null) ??
+    resolveSpecialToken(name, sources);
 
   const readingOf = (tokens: readonly AddedToken[], banned: Uint8Array | null): Reading => ({
     inRawText: createAddedTokenSearch(
@@ -122,7 +128,12 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
     eos: special("eos"),
     pad: special("pad"),
     unk: special("unk"),
-    addBosToken: "add_bos_token" in config ? booleanField(config, "add_bos_token", "tokenizer_config.json", false) : undefined,
+    addBosToken:
+      "add_bos_token" in config
+        ? booleanField(config, "add_bos_token", "tokenizer_config.json", false)
+        : opener === null
+          ? undefined
+          : true,
     chatTemplate: files.chatTemplate ?? readChatTemplate(config),
     encode(text: string, { addSpecialTokens = false, continues = false }: EncodeOptions = {}): Encoding {
       return finish(tokenize(text, everything, continues), text, addSpecialTokens);

@@ -42,7 +42,7 @@ export interface Tokenizer {
   readonly eos: SpecialToken | null;
   readonly pad: SpecialToken | null;
   readonly unk: SpecialToken | null;
-  /** `add_bos_token` of tokenizer_config.json; undefined if it does not say. */
+  /** `add_bos_token` of tokenizer_config.json, or what the post-processor does where tokenizer.json comes alone; undefined if none says. */
   readonly addBosToken: boolean | undefined;
   /** The model's Jinja chat template, or null. */
   readonly chatTemplate: string | null;

@@ -13,6 +13,7 @@ import { cachedAttention, writeCache } from "./generation.ts";
 import { layerNorm, layerNormGrad, layerNormWeightGrad } from "./layerNorm.ts";
 import { matmul } from "./matmul.ts";
 import { adamw, gradNorm } from "./optimiser.ts";
+import { dequantizeNf4 } from "./nf4.ts";
 import { addNoise } from "./noise.ts";
 import { rmsNorm, rmsNormGrad, rmsNormWeightGrad } from "./rmsNorm.ts";
 import { rope } from "./rope.ts";
@@ -21,7 +22,7 @@ import { descend, divideByNorm, lion, momentum, sgd } from "./updates.ts";
 const kernels = {
   embedding, embeddingGrad, gatherRows,
   matmul, addBias, columnSum, rowNorm, scaleColumns, sliceColumns, padColumns,
-  add, multiply, divide, scale, softcap, copy, reshape, fill, zero, dropout, addNoise,
+  add, multiply, divide, scale, softcap, copy, reshape, fill, zero, dropout, addNoise, dequantizeNf4,
   rmsNorm, rmsNormGrad, rmsNormWeightGrad,
   layerNorm, layerNormGrad, layerNormWeightGrad,
   rope, attention, attentionGrad, writeCache, cachedAttention,

@@ -13,6 +13,7 @@ import { addNoise } from "./elementwise/noise.ts";
 import { embedding, embeddingGrad } from "./embedding/embedding.ts";
 import { gatherRows } from "./embedding/gatherRows.ts";
 import { matmul } from "./matmul/matmul.ts";
+import { dequantizeNf4 } from "./nf4.ts";
 import { layerNorm, layerNormGrad, layerNormWeightGrad } from "./normalisation/layerNorm.ts";
 import { rmsNorm, rmsNormGrad, rmsNormWeightGrad } from "./normalisation/rmsNorm.ts";
 import { elementDirection, factoredDirection } from "./optimiser/adafactor.ts";
@@ -26,7 +27,7 @@ import { rope } from "./rope.ts";
 export const opEmitters: ReadonlyMap<string, OpEmitter> = new Map(Object.entries({
   embedding, embeddingGrad, gatherRows,
   matmul, addBias, columnSum, rowNorm, scaleColumns, sliceColumns, padColumns,
-  add, multiply, divide, scale, softcap, copy, reshape, fill, zero, dropout, addNoise,
+  add, multiply, divide, scale, softcap, copy, reshape, fill, zero, dropout, addNoise, dequantizeNf4,
   rmsNorm, rmsNormGrad, rmsNormWeightGrad,
   layerNorm, layerNormGrad, layerNormWeightGrad,
   rope, attention, attentionGrad, writeCache, cachedAttention,

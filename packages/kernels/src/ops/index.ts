@@ -11,6 +11,7 @@ import { add, copy, divide, fill, multiply, reshape, scale, softcap, zero } from
 import { embedding, embeddingGrad, gatherRows } from "./embedding.ts";
 import { cachedAttention, writeCache } from "./generation.ts";
 import { matmul } from "./matmul.ts";
+import { dequantizeNf4 } from "./nf4.ts";
 import { addNoise } from "./noise.ts";
 import { layerNorm, layerNormGrad, layerNormWeightGrad, rmsNorm, rmsNormGrad, rmsNormWeightGrad } from "./normalisation.ts";
 import { adamw, gradNorm } from "./optimiser.ts";
@@ -20,7 +21,7 @@ import { descend, divideByNorm, lion, momentum, sgd } from "./updates.ts";
 const definitions = [
   embedding, embeddingGrad, gatherRows,
   matmul, addBias, columnSum, rowNorm, scaleColumns, sliceColumns, padColumns,
-  add, multiply, divide, scale, softcap, copy, reshape, fill, zero, dropout, addNoise,
+  add, multiply, divide, scale, softcap, copy, reshape, fill, zero, dropout, addNoise, dequantizeNf4,
   rmsNorm, rmsNormGrad, rmsNormWeightGrad,
   layerNorm, layerNormGrad, layerNormWeightGrad,
   rope, attention, attentionGrad, writeCache, cachedAttention,

@@ -9,6 +9,7 @@ import { elementwiseCases } from "./elementwise.ts";
 import { embeddingCases } from "./embedding.ts";
 import { generationCases } from "./generation.ts";
 import { matmulCases } from "./matmul.ts";
+import { nf4Cases } from "./nf4.ts";
 import { noiseCases } from "./noise.ts";
 import { normalisationCases } from "./normalisation.ts";
 import { optimiserCases } from "./optimiser.ts";
@@ -28,6 +29,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...ropeCases,
   ...dropoutCases,
   ...noiseCases,
+  ...nf4Cases,
   ...attentionCases,
   ...crossEntropyCases,
   ...generationCases,

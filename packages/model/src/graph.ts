@@ -1,5 +1,5 @@
 import {
-  activation, addBias, addNoise, attention, cachedAttention, divide, dropout, embedding, gatedActivation, layerNorm, matmul, reshape, rmsNorm, rope,
+  activation, addBias, addNoise, attention, cachedAttention, dequantizeNf4, divide, dropout, embedding, gatedActivation, layerNorm, matmul, reshape, rmsNorm, rope,
   rowNorm, scale, scaleColumns, sliceColumns, writeCache,
   type ActivationKind, type Tape, type Value,
 } from "@sft/kernels";
@@ -7,6 +7,7 @@ import type { AdapterLayout, LoraModule } from "./adapters/lora.ts";
 import type { ModelConfig } from "./config.ts";
 import type { ParameterSpec } from "./families/family.ts";
 import { ModelError } from "./errors.ts";
+import { nf4Parts } from "./nf4Parts.ts";
 
 /** Tokens of one program: `batch` sequences of `length` tokens, N = batch * length rows. */
 export interface TokenShape {
@@ -29,6 +30,8 @@ export interface GraphOptions {
   readonly adapter?: AdapterLayout;
   /** True while training: dropout is active. */
   readonly training: boolean;
+  /** Names of linear weights that lie in 4 bits and are unpacked where they are read. */
+  readonly quantised: ReadonlySet<string>;
   /** NEFTune's alpha (Jain et al. 2023): uniform noise within alpha / sqrt(length * hidden) on the token embeddings. 0 means none. */
   readonly embeddingNoise: number;
 }
@@ -136,7 +139,7 @@ export class Graph {
 
   /** x · W^T (+ bias) (+ addend) for the linear layer `module`, with its LoRA pair when the adapter has one. */
   linear(x: Value, module: string, addend?: Value): Value {
-    const weight = this.parameter(`${module}.weight`);
+    const weight = this.linearWeight(`${module}.weight`);
     // GPT-2's Conv1D stores its weight [in, out].
     const transposeB = this.specs.get(`${module}.weight`)!.kind !== "conv1d";
     const lora = this.options.adapter?.modules.get(module);
@@ -147,6 +150,13 @@ export class Graph {
     const [a, b] = [this.adapterParameter(lora.a), this.adapterParameter(lora.b)];
     const low = this.tape.apply(matmul, [this.adapterDropout(x), a], { transposeA: false, transposeB: true, alpha: 1 })[0]!;
     return this.tape.apply(matmul, [low, b, y], { transposeA: false, transposeB: true, alpha: lora.scale })[0]!;
+  }
+
+  private linearWeight(name: string): Value {
+    if (!this.options.quantised.has(name)) return this.parameter(name);
+    const [rows, columns] = this.specs.get(name)!.shape as [number, number];
+    const parts = nf4Parts(name, rows * columns).map(({ name: part, shape, dtype }) => this.tape.parameter(part, shape, false, dtype));
+    return this.tape.apply(dequantizeNf4, parts, { rows, columns })[0]!;
   }
 
   rmsNorm(x: Value, name: string, weightOffset = 0): Value {
@@ -214,7 +224,7 @@ export class Graph {
 
   /** The pair's product is scaled row by row; the weight norm is computed from detached values, as PEFT does. */
   private doraLinear(x: Value, module: string, lora: LoraModule, addend: Value | undefined): Value {
-    const weight = this.parameter(`${module}.weight`);
+    const weight = this.linearWeight(`${module}.weight`);
     const [a, b, magnitude] = [this.adapterParameter(lora.a), this.adapterParameter(lora.b), this.adapterParameter(lora.magnitude!)];
     const nt = { transposeA: false, transposeB: true };
     const merged = this.tape.apply(matmul, [b, a, weight], { transposeA: false, transposeB: false, alpha: lora.scale })[0]!;

@@ -1,10 +1,11 @@
-import { elementCount, pcgHash, Tape, type Backend, type BackendBuffer, type Program, type Value, externalTensors, matmul, gatherRows, softcap } from "@sft/kernels";
+import { elementCount, nf4Weight, pcgHash, quantizeNf4, type Nf4Tensor, Tape, type Backend, type BackendBuffer, type Program, type Value, externalTensors, matmul, gatherRows, softcap } from "@sft/kernels";
 import { adapterParameters, initialLora, layoutLora, rowNorms, type AdapterLayout, type LoraConfig } from "./adapters/lora.ts";
 import type { ModelConfig } from "./config.ts";
 import { ModelError } from "./errors.ts";
 import { findFamily } from "./families/index.ts";
 import type { ModelFamily, ParameterSpec } from "./families/family.ts";
 import { Graph, ropeNames, type AttentionMode, type TokenShape } from "./graph.ts";
+import { nf4Parts } from "./nf4Parts.ts";
 import { ropeTables } from "./rope.ts";
 
 /** Reads one tensor of a checkpoint as float32; `tensors` says what is there. Structurally a checkpoint's TensorSource. */
@@ -21,6 +22,8 @@ export interface LoadOptions {
   readonly weights?: WeightSource;
   /** Positions that the rope tables cover: the longest sequence that will ever run. Default: the model's own limit. */
   readonly positions?: number;
+  /** "nf4" keeps the weights of linear layers in 4 bits (QLoRA): a base for adapters, that is not trained itself. */
+  readonly quantise?: "nf4";
   readonly seed?: number;
   /** Only allocate: no weight is read, drawn or uploaded. For planning memory. */
   readonly empty?: boolean;
@@ -51,6 +54,8 @@ export class LanguageModel {
   /** Every parameter's buffer by name, the adapter's included, and the rope tables. */
   readonly buffers: Map<string, BackendBuffer> = new Map();
   adapter: AdapterLayout | undefined;
+  /** Names of the weights that lie in 4 bits; `buffers` holds their parts. */
+  readonly quantised: Set<string> = new Set();
 
   private constructor(backend: Backend, family: ModelFamily, config: ModelConfig, positions: number) {
     this.backend = backend;
@@ -64,14 +69,16 @@ export class LanguageModel {
    * Loads a model: reads the config, checks that the checkpoint holds every parameter in its shape, uploads them one by one.
    * @throws ModelError "unknown-family", "bad-config", "unsupported-config", "missing-tensor", "wrong-shape", "too-long"
    */
-  static async load({ backend, config: raw, weights, positions, seed = 0, empty = false }: LoadOptions): Promise<LanguageModel> {
+  static async load({ backend, config: raw, weights, positions, quantise, seed = 0, empty = false }: LoadOptions): Promise<LanguageModel> {
     const family = findFamily(raw);
     const config = family.readConfig(raw);
     const model = new LanguageModel(backend, family, config, Math.min(positions ?? config.maxPositions, config.maxPositions));
     const stored = weights ? storedNames(model.parameters, family, weights) : undefined;
     const gaussian = gaussianFrom(seed);
     for (const parameter of model.parameters) {
-      if (empty) model.buffers.set(parameter.name, backend.allocate({ shape: parameter.shape, dtype: "f32" }));
+      if (quantise && (parameter.kind === "linear" || parameter.kind === "conv1d")) model.quantised.add(parameter.name);
+      if (empty && model.quantised.has(parameter.name)) model.nf4Buffers(parameter);
+      else if (empty) model.buffers.set(parameter.name, backend.allocate({ shape: parameter.shape, dtype: "f32" }));
       else model.setParameter(parameter, weights ? await weights.readFloat32(stored!.get(parameter.name)!) : randomWeights(parameter, raw, gaussian));
     }
     model.uploadRopeTables();
@@ -95,6 +102,7 @@ export class LanguageModel {
 
   /** The parameters that a method trains, in the model's order. */
   trainableParameters(method: TrainingMethod): readonly ParameterSpec[] {
+    if (method === "full" && this.quantised.size > 0) throw new ModelError("bad-lora", "weights in 4 bits cannot be trained themselves", "Train an adapter, or load the model without quantising it.");
     if (method === "full") return this.parameters;
     if (!this.adapter) throw new ModelError("bad-lora", "training with LoRA needs an adapter: call attachLora first");
     return adapterParameters(this.adapter);
@@ -114,7 +122,7 @@ export class LanguageModel {
     const graph = new Graph({
       tape, config: this.config, parameters: this.parameters, shape: options.shape,
       attention: options.attention ?? { kind: "causal" }, ropePositions: this.positions,
-      trainable: (parameter) => trainable.has(parameter), training: options.method !== undefined, embeddingNoise: options.embeddingNoise ?? 0,
+      trainable: (parameter) => trainable.has(parameter), training: options.method !== undefined, embeddingNoise: options.embeddingNoise ?? 0, quantised: this.quantised,
       ...(this.adapter ? { adapter: this.adapter } : {}),
     });
     return { tape, graph, hidden: this.family.forward(graph) };
@@ -145,8 +153,9 @@ export class LanguageModel {
     return { bindings, made };
   }
 
-  /** Reads a parameter back. */
+  /** Reads a parameter back; one in 4 bits as its parts give it. */
   async download(name: string): Promise<Float32Array> {
+    if (this.quantised.has(name)) return this.downloadQuantised(name);
     const buffer = this.buffers.get(name);
     if (!buffer) throw new ModelError("missing-tensor", `the model has no parameter ${name}`);
     const data = await this.backend.download(buffer);
@@ -162,7 +171,27 @@ export class LanguageModel {
     return values;
   }
 
+  private nf4Buffers({ name, shape }: ParameterSpec): readonly (readonly [keyof Nf4Tensor, BackendBuffer])[] {
+    return nf4Parts(name, elementCount(shape)).map((part) => {
+      const buffer = this.buffers.get(part.name) ?? this.backend.allocate(part);
+      this.buffers.set(part.name, buffer);
+      return [part.part, buffer] as const;
+    });
+  }
+
+  private async downloadQuantised(name: string): Promise<Float32Array> {
+    const spec = this.parameters.find((parameter) => parameter.name === name)!;
+    const parts: Partial<Record<keyof Nf4Tensor, ArrayLike<number>>> = {};
+    for (const [part, buffer] of this.nf4Buffers(spec)) parts[part] = await this.backend.download(buffer);
+    return Float32Array.from({ length: elementCount(spec.shape) }, (_, index) => nf4Weight(parts as Record<keyof Nf4Tensor, ArrayLike<number>>, index));
+  }
+
   private setParameter(parameter: ParameterSpec, data: Float32Array): void {
+    if (this.quantised.has(parameter.name)) {
+      const tensor = quantizeNf4(data);
+      for (const [part, buffer] of this.nf4Buffers(parameter)) this.backend.upload(buffer, tensor[part]);
+      return;
+    }
     const known = this.buffers.get(parameter.name);
     const buffer = known ?? this.backend.allocate({ shape: parameter.shape, dtype: "f32" });
     this.buffers.set(parameter.name, buffer);

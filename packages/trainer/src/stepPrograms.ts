@@ -1,4 +1,4 @@
-import { backward, linearCrossEntropy, recomputeBlocks, Tape, zero, type Program, type Value } from "@sft/kernels";
+import { backward, linearCrossEntropy, recomputeBlocks, rematerialise, Tape, zero, type Program, type Value } from "@sft/kernels";
 import type { LanguageModel, ParameterSpec, RecordedForward } from "@sft/model";
 import { lossInputs, type MicroBatchShape } from "./microBatch.ts";
 import type { TrainingSettings } from "./settings.ts";
@@ -35,6 +35,9 @@ function recordLoss(model: LanguageModel, { tape, graph, hidden }: RecordedForwa
   return tape.apply(linearCrossEntropy, inputs, { softcap: model.config.logitSoftcap, ...terms })[0]!;
 }
 
+/** Computed again where the backward pass reads them, instead of being kept. */
+const cheapOps: ReadonlySet<string> = new Set(["dequantizeNf4"]);
+
 /** Forward and backward of one micro batch: adds its loss to the step's loss and its gradients to the step's gradients. */
 export function microBatchProgram(model: LanguageModel, settings: StepSettings, shape: MicroBatchShape): Program {
   const { labelSmoothing = 0, zLoss = 0, neftuneAlpha = 0 } = settings;
@@ -45,7 +48,7 @@ export function microBatchProgram(model: LanguageModel, settings: StepSettings, 
   tape.add(total, loss, total);
   backward(tape, loss, (parameter) => tape.external(stateNames.gradient(parameter.name), "gradient", parameter.shape));
   const program = tape.finish();
-  return settings.gradientCheckpointing ? recomputeBlocks(program) : program;
+  return rematerialise(settings.gradientCheckpointing ? recomputeBlocks(program) : program, cheapOps);
 }
 
 /** Forward alone: writes the batch's weighted loss sum to the output "loss". */

@@ -33,8 +33,8 @@ export async function openModel(path: string, tokenizerPath: string = path): Pro
 }
 
 /** Reads the weights into a backend; `positions` is the longest sequence that will run. */
-export async function loadModel({ folder }: OpenedModel, backend: Backend, positions?: number): Promise<LanguageModel> {
-  return LanguageModel.load({ backend, config: folder.config, weights: folder.tensors, ...(positions === undefined ? {} : { positions }) });
+export async function loadModel({ folder }: OpenedModel, backend: Backend, positions?: number, quantise?: "nf4"): Promise<LanguageModel> {
+  return LanguageModel.load({ backend, config: folder.config, weights: folder.tensors, ...(positions === undefined ? {} : { positions }), ...(quantise === undefined ? {} : { quantise }) });
 }
 
 /** Puts a saved PEFT adapter on a model, without its dropout. @throws CliError "other-base-model"; ModelError "adapter-mismatch" and others */

@@ -44,7 +44,7 @@ export async function runTraining({ config, prepared, entry, backend, reporter, 
   const sampleRows = heldOutRows.slice(0, config.sample_prompts);
   const prompts = promptsOfRows(sampleRows, tokenizer, config.train_on);
   const lengths = [...trainRows, ...heldOutRows].map(({ example }) => example.ids.length);
-  const model = await loadModel(opened, backend, positionsNeeded([...lengths, ...prompts.map((prompt) => prompt.length + config.sample_max_new_tokens)], maxPositions));
+  const model = await loadModel(opened, backend, positionsNeeded([...lengths, ...prompts.map((prompt) => prompt.length + config.sample_max_new_tokens)], maxPositions), config.load_in_4bit ? "nf4" : undefined);
   const lora = loraOf(config);
   if (lora) await model.attachLora(lora, { seed: config.seed });
 

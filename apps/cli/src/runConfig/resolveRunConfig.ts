@@ -64,6 +64,9 @@ function checkRivals(config: RunConfig, place: (key: string) => string): void {
   if (config.min_lr > config.learning_rate) {
     throw usageError("bad-config", `${place("min_lr")}: min_lr ${config.min_lr} is larger than learning_rate ${config.learning_rate}.`, "The decay ends at min_lr: it must be at most learning_rate.");
   }
+  if (config.load_in_4bit && config.adapter === "none") {
+    throw usageError("bad-config", `${place("load_in_4bit")}: load_in_4bit keeps the base frozen, and adapter is none.`, "Train an adapter, or leave load_in_4bit out.");
+  }
   if (config.test_datasets && config.val_set_size > 0) {
     throw usageError("bad-config", `${place("val_set_size")}: both test_datasets and val_set_size are given.`, "Keep one of them: held-out rows come from a file, or from the training rows.");
   }

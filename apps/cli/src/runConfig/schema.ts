@@ -54,6 +54,7 @@ export const runConfigSchema = z.strictObject({
   unfrozen_parameters: z.preprocess((value) => (typeof value === "string" ? [value] : value), z.array(z.string().min(1)).min(1)).optional().describe("without an adapter: train only parameters whose names match one of these regular expressions from their start"),
 
   adapter: z.enum(["lora", "none"]).default("lora").describe('"lora" trains an adapter, "none" all weights'),
+  load_in_4bit: z.boolean().default(false).describe("QLoRA: keep the base's linear layers in 4-bit NormalFloat while an adapter is trained"),
   lora_r: count.default(8).describe("LoRA rank"),
   lora_alpha: z.number().positive().default(16).describe("LoRA scale times rank"),
   lora_dropout: z.number().min(0).lt(1).default(0).describe("dropout on the adapter's input"),

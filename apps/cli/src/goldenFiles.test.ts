@@ -73,8 +73,8 @@ describe.each(TOKENIZER_NAMES.filter((name) => all || name === "qwen3" || name =
     expect(found).toEqual(
       encodings.map(({ text, ids, offsets }) => {
         // The golden files count code points.
-        const units = [...text].reduce((ends, character) => [...ends, ends.at(-1)! + character.length], [0]);
-        return { ids, offsets: offsets.map((pair) => pair.map((offset) => units[offset])) };
+        const characters = [...text];
+        return { ids, offsets: offsets.map((pair) => pair.map((offset) => characters.slice(0, offset).join("").length)) };
       }),
     );
   });
@@ -93,7 +93,11 @@ describe.each(TOKENIZER_NAMES.filter((name) => all || name === "qwen3" || name =
       expect(found.map(({ text }) => text)).toEqual(chats.map(({ text }) => text));
       expect(found.map(({ ids }) => ids)).toEqual(chats.map(({ text }) => encoded.find((one) => one.template === style && one.text === text)!.ids));
       if (style === "own") continue;
-      const inside = chats.map(({ text, generation_char_spans }) => generation_char_spans!.map(([start, end]) => [...text!].slice(start, end).join("")).join(""));
+      const inside = chats.map(({ text, generation_char_spans }) => {
+        const words = generation_char_spans!.map(([start, end]) => [...text!].slice(start, end).join("")).join("");
+        // A newline that opens an answer is one token with the header's own, except in Llama 2; that token is trained.
+        return words.startsWith("\n") && name !== "llama2" ? `\n${words}` : words;
+      });
       expect(found.map(({ spans }) => spans.filter(({ trained }) => trained).map(({ text }) => text).join(""))).toEqual(inside);
     }
   });

@@ -20,8 +20,8 @@ export const maskPresets: Readonly<Record<string, PresetRow>> = {
   "litgpt-cli": peer({ turns: "all", ...everything, encoding: "litgpt", control: "allow", truncation: "right" }),
   /** Defaults: every token of `messages`, system and user included; prompt-completion rows train the completion. */
   trl: peer({ turns: "all", ...oneText, ...everything, truncation: "right", forPromptCompletion: "trl-completion" }),
-  /** `assistant_only_loss=True` with a bundled training template. */
-  "trl-assistant": peer({ turns: "assistant", ...oneText, ...wholeAnswer, generationTags: true, truncation: "right" }),
+  /** `assistant_only_loss=True`: a token counts as soon as one of its characters stands in a `{% generation %}` block. */
+  "trl-assistant": peer({ turns: "assistant", ...oneText, ...wholeAnswer, generationTags: true, straddle: "train", truncation: "right" }),
   /** Prompt-completion rows with defaults. */
   "trl-completion": peer({ turns: "completion", ...oneText, ...wholeAnswer, truncation: "right" }),
   /** `roles_to_train: [assistant]`, `train_on_eos: turn`: a terminator counts only where it is the EOS token. */

@@ -2,7 +2,7 @@ import type { ArgsDef } from "citty";
 import { runConfigKeys, runConfigSchema, type RunConfig } from "./schema.ts";
 
 /** Keys whose flag has a shorter name. */
-const flagNames: Partial<Record<keyof RunConfig, string>> = { datasets: "data", test_datasets: "test-data", resume_from_checkpoint: "resume" };
+const flagNames: Partial<Record<keyof RunConfig, string>> = { datasets: "data", test_datasets: "test-data", resume_from_checkpoint: "resume", load_in_4bit: "qlora" };
 
 const flagOf = (key: keyof RunConfig): string => flagNames[key] ?? key.replaceAll("_", "-");
 

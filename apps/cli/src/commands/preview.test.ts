@@ -1,5 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readRows } from "@sft/data";
 import { describe, expect, test } from "vitest";
 import type { PreviewRow } from "../preview/previewRow.ts";
 import { dictionary, runSft } from "../testing/runSft.ts";
@@ -50,6 +51,23 @@ describe.concurrent("sft preview", () => {
     const { stdout } = await runSft(["preview", "--tokenizer", dictionary.model, "--data", dictionary.test, "--rows", "1", "--export", "jsonl"]);
     const { ids, weights } = row!;
     expect(JSON.parse(stdout)).toEqual({ input_ids: ids, attention_mask: ids.map(() => 1), labels: ids.map((id, i) => (weights[i]! > 0 ? id : -100)) });
+  });
+
+  test("--export parquet writes the same rows as jsonl; what trains nothing is left out", async () => {
+    const folder = await testFolder();
+    const args = ["preview", "--tokenizer", dictionary.model, "--data", dictionary.test, "--rows", "40", "--max-length", "75"];
+    const printed = (await runSft([...args, "--export", "jsonl"])).stdout;
+    const lines = printed.trimEnd().split("\n").map((line) => JSON.parse(line) as { input_ids: number[]; labels: number[] });
+    expect(lines.length).toBeLessThan(40);
+    expect(lines.every(({ labels }) => labels.some((label) => label !== -100))).toBe(true);
+    await runSft([...args, "--export", "jsonl", join(folder, "labels.jsonl")]);
+    expect(await readFile(join(folder, "labels.jsonl"), "utf8")).toBe(printed);
+    const { stdout } = await runSft([...args, "--export", "parquet", join(folder, "labels.parquet")]);
+    expect(stdout).toContain(`wrote ${lines.length} of 40 rows`);
+    const rows: unknown[] = [];
+    for await (const { value } of readRows(join(folder, "labels.parquet"))) rows.push(value);
+    expect(rows).toEqual(lines);
+    expect((await runSft([...args, "--export", "parquet"])).exitCode).toBe(2);
   });
 
   test("--diff shows the text that two recipes train differently", async () => {

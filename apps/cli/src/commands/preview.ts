@@ -1,4 +1,5 @@
 import { writeFileAtomic } from "@sft/checkpoint";
+import type { Example } from "@sft/mask";
 import { loadTokenizer } from "@sft/tokenizer/node";
 import { defineCommand, type ArgsDef, type CommandDef } from "citty";
 import { basename, resolve } from "node:path";
@@ -6,6 +7,7 @@ import { usageError } from "../failure/cliError.ts";
 import { booleanOf, countOf, textOf, wordOf, type FlagValues } from "../flagValues.ts";
 import { htmlPreview } from "../preview/htmlPreview.ts";
 import { labelLine } from "../preview/labelLine.ts";
+import { parquetLabels } from "../preview/parquetLabels.ts";
 import { previewDiff } from "../preview/previewDiff.ts";
 import { type PreviewRow, previewRow } from "../preview/previewRow.ts";
 import { terminalDiff } from "../preview/terminalDiff.ts";
@@ -19,6 +21,7 @@ export const examples: readonly string[] = [
   "sft preview --data chats.jsonl --tokenizer ./model --template tokenizer --mask assistant --json",
   "sft preview --data rows.json --tokenizer ./model --mask litgpt --max-length 256 --html preview.html",
   "sft preview --data rows.json --tokenizer ./model --export jsonl > labels.jsonl",
+  "sft preview --data rows.json --tokenizer ./model --export parquet labels.parquet",
   "sft preview --diff before.yaml after.yaml",
 ];
 
@@ -30,23 +33,23 @@ const command: CommandDef<ArgsDef> = defineCommand({
     ...rowFlags,
     rows: { type: "string", description: "stop after so many rows (default: 5 on a terminal, else all)" },
     html: { type: "string", description: "write a page to this file" },
-    export: { type: "string", description: "jsonl: print input_ids and labels (-100: no target) for PyTorch trainers" },
+    export: { type: "string", description: "jsonl or parquet: input_ids and labels (-100: no target) for PyTorch trainers, to the file that follows; jsonl without a file is printed" },
     diff: { type: "string", description: "a recipe, to compare with the one that follows" },
-    after: { type: "positional", required: false, description: "the second recipe of --diff" },
+    after: { type: "positional", required: false, description: "the second recipe of --diff, or the file of --export" },
     json: { type: "boolean", description: "print one JSON object a row" },
   } as ArgsDef,
   async run({ args }) {
     const json = booleanOf(args, "json");
     const html = textOf(args, "html");
-    const labels = wordOf(args, "export", ["jsonl"]) !== undefined;
-    const isGlance = process.stdout.isTTY && !json && !labels && html === undefined;
+    const format = wordOf(args, "export", ["jsonl", "parquet"] as const);
+    const isGlance = process.stdout.isTTY && !json && format === undefined && html === undefined;
     const limit = countOf(args, "rows") ?? (isGlance ? 5 : Infinity);
     if (textOf(args, "diff") !== undefined) return printDiff(args, limit, json);
     if (html !== undefined) return writePage(args, html, limit);
+    if (format !== undefined) return exportLabels(args, format, limit);
     let first = true;
     for await (const row of rowsOf(args, limit)) {
-      if (labels) print(labelLine(row.example));
-      else if (json) print(JSON.stringify(previewRow(row)));
+      if (json) print(JSON.stringify(previewRow(row)));
       else print(`${first ? `${terminalLegend()}\n\n` : ""}${terminalPreview(previewRow(row))}\n`);
       first = false;
     }
@@ -68,6 +71,24 @@ async function* rowsOf(args: FlagValues, limit: number): AsyncGenerator<EncodedR
     if (count++ >= limit) return;
     yield row;
   }
+}
+
+/** Rows that were dropped (over-long, or nothing to learn) are left out, as training leaves them out. */
+async function exportLabels(args: FlagValues, format: "jsonl" | "parquet", limit: number): Promise<void> {
+  const file = textOf(args, "after");
+  if (file === undefined && format === "parquet") throw usageError("missing-flag", "--export parquet needs a file.", "Write --export parquet labels.parquet.");
+  const examples: Example[] = [];
+  let count = 0;
+  for await (const { example } of rowsOf(args, limit)) {
+    count++;
+    if (example.dropped !== null || !example.weights.some((weight) => weight > 0)) continue;
+    if (file === undefined) print(labelLine(example));
+    else examples.push(example);
+  }
+  if (file === undefined) return;
+  const content = format === "parquet" ? parquetLabels(examples) : examples.map((example) => `${labelLine(example)}\n`).join("");
+  await writeFileAtomic(resolve(file), content);
+  print(`wrote ${examples.length} of ${count} rows to ${file}`);
 }
 
 async function writePage(args: FlagValues, html: string, limit: number): Promise<void> {

@@ -6,6 +6,8 @@ import {
   tileVariable, visibleFunction, type HeadTile,
 } from "./headTile.ts";
 import { softcapFunctions } from "../../wgsl/softcap.ts";
+import { suitsMatrixUnits } from "./onMatrixUnits/blockShape.ts";
+import { attentionOnMatrixUnits } from "./onMatrixUnits/forward.ts";
 import { sequenceRanges, sequencesOf } from "./sequenceRanges.ts";
 
 /**
@@ -13,8 +15,10 @@ import { sequenceRanges, sequencesOf } from "./sequenceRanges.ts";
  * can see, keeping for each query the highest score so far, the sum of exponentials and the weighted sum of values, rescaled
  * when a higher score comes (Milakov & Gimelshein 2018; Dao et al. 2022).
  */
-export const attention: OpEmitter = (emitter, { inputs: [q, k, v, segments], outputs: [out, logSumExp], attributes }) => {
+export const attention: OpEmitter = (emitter, call) => {
+  const { inputs: [q, k, v, segments], outputs: [out, logSumExp], attributes } = call;
   const settings = attributes as AttentionAttributes;
+  if (suitsMatrixUnits(emitter.limits, settings.headDim)) return attentionOnMatrixUnits(emitter, call);
   const tokens = q!.shape[0]! / settings.batch;
   const tile = headTile(settings.headDim, 3, emitter.limits);
   const heads = settings.queryHeads;

@@ -7,6 +7,8 @@ import {
   addProduct, attentionParameters, attentionValues, headBinding, forEachVector, headTile, loadVector, stageTile, storeVector,
   tileVariable, visibleFunction, type HeadTile,
 } from "./headTile.ts";
+import { suitsMatrixUnits } from "./onMatrixUnits/blockShape.ts";
+import { attentionGradOnMatrixUnits } from "./onMatrixUnits/grad.ts";
 import { sequenceRanges, sequencesOf } from "./sequenceRanges.ts";
 
 const THREADS = 64;
@@ -16,8 +18,10 @@ const THREADS = 64;
  * query (logSumExp and sum(dOut * out)); dq by blocks of queries; dk and dv by blocks of keys, the query heads of a key head one
  * after the other.
  */
-export const attentionGrad: OpEmitter = (emitter, { inputs: [dOut, q, k, v, segments, out, logSumExp], outputs: [dq, dk, dv], attributes }) => {
+export const attentionGrad: OpEmitter = (emitter, call) => {
+  const { inputs: [dOut, q, k, v, segments, out, logSumExp], outputs: [dq, dk, dv], attributes } = call;
   const settings = attributes as AttentionAttributes;
+  if (suitsMatrixUnits(emitter.limits, settings.headDim)) return attentionGradOnMatrixUnits(emitter, call);
   const { batch, queryHeads, keyValueHeads, headDim } = settings;
   const tokens = q!.shape[0]! / batch;
   const tile = headTile(headDim, 4, emitter.limits);

@@ -1,3 +1,3 @@
 import { preset } from "@sft/tsdown-preset";
 
-export default preset({ index: "src/index.ts", node: "src/node.ts" });
+export default preset({ index: "src/index.ts", node: "src/node.ts", huggingface: "src/huggingface.ts" });

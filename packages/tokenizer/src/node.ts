@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createTokenizer } from "./createTokenizer.ts";
+import { createTokenizer, type TokenizerFiles } from "./createTokenizer.ts";
 import { TokenizerFileError } from "./errors.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
@@ -11,6 +11,11 @@ import type { Tokenizer } from "./tokenizer.ts";
  * @throws TokenizerFileError if tokenizer.json is missing or a file is not JSON; else what createTokenizer throws.
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
+  return createTokenizer(await readTokenizerFiles(folder));
+}
+
+/** The parsed files that {@link loadTokenizer} builds a tokenizer from: what a worker needs to build it again. */
+export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
   const [tokenizerJson, tokenizerConfig, specialTokensMap, generationConfig, chatTemplate] = await Promise.all([
     readJson(folder, "tokenizer.json"),
     readJson(folder, "tokenizer_config.json"),
@@ -25,7 +30,7 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
       "A model folder needs the fast tokenizer's tokenizer.json; tokenizer.model alone is not read.",
     );
   }
-  return createTokenizer({ tokenizerJson, tokenizerConfig, specialTokensMap, generationConfig, chatTemplate });
+  return { tokenizerJson, tokenizerConfig, specialTokensMap, generationConfig, chatTemplate };
 }
 
 async function readText(folder: string, name: string): Promise<string | undefined> {

@@ -1,5 +1,5 @@
 import { doctor, type Severity } from "@sft/mask";
-import { loadTokenizer } from "@sft/tokenizer/node";
+import { loadTokenizer, readTokenizerFiles } from "@sft/tokenizer/node";
 import { defineCommand, type ArgsDef, type CommandDef } from "citty";
 import { resolve } from "node:path";
 import { usageError } from "../failure/cliError.ts";
@@ -13,6 +13,7 @@ import { paint } from "../terminal/paint.ts";
 
 export const examples: readonly string[] = [
   "sft doctor",
+  "sft doctor --tokenizer ./model",
   "sft doctor --data rows.jsonl --tokenizer ./model --max-length 512",
   "sft doctor --data rows.jsonl --tokenizer ./model --sarif > findings.sarif",
 ];
@@ -29,8 +30,11 @@ const command: CommandDef<ArgsDef> = defineCommand({
   async run({ args }) {
     const json = booleanOf(args, "json");
     const data = textOf(args, "data");
-    if (data === undefined) return reportMachine(await inspectMachine(), json);
     const tokenizer = textOf(args, "tokenizer");
+    if (data === undefined) {
+      const checks = await inspectMachine();
+      return reportMachine(tokenizer === undefined ? checks : [...checks, await libraryCheck(resolve(tokenizer))], json);
+    }
     if (tokenizer === undefined) throw usageError("missing-flag", "Rows can only be judged with the tokenizer that will read them.", "Give its folder with --tokenizer.");
     const file = resolve(data);
     const { findings, count } = await examine(file, resolve(tokenizer), args);
@@ -59,7 +63,32 @@ async function examine(file: string, tokenizerFolder: string, args: FlagValues):
     const line = finding.row === null ? undefined : lines.get(finding.row);
     return { ...finding, ...(line === undefined ? {} : { line }) };
   });
-  return { findings: placed, count: rows.length };
+  const texts = rows.map(({ rendering }) => rendering.segments.map(({ text }) => text).join(""));
+  return { findings: [...placed, ...(await libraryFindings(tokenizerFolder, texts))], count: rows.length };
+}
+
+const libraryName = "@huggingface/tokenizers, which many JavaScript programs use,";
+const libraryHint = "Serve the model with the Rust library, or with @sft/tokenizer; its README names the causes.";
+
+/** Where the widely used library would give other ids for the rendered rows: one note about all of them. */
+async function libraryFindings(folder: string, texts: readonly string[]): Promise<PlacedFinding[]> {
+  const { compareWithLibrary } = await import("@sft/tokenizer/huggingface");
+  const { differences, refusal } = compareWithLibrary(await readTokenizerFiles(folder), texts);
+  if (refusal === null && differences.length === 0) return [];
+  const message =
+    refusal === null
+      ? `${libraryName} gives other ids for the text of ${differences.length} of ${texts.length} rows, the first of them ${JSON.stringify(differences[0]!.text.slice(0, 80))}.`
+      : `${libraryName} cannot read this tokenizer: ${refusal}.`;
+  return [{ rule: "library-differs", severity: "note", row: null, tokens: null, message, fix: libraryHint }];
+}
+
+async function libraryCheck(folder: string): Promise<MachineCheck> {
+  const { compareWithLibrary, probeTexts } = await import("@sft/tokenizer/huggingface");
+  const { compared, differences, refusal } = compareWithLibrary(await readTokenizerFiles(folder), probeTexts);
+  if (refusal !== null) return { name: "tokenizer", state: "note", found: `${libraryName} cannot read it: ${refusal}`, hint: libraryHint };
+  const texts = differences.map(({ text }) => JSON.stringify(text)).join(", ");
+  if (differences.length > 0) return { name: "tokenizer", state: "note", found: `${libraryName} gives other ids for ${texts}`, hint: libraryHint };
+  return { name: "tokenizer", state: "ok", found: `@huggingface/tokenizers gives the same ids for ${compared} awkward texts` };
 }
 
 const colours = { error: "red", fault: "red", warning: "yellow", note: "cyan", ok: "green" } as const;

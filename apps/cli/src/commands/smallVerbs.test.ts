@@ -49,6 +49,12 @@ describe.concurrent("sft tokenize", () => {
 });
 
 describe.concurrent("sft doctor", () => {
+  test("--tokenizer says whether the widely used library gives the same ids", async () => {
+    const { stdout } = await runSft(["doctor", "--tokenizer", dictionary.model, "--json"]);
+    const checks = JSON.parse(stdout) as { name: string; state: string; found: string }[];
+    expect(checks.at(-1)).toMatchObject({ name: "tokenizer", found: expect.stringContaining("@huggingface/tokenizers") });
+  });
+
   test("looks at the machine", async () => {
     const { exitCode, stdout } = await runSft(["doctor", "--json"]);
     const checks = JSON.parse(stdout) as { name: string; state: string; found: string }[];

@@ -1,9 +1,11 @@
-import type { Emitter, OpEmitter } from "../../dispatch.ts";
+import type { Emitter, KernelLimits, OpEmitter } from "../../dispatch.ts";
 import { rowBytes, rowsOf, type Operand } from "../../operand.ts";
 import { rowRanges } from "../../rowRanges.ts";
 import { emitOnMatrixUnits, suitsMatrixUnits } from "./matrixUnits.ts";
 import { matmulKernel } from "./matmulKernel.ts";
-import { chooseTile } from "./tile.ts";
+import { emitShortDepth, isShortDepth } from "./shortDepth.ts";
+import { chooseTile, LARGE_FROM_BLOCKS } from "./tile.ts";
+import { WHOLE_DEPTH, WHOLE_TILE, wholeTileKernel } from "./wholeTileKernel.ts";
 
 /** y[M,N] = alpha op(a) op(b) + addend. */
 export const matmul: OpEmitter = (emitter, { inputs: [a, b, addend], outputs: [y], attributes }) => {
@@ -26,10 +28,22 @@ export interface MatmulOperands {
 export function emitMatmul(emitter: Emitter, operands: MatmulOperands, transposeA: boolean, transposeB: boolean, alpha: number): void {
   const { a, b, addend, y } = operands;
   const { limits } = emitter;
-  if (suitsMatrixUnits(limits, operands, transposeA, alpha)) return emitOnMatrixUnits(emitter, operands, transposeA, transposeB, alpha);
+  const fits = [a, b, y, ...(addend ? [addend] : [])].every((operand) => operand.shape[0]! * rowBytes(operand) <= limits.maxBindingBytes);
+  if (fits && alpha !== 0 && limits.maxInvocationsPerWorkgroup >= 256 && isShortDepth(operands, transposeA)) return emitShortDepth(emitter, operands, transposeB, alpha);
+  if (fits && suitsMatrixUnits(limits, operands, transposeA, alpha)) return emitOnMatrixUnits(emitter, operands, transposeA, transposeB, alpha);
   const [m, n] = y.shape as [number, number];
   const k = transposeA ? a.shape[0]! : a.shape[1]!;
   const [aStride, bStride, yStride] = [a.shape[1]!, b.shape[1]!, n];
+  const separate = addend !== undefined && addend.storage !== y.storage;
+  if (fits && suitsWholeTiles(limits, operands, m, n, k)) {
+    emitter.dispatch(
+      wholeTileKernel(transposeA, transposeB, separate),
+      { a, b, y, ...(separate ? { addend } : {}) },
+      { n, k, aStride, bStride, alpha, accumulate: addend !== undefined && !separate ? 1 : 0 },
+      [n / WHOLE_TILE, m / WHOLE_TILE],
+    );
+    return;
+  }
   const tile = chooseTile(m, n, limits.maxInvocationsPerWorkgroup >= 256 && limits.workgroupStorageBytes >= 32768);
   const split = (rows: number, sizes: readonly number[]) => rowRanges("matmul", rows, sizes, limits.maxBindingBytes);
   const whole = (count: number) => [{ start: 0, count }];
@@ -62,6 +76,12 @@ export function emitMatmul(emitter: Emitter, operands: MatmulOperands, transpose
       });
     }
   }
+}
+
+/** Whether the kernel without bounds can be used, and has enough blocks to fill a device. */
+function suitsWholeTiles(limits: KernelLimits, { a, b }: MatmulOperands, m: number, n: number, k: number): boolean {
+  return a.dtype === "f32" && b.dtype === "f32" && k > 0 && m % WHOLE_TILE === 0 && n % WHOLE_TILE === 0 && k % WHOLE_DEPTH === 0
+    && (m / WHOLE_TILE) * (n / WHOLE_TILE) >= LARGE_FROM_BLOCKS && limits.maxInvocationsPerWorkgroup >= 256 && limits.workgroupStorageBytes >= 32768;
 }
 
 function elementOf({ dtype }: Operand): "f32" | "f16" {

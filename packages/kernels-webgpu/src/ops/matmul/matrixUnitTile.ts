@@ -15,20 +15,28 @@ export const SUBGROUP_SIZE = 32;
 const LARGE: MatrixUnitTile = { tileM: 128, tileN: 128, tileK: 32, subgroupM: 64, subgroupN: 64 };
 const MIDDLE: MatrixUnitTile = { tileM: 64, tileN: 64, tileK: 32, subgroupM: 32, subgroupN: 32 };
 /** For a LoRA rank on one side: memory decides, so the thin side is covered once. */
-const FEW_COLUMNS: MatrixUnitTile = { tileM: 128, tileN: 16, tileK: 64, subgroupM: 32, subgroupN: 16 };
-const FEW_ROWS: MatrixUnitTile = { tileM: 16, tileN: 128, tileK: 64, subgroupM: 16, subgroupN: 32 };
+const FEW_COLUMNS: MatrixUnitTile = { tileM: 64, tileN: 16, tileK: 64, subgroupM: 16, subgroupN: 16 };
+const FEW_ROWS: MatrixUnitTile = { tileM: 16, tileN: 64, tileK: 64, subgroupM: 16, subgroupN: 16 };
+/** For 192 or 576, which are whole numbers of 96 and not of 128. */
+const BY_96_COLUMNS: MatrixUnitTile = { tileM: 128, tileN: 96, tileK: 32, subgroupM: 64, subgroupN: 48 };
+const BY_96_ROWS: MatrixUnitTile = { tileM: 96, tileN: 128, tileK: 32, subgroupM: 48, subgroupN: 64 };
 
 /** Workgroups that keep a large GPU busy; below that the depth is split among more of them. */
 const BUSY = 264;
 /** No part of a split depth is shorter than this. */
 const SHORTEST_PART = 512;
 
+/** Most parts that a depth is split into. */
+const MOST_PARTS = 16;
+
 /** Tile, and number of parts of the depth, for a product of this shape. */
 export function chooseMatrixUnitTile(m: number, n: number, k: number): { readonly tile: MatrixUnitTile; readonly depthParts: number } {
   const blocks = (tile: MatrixUnitTile): number => Math.ceil(m / tile.tileM) * Math.ceil(n / tile.tileN);
-  const tile = n <= 16 ? FEW_COLUMNS : m <= 16 ? FEW_ROWS : n <= 64 || m <= 64 || blocks(LARGE) < BUSY / 4 ? MIDDLE : LARGE;
-  const wanted = Math.ceil(BUSY / blocks(tile));
-  return { tile, depthParts: Math.max(1, Math.min(wanted, Math.floor(k / SHORTEST_PART), 16)) };
+  const partsOf = (tile: MatrixUnitTile): number => Math.max(1, Math.min(Math.ceil(BUSY / blocks(tile)), Math.floor(k / SHORTEST_PART), MOST_PARTS));
+  const large = n % 128 !== 0 && n % 96 === 0 ? BY_96_COLUMNS : m % 128 !== 0 && m % 96 === 0 ? BY_96_ROWS : LARGE;
+  const fills = blocks(large) * partsOf(large) >= BUSY / 4;
+  const tile = n <= 16 ? FEW_COLUMNS : m <= 16 ? FEW_ROWS : n <= 64 || m <= 64 || !fills ? MIDDLE : large;
+  return { tile, depthParts: partsOf(tile) };
 }
 
 /** Subgroups of a workgroup. */

@@ -1,20 +1,23 @@
 import type { Emitter, KernelLimits } from "../../dispatch.ts";
 import { kernelVariant, type Kernel } from "../../kernel.ts";
-import { rowBytes, type Operand } from "../../operand.ts";
+import type { Operand } from "../../operand.ts";
 import { linearGrid, linearGroup } from "../../grid.ts";
 import type { MatmulOperands } from "./matmul.ts";
 import { matrixUnitKernel } from "./matrixUnitKernel.ts";
+import type { RowRange } from "../../rowRanges.ts";
 import { chooseMatrixUnitTile } from "./matrixUnitTile.ts";
+
+/** Blocks of a product from which on the remainder has a launch of its own: more than a large GPU works on at a time. */
+const REST_FROM_BLOCKS = 132;
 
 /**
  * Whether a product can run on matrix units: the device has them, all contiguous extents are multiples of 8 (16 bytes of
- * float16), and no operand passes the binding limit.
+ * float16).
  */
-export function suitsMatrixUnits(limits: KernelLimits, { a, b, addend, y }: MatmulOperands, transposeA: boolean, alpha: number): boolean {
+export function suitsMatrixUnits(limits: KernelLimits, { a, b, y }: MatmulOperands, transposeA: boolean, alpha: number): boolean {
   const [m, n] = y.shape as [number, number];
   const k = transposeA ? a.shape[0]! : a.shape[1]!;
-  const fits = [a, b, y, ...(addend ? [addend] : [])].every((operand) => operand.shape[0]! * rowBytes(operand) <= limits.maxBindingBytes);
-  return limits.matrixUnits === true && fits && alpha !== 0 && m > 0 && k > 0 && [a.shape[1]!, b.shape[1]!, n].every((extent) => extent % 8 === 0);
+  return limits.matrixUnits === true && alpha !== 0 && m > 0 && k > 0 && [a.shape[1]!, b.shape[1]!, n].every((extent) => extent % 8 === 0);
 }
 
 /** Launches a product on matrix units; a depth split among workgroups is added up in order afterwards. */
@@ -24,20 +27,29 @@ export function emitOnMatrixUnits(emitter: Emitter, { a, b, addend, y }: MatmulO
   const { tile, depthParts } = chooseMatrixUnitTile(m, n, k);
   const partDepth = Math.ceil(Math.ceil(k / depthParts) / tile.tileK) * tile.tileK;
   const parts = Math.ceil(k / partDepth);
-  const exact = m % tile.tileM === 0 && n % tile.tileN === 0 && k % tile.tileK === 0;
   const split = parts > 1;
   const target = split ? emitter.scratch({ shape: [parts * m, n], dtype: "f32" }) : y;
   const separateAddend = !split && addend !== undefined && addend.storage !== y.storage;
   const accumulate = !split && addend !== undefined && !separateAddend;
-  emitter.dispatch(
-    matrixUnitKernel({ tile, transposeA, transposeB, a: elementOf(a), b: elementOf(b), addend: separateAddend, exact }),
-    { a, b, y: target, ...(separateAddend ? { addend: addend! } : {}) },
-    {
-      m, n, k, aStride: a.shape[1]!, bStride: b.shape[1]!, yStride: n, aFirst: 0, bFirst: 0, yFirst: 0,
-      partDepth, planeStride: m * n, alpha: split ? 1 : alpha, accumulate: accumulate ? 1 : 0,
-    },
-    [Math.ceil(n / tile.tileN), Math.ceil(m / tile.tileM), parts],
-  );
+  const [aStride, bStride] = [a.shape[1]!, b.shape[1]!];
+  const many = Math.ceil(m / tile.tileM) * Math.ceil(n / tile.tileN) >= REST_FROM_BLOCKS;
+  for (const rows of wholeAndRest(m, tile.tileM, many)) {
+    for (const columns of wholeAndRest(n, tile.tileN, many)) {
+      const exact = rows.count % tile.tileM === 0 && columns.count % tile.tileN === 0 && k % tile.tileK === 0;
+      emitter.dispatch(
+        matrixUnitKernel({ tile, transposeA, transposeB, a: elementOf(a), b: elementOf(b), addend: separateAddend, exact }),
+        { a, b, y: target, ...(separateAddend ? { addend: addend! } : {}) },
+        {
+          m: rows.count, n: columns.count, k, aStride, bStride, yStride: n,
+          aFirst: transposeA ? rows.start : rows.start * aStride,
+          bFirst: transposeB ? columns.start * bStride : columns.start,
+          yFirst: rows.start * n + columns.start,
+          partDepth, planeStride: m * n, alpha: split ? 1 : alpha, accumulate: accumulate ? 1 : 0,
+        },
+        [Math.ceil(columns.count / tile.tileN), Math.ceil(rows.count / tile.tileM), parts],
+      );
+    }
+  }
   if (!split) return;
   const added = addend !== undefined && addend.storage !== y.storage;
   emitter.dispatch(
@@ -46,6 +58,13 @@ export function emitOnMatrixUnits(emitter: Emitter, { a, b, addend, y }: MatmulO
     { length: m * n, count: parts, alpha, accumulate: addend !== undefined && !added ? 1 : 0 },
     linearGrid(Math.ceil((m * n) / 4 / 256), emitter.limits),
   );
+}
+
+/** An extent as its whole tiles and what is left, so that most of a large product runs without bounds. */
+function wholeAndRest(extent: number, tile: number, divide: boolean): readonly RowRange[] {
+  const whole = extent - (extent % tile);
+  if (!divide || whole === extent || whole === 0) return [{ start: 0, count: extent }];
+  return [{ start: 0, count: whole }, { start: whole, count: extent - whole }];
 }
 
 /** y = alpha * sum over the parts in ascending order (+ addend, or + y). Four elements a thread. */

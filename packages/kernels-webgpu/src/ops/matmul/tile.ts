@@ -17,7 +17,7 @@ const FEW_COLUMNS: MatmulTile = { tileM: 64, tileN: 16, tileK: 16, threadM: 4, t
 const LARGE: MatmulTile = { tileM: 128, tileN: 128, tileK: 16, threadM: 8, threadN: 8 };
 
 /** Blocks of the large tile from which on it pays: about one a multiprocessor of a large GPU. */
-const LARGE_FROM_BLOCKS = 96;
+export const LARGE_FROM_BLOCKS = 96;
 
 /** Tile for a product of this shape. */
 export function chooseTile(m: number, n: number, largeTiles: boolean): MatmulTile {

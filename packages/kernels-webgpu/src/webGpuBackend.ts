@@ -58,10 +58,14 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions): Promis
   return new WebGpuBackend(options);
 }
 
+/** Storage buffers that a kernel for matrix units may bind. */
+const MATRIX_UNIT_BUFFERS = 10;
+
 /** Whether the kernels' one shape is there: 16x16x16 with float16 operands and float32 sums, for subgroups of 32. */
 function hasMatrixUnits(device: GPUDevice, info: AdapterInfo): boolean {
   const shapes = [...(info.subgroupMatrixConfigs ?? [])];
   return device.features.has("shader-f16") && device.features.has("chromium-experimental-subgroup-matrix") && info.subgroupMaxSize === 32 &&
+    device.limits.maxStorageBuffersPerShaderStage >= MATRIX_UNIT_BUFFERS &&
     shapes.some(({ componentType, resultComponentType, M, N, K }) => componentType === "f16" && resultComponentType === "f32" && M === 16 && N === 16 && K === 16);
 }
 
@@ -99,6 +103,7 @@ class WebGpuBackend implements Backend {
       adapter: adapterInfo.device || adapterInfo.description || words || "unknown adapter",
       hardwareAccelerated: !adapterInfo.isFallbackAdapter && !SOFTWARE_ADAPTER.test(words),
       float64: false,
+      ...(limits.matrixUnits ? { productRoundoff: 2 ** -11 } : {}),
       maxBindingBytes: limits.maxBindingBytes,
       ops: new Set(opEmitters.keys()),
       deterministic: true,

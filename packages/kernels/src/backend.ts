@@ -28,6 +28,11 @@ export interface Capabilities {
   readonly hardwareAccelerated: boolean;
   /** True when "f32" tensors are computed and stored in float64 (the reference). */
   readonly float64: boolean;
+  /**
+   * Relative error of rounding one operand of a matrix product, where products round them to less than float32: 2^-11 for float16.
+   * Gradients then need a loss scale to stay in range. Default: float32's.
+   */
+  readonly productRoundoff?: number;
   /** Largest number of bytes one kernel can see of one tensor; larger tensors are worked on in row ranges. */
   readonly maxBindingBytes: number;
   /** Ops implemented; a program is lowered to these or refused by name before `compile`. */

@@ -3,9 +3,10 @@ import { inputNames, type LanguageModel, type ParameterSpec } from "@sft/model";
 import type { TokenBatch } from "@sft/mask";
 import { microBatchInputs, shapeOf, uploadInputs } from "./microBatch.ts";
 import type { StateTensor } from "./optimisers/optimiser.ts";
+import { initialLossScale, nextLossScale, type LossScale } from "./lossScale.ts";
 import { learningRateAt } from "./schedule.ts";
 import type { TrainingSettings } from "./settings.ts";
-import { beginStepProgram, microBatchProgram, stateNames } from "./stepPrograms.ts";
+import { beginStepProgram, microBatchProgram, scaleStepProgram, stateNames } from "./stepPrograms.ts";
 import { trainableParameters } from "./trainableParameters.ts";
 import { optimiserState, schedulesOfStep, updateProgram } from "./updateProgram.ts";
 
@@ -38,12 +39,15 @@ export class OptimiserStep {
   private readonly model: LanguageModel;
   private readonly settings: TrainingSettings;
   private readonly compiled = new Map<string, CompiledMicroBatch>();
+  private lossScale: LossScale;
+  private unscaling: { readonly scale: number; readonly executable: Executable } | undefined;
   private readonly begin: Executable;
   private readonly update: Executable;
 
   private constructor(model: LanguageModel, settings: TrainingSettings, state: Map<string, BackendBuffer>, begin: Executable, update: Executable) {
     this.model = model;
     this.settings = settings;
+    this.lossScale = initialLossScale(model.backend.capabilities);
     this.state = state;
     this.begin = begin;
     this.update = update;
@@ -68,14 +72,16 @@ export class OptimiserStep {
   async accumulate(batches: readonly TokenBatch[], step: number): Promise<void> {
     const { backend } = this.model;
     const weightSum = batches.reduce((sum, batch) => sum + batch.weightSum, 0) || 1;
+    const scale = this.lossScale.value;
     backend.run(this.begin);
     for (const [index, batch] of batches.entries()) {
       const { executable, inputs } = await this.compile(batch);
-      uploadInputs((buffer, data) => backend.upload(buffer, data), inputs, microBatchInputs(batch, weightSum));
+      uploadInputs((buffer, data) => backend.upload(buffer, data), inputs, microBatchInputs(batch, weightSum / scale));
       const seed = inputs.get(inputNames.dropoutSeed);
       if (seed) backend.upload(seed, Int32Array.of((this.settings.seed * 0x9e3779b1 + step * 1024 + index) | 0));
       backend.run(executable);
     }
+    if (scale !== 1) backend.run(await this.unscale(scale));
   }
 
   /**
@@ -83,6 +89,7 @@ export class OptimiserStep {
    */
   async run(batches: readonly TokenBatch[], step: number): Promise<{ readonly learningRate: number; readonly metrics: Promise<StepMetrics> }> {
     const { backend } = this.model;
+    const scale = this.lossScale.value;
     await this.accumulate(batches, step);
     const learningRate = learningRateAt(step, this.settings);
     for (const [name, schedule] of schedulesOfStep(this.parameters, this.settings, step, learningRate)) backend.upload(this.state.get(name)!, schedule);
@@ -90,7 +97,7 @@ export class OptimiserStep {
     const loss = backend.download(this.state.get(stateNames.loss)!);
     const norm = backend.download(this.state.get(stateNames.norm)!);
     const metrics = Promise.all([loss, norm]).then(([[lossValue], [gradNorm, finite]]) => ({ loss: lossValue!, gradNorm: gradNorm!, finite: finite === 1 }));
-    metrics.catch(() => undefined);
+    metrics.then(({ finite }) => (this.lossScale = nextLossScale(this.lossScale, scale, finite)), () => undefined);
     return { learningRate, metrics };
   }
 
@@ -104,8 +111,20 @@ export class OptimiserStep {
     this.compiled.clear();
     backend.free(this.begin);
     backend.free(this.update);
+    if (this.unscaling) backend.free(this.unscaling.executable);
     for (const buffer of this.state.values()) backend.free(buffer);
     this.state.clear();
+  }
+
+  /** The program that takes a loss scale out of a step's loss and gradients; compiled again when the scale changes, which is rare. */
+  private async unscale(scale: number): Promise<Executable> {
+    const { model, unscaling } = this;
+    if (unscaling?.scale === scale) return unscaling.executable;
+    if (unscaling) model.backend.free(unscaling.executable);
+    const program = scaleStepProgram(this.parameters, 1 / scale);
+    const executable = await model.backend.compile(program, model.bind(program, this.state).bindings);
+    this.unscaling = { scale, executable };
+    return executable;
   }
 
   private async compile(batch: TokenBatch): Promise<CompiledMicroBatch> {

@@ -1,4 +1,4 @@
-import { backward, linearCrossEntropy, recomputeBlocks, rematerialise, Tape, zero, type Program, type Value } from "@sft/kernels";
+import { backward, linearCrossEntropy, recomputeBlocks, rematerialise, scale, Tape, zero, type Program, type Value } from "@sft/kernels";
 import type { LanguageModel, ParameterSpec, RecordedForward } from "@sft/model";
 import { lossInputs, type MicroBatchShape } from "./microBatch.ts";
 import type { TrainingSettings } from "./settings.ts";
@@ -57,6 +57,15 @@ export function evaluationProgram(model: LanguageModel, shape: MicroBatchShape):
   const loss = recordLoss(model, forward, shape.supervised, crossEntropyAlone);
   forward.tape.copy(loss, forward.tape.output("loss", [1]));
   return forward.tape.finish();
+}
+
+/** Multiplies the step's loss and every gradient by `factor`: takes a loss scale out again, exactly, since scales are powers of two. */
+export function scaleStepProgram(parameters: readonly ParameterSpec[], factor: number): Program {
+  const tape = new Tape("scale-step");
+  const multiply = (value: Value): void => void tape.apply(scale, [value], { factor }, [value]);
+  multiply(tape.external(stateNames.loss, "state", [1]));
+  for (const { name, shape } of parameters) multiply(tape.external(stateNames.gradient(name), "gradient", shape));
+  return tape.finish();
 }
 
 /** Zeroes the step's loss and every gradient. */

@@ -4,7 +4,7 @@ import { describeResult, runConformance } from "@sft/kernels/testing";
 import { createCpuBackend } from "@sft/kernels-cpu";
 
 const onCpu = process.argv.includes("cpu");
-const create = async (): Promise<Backend> => (onCpu ? createCpuBackend({ threads: 1 }) : (await import("@sft/kernels-webgpu/node")).createBackend({}));
+const create = async (): Promise<Backend> => (onCpu ? createCpuBackend({ threads: 1 }) : (await import("@sft/kernels-webgpu/node")).createBackend(process.argv.includes("mixed") ? { precision: "mixed" } : {}));
 const backend = await create();
 const reference = await createCpuBackend({ precision: "float64", threads: 1 });
 const results = await runConformance(backend, reference);

@@ -1,0 +1,80 @@
+// Optimiser steps of a model of random weights on this machine's GPU, with a table of where the device's time goes.
+//   gpuTrain MODEL.json lora|full BATCH SEQUENCE [mixed|float32] [profile]
+import { readFile } from "node:fs/promises";
+import { createBackend, type KernelTiming } from "@sft/kernels-webgpu/node";
+import { LanguageModel, type TrainingMethod, type WeightSource } from "@sft/model";
+import { defaultSettings, OptimiserStep } from "@sft/trainer";
+
+const [file, method = "lora", batch = "8", sequence = "1024", precision = "mixed", profile] = process.argv.slice(2);
+const timings: KernelTiming[] = [];
+let measuring = false;
+const backend = await createBackend({
+  precision: precision as "mixed",
+  ...(profile ? { profile: (given: readonly KernelTiming[]) => void (measuring && timings.push(...given)) } : {}),
+});
+const pattern = Float32Array.from({ length: 1 << 20 }, () => (Math.random() + Math.random() + Math.random() - 1.5) * 0.04);
+const config = JSON.parse(await readFile(file!, "utf8")) as Record<string, unknown>;
+const shapes = new Map<string, { readonly shape: readonly number[] }>();
+const weights: WeightSource = {
+  tensors: { get: (name: string) => shapes.get(name), has: (name: string) => shapes.has(name), keys: () => shapes.keys(), size: 1 } as unknown as WeightSource["tensors"],
+  async readFloat32(name) {
+    const length = shapes.get(name)!.shape.reduce((a, b) => a * b, 1);
+    const values = new Float32Array(length);
+    if (/norm/.test(name)) return values.fill(1);
+    for (let at = 0; at < length; at += pattern.length) values.set(pattern.subarray(0, Math.min(pattern.length, length - at)), at);
+    return values;
+  },
+};
+const { findFamily } = await import("../../packages/model/src/families/index.ts");
+const family = findFamily(config);
+for (const { name, shape } of family.parameters(family.readConfig(config))) shapes.set(name, { shape });
+const [rows, length] = [Number(batch), Number(sequence)];
+const model = await LanguageModel.load({ backend, config, positions: length, weights });
+if (method === "lora") await model.attachLora({ r: 16, alpha: 32, dropout: 0, targetModules: "all-linear" });
+const settings = { ...defaultSettings, method: method as TrainingMethod, gradientCheckpointing: process.argv.includes("recompute"), maxSteps: 100 };
+const optimiser = await OptimiserStep.create(model, settings);
+const count = rows * length;
+const token = (index: number): number => (index * 7919) % model.config.vocabSize;
+const supervised = (index: number): number => (index % length < length / 3 || index % length === length - 1 ? 0 : 1);
+const weightsOf = Float32Array.from({ length: count }, (_, index) => supervised(index));
+const supervisedTokens = weightsOf.reduce((a, b) => a + b, 0);
+const tokens = {
+  rows, length, inputIds: Int32Array.from({ length: count }, (_, i) => token(i)), targets: Int32Array.from({ length: count }, (_, i) => token(i + 1)),
+  positions: Int32Array.from({ length: count }, (_, i) => i % length), segments: new Int32Array(count).fill(1), weights: weightsOf, supervisedTokens, weightSum: supervisedTokens,
+};
+const times: number[] = [], hosts: number[] = [], losses: number[] = [];
+const pending: Promise<unknown>[] = [];
+const steps = profile ? 3 : 8;
+for (let step = 0; step < steps; step++) {
+  measuring = step === steps - 1;
+  const start = performance.now();
+  const { metrics } = await optimiser.run([tokens], step);
+  hosts.push(performance.now() - start);
+  losses.push((await metrics).loss);
+  times.push(performance.now() - start);
+}
+// Steps queued without waiting: what training sees.
+let queued = 0;
+if (!profile) {
+  const start = performance.now();
+  for (let step = 0; step < 6; step++) pending.push((await optimiser.run([tokens], steps + step)).metrics);
+  await Promise.all(pending);
+  queued = (performance.now() - start) / 6;
+}
+const best = queued || Math.min(...times.slice(1));
+console.log(`${file!.split("/").pop()} ${method} ${rows}x${length} ${precision}: ${best.toFixed(1)} ms a step (waiting each: ${Math.min(...times.slice(2)).toFixed(1)}), ${((1000 * count) / best).toFixed(0)} tokens/s, host ${Math.min(...hosts.slice(1)).toFixed(1)} ms, losses ${losses.slice(0, 4).map((loss) => loss.toFixed(4)).join(" ")}`);
+if (profile) {
+  const groups = new Map<string, { ms: number; calls: number; flops: number; bytes: number }>();
+  for (const { op, kernel, parameters: p, milliseconds, boundBytes } of timings) {
+    const product = "m" in p && "n" in p && "k" in p;
+    const key = `${op} | ${kernel}${product ? ` | ${p.m}x${p.n}x${p.k}` : ""}`;
+    const group = groups.get(key) ?? { ms: 0, calls: 0, flops: 0, bytes: 0 };
+    groups.set(key, { ms: group.ms + milliseconds, calls: group.calls + 1, flops: group.flops + (product ? 2 * p.m! * p.n! * p.k! : 0), bytes: group.bytes + boundBytes });
+  }
+  const total = timings.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+  console.log(`device time ${total.toFixed(1)} ms in ${timings.length} launches`);
+  for (const [key, { ms, calls, flops, bytes }] of [...groups].sort((x, z) => z[1].ms - x[1].ms).slice(0, 45)) {
+    console.log(`${ms.toFixed(2).padStart(8)} ms ${((100 * ms) / total).toFixed(1).padStart(5)} % ${String(calls).padStart(4)} x ${flops ? `${(flops / ms / 1e9).toFixed(0)} TF/s ` : ""}${(bytes / ms / 1e6).toFixed(0)} GB/s  ${key}`);
+  }
+}
+process.exit(0);

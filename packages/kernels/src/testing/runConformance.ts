@@ -3,7 +3,7 @@ import { conformanceCases } from "./cases/index.ts";
 import type { ConformanceCase } from "./conformanceCase.ts";
 import { recordCase, type Check, type RecordedCase } from "./recordCase.ts";
 import { poisoned, prepareCase } from "./runCase.ts";
-import { relativeL2, UNIT_ROUNDOFF } from "./tolerance.ts";
+import { boundOf, relativeL2, UNIT_ROUNDOFF } from "./tolerance.ts";
 
 /** How far one tensor of a case was from what was expected. */
 export interface CheckResult {
@@ -94,7 +94,7 @@ async function compare(backend: Backend, recorded: RecordedCase, expected: Reado
     await prepared.run(poisoned(recorded.data), []);
     const first = await prepared.run(recorded.data, names);
     const results = recorded.checks.map((check) =>
-      compareTensor(check, first.get(check.tensor)!, expected.get(check.tensor)!, recorded.data.get(check.tensor)!),
+      compareTensor(check, first.get(check.tensor)!, expected.get(check.tensor)!, recorded.data.get(check.tensor)!, backend.capabilities.productRoundoff),
     );
     if (!backend.capabilities.deterministic) return results;
     const second = await prepared.run(recorded.data, names);
@@ -105,10 +105,11 @@ async function compare(backend: Backend, recorded: RecordedCase, expected: Reado
 }
 
 /** Gradients are compared without what the tensor held before; the addition to it rounds once more. */
-function compareTensor(check: Check, actual: ArrayLike<number>, expected: ArrayLike<number>, start: ArrayLike<number>): CheckResult {
+function compareTensor(check: Check, actual: ArrayLike<number>, expected: ArrayLike<number>, start: ArrayLike<number>, productRoundoff?: number): CheckResult {
+  const bound = boundOf(check.tolerance, productRoundoff);
   const { tolerance, kind, tensor } = check;
   if (kind === "output")
-    return checkResult(tensor, kind, relativeL2(actual, expected, tolerance.floor), tolerance.relativeL2, tolerance.reason);
+    return checkResult(tensor, kind, relativeL2(actual, expected, tolerance.floor), bound, tolerance.reason);
   const without = (values: ArrayLike<number>): Float64Array => Float64Array.from(values, (value, index) => value - start[index]!);
   const gradient = without(expected);
   const size = Math.max(norm(gradient), tolerance.floor * Math.sqrt(gradient.length));
@@ -117,7 +118,7 @@ function compareTensor(check: Check, actual: ArrayLike<number>, expected: ArrayL
     tensor,
     kind,
     relativeL2(without(actual), gradient, tolerance.floor),
-    tolerance.relativeL2 + addition,
+    bound + addition,
     tolerance.reason,
   );
 }

@@ -8,6 +8,11 @@ export interface Tolerance {
   /** Least root mean square of the expected values that errors are measured against: the size of terms that cancel. */
   readonly floor: number;
   readonly reason: string;
+  /**
+   * How many operands of matrix products an element hangs on, each counted as often as its error is enlarged on the way: what backends
+   * that round operands to less than float32 (`capabilities.productRoundoff`) are allowed on top, one such rounding for each. Default 0.
+   */
+  readonly productOperands?: number;
 }
 
 /** The same bits. */
@@ -27,6 +32,16 @@ export function rounded(operations: number, reason: string): Tolerance {
  */
 export function summed(terms: number, operations: number, reason: string): Tolerance {
   return { relativeL2: (4 * Math.sqrt(terms) + operations) * UNIT_ROUNDOFF, floor: 0, reason };
+}
+
+/** The bound of a tolerance for a backend that rounds operands of products with this relative error; 0 for one that does not. */
+export function boundOf({ relativeL2, productOperands = 0 }: Tolerance, productRoundoff = 0): number {
+  return relativeL2 + productOperands * productRoundoff;
+}
+
+/** The same tolerance for a result of products of this many operands. */
+export function ofProducts(tolerance: Tolerance, productOperands: number): Tolerance {
+  return { ...tolerance, productOperands };
 }
 
 /** The same tolerance where the result may be a small rest of terms of this size. */

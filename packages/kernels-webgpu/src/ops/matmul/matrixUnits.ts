@@ -7,17 +7,19 @@ import { matrixUnitKernel } from "./matrixUnitKernel.ts";
 import type { RowRange } from "../../rowRanges.ts";
 import { chooseMatrixUnitTile } from "./matrixUnitTile.ts";
 
+/** Elements of a 16x16 matrix. */
+const SMALLEST_RESULT = 256;
 /** Blocks of a product from which on the remainder has a launch of its own: more than a large GPU works on at a time. */
 const REST_FROM_BLOCKS = 132;
 
 /**
  * Whether a product can run on matrix units: the device has them, all contiguous extents are multiples of 8 (16 bytes of
- * float16).
+ * float16), and y is no smaller than one matrix, which is the least that Dawn lets a kernel bind that stores matrices.
  */
 export function suitsMatrixUnits(limits: KernelLimits, { a, b, y }: MatmulOperands, transposeA: boolean, alpha: number): boolean {
   const [m, n] = y.shape as [number, number];
   const k = transposeA ? a.shape[0]! : a.shape[1]!;
-  return limits.matrixUnits === true && alpha !== 0 && m > 0 && k > 0 && [a.shape[1]!, b.shape[1]!, n].every((extent) => extent % 8 === 0);
+  return limits.matrixUnits === true && alpha !== 0 && m * n >= SMALLEST_RESULT && k > 0 && [a.shape[1]!, b.shape[1]!, n].every((extent) => extent % 8 === 0);
 }
 
 /** Launches a product on matrix units; a depth split among workgroups is added up in order afterwards. */

@@ -28,10 +28,12 @@ export function attentionTolerance(
   softcap = 0,
 ): { readonly output: Tolerance; readonly gradient: Tolerance } {
   const units = 4 * Math.sqrt(headDim) * Math.max(1, score) + 4 * Math.sqrt(tokens) + 32 + (softcap > 0 ? 32 : 0);
+  // Two operands of scores, whose errors grow with the score, and two of the weighted sum; the gradient goes through each once more.
+  const productOperands = 2 * Math.max(1, score) + 2;
   const reason = "dot products over D, an exponential of them, a sum over T";
   return {
-    output: { relativeL2: units * UNIT_ROUNDOFF, floor: 0, reason },
-    gradient: { relativeL2: 3 * units * UNIT_ROUNDOFF, floor: 0.05, reason: `${reason}, forward and back` },
+    output: { relativeL2: units * UNIT_ROUNDOFF, floor: 0, reason, productOperands },
+    gradient: { relativeL2: 3 * units * UNIT_ROUNDOFF, floor: 0.05, reason: `${reason}, forward and back`, productOperands: 3 * productOperands },
   };
 }
 

@@ -47,14 +47,16 @@ function naiveCrossEntropy(
 function tolerances({ hidden, vocabSize, rows, softcap = 0, labelSmoothing = 0, zLoss = 0 }: Options): { readonly output: Tolerance; readonly gradient: Tolerance } {
   const logit = Math.max(1, 0.37 * Math.sqrt(hidden));
   const units = 4 * Math.sqrt(hidden) * logit + 4 * Math.sqrt(vocabSize) + 32 + (softcap > 0 ? 32 : 0) + (labelSmoothing + zLoss > 0 ? 16 : 0);
+  const productOperands = 2 * logit;
   const reason = "dot products over H, exponentials of them, a sum over V";
   return {
     // A row loss can be the small rest of a logit and a logSumExp of its size.
-    output: { relativeL2: units * UNIT_ROUNDOFF, floor: rows.every((row) => row < 0) ? 0 : 0.1, reason },
+    output: { relativeL2: units * UNIT_ROUNDOFF, floor: rows.every((row) => row < 0) ? 0 : 0.1, reason, productOperands },
     gradient: {
       relativeL2: (2 * units + 4 * Math.sqrt(rows.length)) * UNIT_ROUNDOFF,
       floor: 0,
       reason: `${reason}, then products over V and over the rows`,
+      productOperands: 2 * productOperands + 2,
     },
   };
 }

@@ -1,6 +1,6 @@
 import { matmul } from "../../ops/matmul.ts";
 import { floats, opCase, trained, type CaseData, type ConformanceCase } from "../conformanceCase.ts";
-import { summed, type Tolerance } from "../tolerance.ts";
+import { ofProducts, summed, type Tolerance } from "../tolerance.ts";
 
 type Size = readonly [m: number, k: number, n: number];
 interface Options {
@@ -11,7 +11,7 @@ interface Options {
   readonly gradients?: boolean;
 }
 
-const dot = (k: number): Tolerance => summed(k, 4, "a float32 dot product of K terms, alpha and the addend");
+const dot = (k: number): Tolerance => ofProducts(summed(k, 4, "a float32 dot product of K terms, alpha and the addend"), 2);
 
 /** The definition, element by element. */
 function product([m, k, n]: Size, { transposeA, transposeB, alpha = 1 }: Options, data: CaseData): readonly Float64Array[] {

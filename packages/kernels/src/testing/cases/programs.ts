@@ -8,7 +8,7 @@ import { rmsNorm } from "../../ops/normalisation.ts";
 import { rope } from "../../ops/rope.ts";
 import type { Tape, Value } from "../../tape.ts";
 import { constants, floats, integers, trained, type ConformanceCase } from "../conformanceCase.ts";
-import { summed, withFloor, type Tolerance } from "../tolerance.ts";
+import { ofProducts, summed, withFloor, type Tolerance } from "../tolerance.ts";
 import { orderByIds } from "./embedding.ts";
 
 const linear = (tape: Tape, x: Value, weight: Value, alpha = 1, addend?: Value): Value =>
@@ -16,7 +16,7 @@ const linear = (tape: Tape, x: Value, weight: Value, alpha = 1, addend?: Value):
 
 /** Several ops after one another: the roundings of each reach the end. */
 const chained = (ops: number, terms: number): Tolerance =>
-  withFloor(summed(terms * ops, 32 * ops, "the roundings of every op of the chain, each a sum of this many terms at most"), 0.01);
+  ofProducts(withFloor(summed(terms * ops, 32 * ops, "the roundings of every op of the chain, each a sum of this many terms at most"), 0.01), 2 * ops);
 
 /** Elementwise ops whose inputs die: a memory plan lets their outputs take over the inputs' storage. */
 const sharedStorage: ConformanceCase = {

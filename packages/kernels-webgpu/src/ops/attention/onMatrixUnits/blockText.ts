@@ -48,7 +48,7 @@ fn cappedScore(score: vec4f) -> vec4f { return p.softcap * tanhOf(score / p.soft
 fn slopeOfCap(capped: vec4f) -> vec4f { let t = capped / p.softcap; return vec4f(1.0) - t * t; }` : ""}`;
 }
 
-/** WGSL at the start of every kernel: \`rowStart\` is the workgroup's first row, the rest says which rows this lane has. */
+/** WGSL at the start of every kernel: `rowStart` is the workgroup's first row, the rest says which rows this lane has. */
 export function laneDeclarations(shape: BlockShape): string {
   return `
   let inSubgroup = lane % ${SUBGROUP_SIZE}u;
@@ -94,7 +94,7 @@ export interface StagedRows {
   /** Elements of a row of the operand, and the head that is read. */
   readonly width: string;
   readonly head: string;
-  /** WGSL factor of row \`token\`. */
+  /** WGSL factor of row `token`. */
   readonly factor?: string;
 }
 
@@ -127,7 +127,7 @@ export function stageRows(shape: BlockShape, operands: readonly StagedRows[]): s
     }`;
 }
 
-/** WGSL that fills `columnSegments` with the segments of the block that starts at \`start\`. */
+/** WGSL that fills `columnSegments` with the segments of the block that starts at `start`. */
 export function stageSegments(shape: BlockShape, start: string): string {
   return `
     if (lane < ${shape.columns / 4}u) {
@@ -142,7 +142,10 @@ export function keepLeft(shape: BlockShape, name: string, tile: string): string 
     `  let ${name}${i}_${d} = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&${tile}, (firstRow + ${i * UNIT}u) * ${shape.operandPitch}u + ${2 * d}u, ${shape.operandPitch}u);`);
 }
 
-/** WGSL: this subgroup's scores of one block = kept left rows times the transpose of the staged columns, into \`scores\`. */
+/**
+ * WGSL: this subgroup's scores of one block = kept left rows times the transpose of the staged columns, into `scores`. The sums are
+ * set to 0 by name: in a loop, a matrix that is only declared keeps what the last round left (seen with Dawn on an H100).
+ */
 export function scoreProducts(shape: BlockShape, products: readonly { readonly left: string; readonly columns: string; readonly scores: string }[]): string {
   const rowTiles = shape.subgroupRows / UNIT;
   const sum = (product: number, i: number): string => `sum${product}_${i}`;
@@ -161,7 +164,7 @@ export function laneVectors(shape: BlockShape): number {
   return shape.laneColumns / 4;
 }
 
-/** WGSL that puts a lane's \`<name>0\`, \`<name>1\`, ... back into its part of \`scores\`, as float16. Lanes write only where they have read. */
+/** WGSL that puts a lane's `<name>0`, `<name>1`, ... back into its part of `scores`, as float16. Lanes write only where they have read. */
 export function storeWeights(shape: BlockShape, name: string, scores: string): string {
   return list(laneVectors(shape) / 2, (pair) => `      ${scores}[ownScores + ${pair}u] = packed(${name}${2 * pair}, ${name}${2 * pair + 1});`);
 }
@@ -172,7 +175,7 @@ function weightOffset(shape: BlockShape, t: number): number {
   return (lane * shape.laneColumns) / 4 + (t * UNIT - lane * shape.laneColumns) / 8;
 }
 
-/** WGSL: \`<sums><i>_<c>\` += this subgroup's float16 weights in \`scores\` times the staged rows of \`values\`. */
+/** WGSL: `<sums><i>_<c>` += this subgroup's float16 weights in `scores` times the staged rows of `values`. */
 export function addWeighted(shape: BlockShape, products: readonly { readonly sums: string; readonly scores: string; readonly values: string }[]): string {
   const rowTiles = shape.subgroupRows / UNIT;
   return list(shape.columns / UNIT, (t) => products.map(({ sums, scores, values }) => `      {
@@ -184,7 +187,7 @@ ${list(rowTiles, (i) => `          ${sums}${i}_${c} = subgroupMatrixMultiplyAccu
       }`).join("\n"));
 }
 
-/** WGSL variables of the sums \`<name><i>_<c>\`. */
+/** WGSL variables of the sums `<name><i>_<c>`. */
 export function sumVariables(shape: BlockShape, name: string): string {
   return each(shape.subgroupRows / UNIT, shape.headDim / UNIT, (i, c) => `  var ${name}${i}_${c}: subgroup_matrix_result<f32, 16, 16>;`);
 }
@@ -194,7 +197,7 @@ export function multiplySums(shape: BlockShape, name: string, factor: string): s
   return each(shape.subgroupRows / UNIT, shape.headDim / UNIT, (i, c) => `        ${name}${i}_${c} = subgroupMatrixScalarMultiply(${name}${i}_${c}, ${factor});`);
 }
 
-/** WGSL that writes the sums to one head of \`output\`, 16 columns at a time through \`scores\`; row r of the workgroup is multiplied by \`factor\` of r. */
+/** WGSL that writes the sums to one head of `output`, 16 columns at a time through `scores`; row r of the workgroup is multiplied by `factor` of r. */
 export function storeSums(shape: BlockShape, name: string, scores: string, output: string, width: string, head: string, factor: (row: string) => string): string {
   const rowTiles = shape.subgroupRows / UNIT;
   return list(shape.headDim / UNIT, (c) => `

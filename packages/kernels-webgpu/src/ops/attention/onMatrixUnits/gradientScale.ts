@@ -19,8 +19,8 @@ const LARGEST_SLOPE = "32768.0";
 export const slopeScaleVariable = "  var slopeScale = 1099511627776.0;";
 
 /**
- * WGSL that scales this lane's \`slopes<n>\` for staging. When a subgroup meets larger slopes than its scale can hold, the scale
- * drops and \`lower\`, WGSL that sees \`drop\`, scales the subgroup's sums down with it.
+ * WGSL that scales this lane's `slopes<n>` for staging. When a subgroup meets larger slopes than its scale can hold, the scale
+ * drops and `lower`, WGSL that sees `drop`, scales the subgroup's sums down with it.
  */
 export function scaleSlopes(shape: BlockShape, lower: string): string {
   const vectors = laneVectors(shape);

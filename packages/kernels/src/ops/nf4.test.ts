@@ -30,7 +30,7 @@ describe("4-bit NormalFloat", () => {
 
   it("rounds each block's scale to 8 bits: off by at most half the widest gap of the dynamic code", () => {
     const bounds = largest.map((scale, block) => {
-      const at = restored.findIndex((value, i) => i >= block * NF4_BLOCK && Math.abs(weights[i]!) === scale);
+      const at = restored.findIndex((_, i) => i >= block * NF4_BLOCK && Math.abs(weights[i]!) === scale);
       return Math.abs(Math.abs(restored[at]!) - scale) / tensor.scales[block >> 8]!;
     });
     // Gaps are 0.9 / 64 at most, between 0.1 and 1; float32 roundings add about 1e-6 of that.

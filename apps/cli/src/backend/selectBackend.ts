@@ -1,4 +1,5 @@
 import type { Backend, CreateBackend } from "@sft/kernels";
+import type { KernelTiming } from "@sft/kernels-webgpu/node";
 import { mayHaveGpu } from "./mayHaveGpu.ts";
 import { setUpSoftwareGpu } from "./softwareGpu.ts";
 import { loadBackendModule } from "./loadBackendModule.ts";
@@ -7,13 +8,20 @@ export interface BackendChoice {
   /** "auto", "cpu", "webgpu", an npm specifier or a path. */
   readonly backend: string;
   readonly threads?: number;
+  /** "mixed": products in float16 with float32 sums, where the GPU has matrix units; other backends compute in float32 all the same. */
+  readonly precision?: "float32" | "mixed" | undefined;
+  /** Told the time of every kernel launch on a GPU; see `profile` of @sft/kernels-webgpu. */
+  readonly profile?: (timings: readonly KernelTiming[]) => void;
 }
 
-type Create = (options: { readonly threads?: number }) => Promise<Backend>;
+type Create = (options: Omit<BackendChoice, "backend">) => Promise<Backend>;
 
 /** The backends that come with sft; each is loaded only when chosen. */
 const builtIn: Readonly<Record<string, () => Promise<Create>>> = {
-  cpu: async () => (await import("@sft/kernels-cpu")).createBackend,
+  cpu: async () => {
+    const { createBackend } = await import("@sft/kernels-cpu");
+    return ({ threads }) => createBackend(threads === undefined ? {} : { threads });
+  },
   webgpu: async () => createGpuBackend,
 };
 
@@ -21,28 +29,28 @@ const builtIn: Readonly<Record<string, () => Promise<Create>>> = {
  * Makes the backend that was asked for. "auto" takes a real GPU, else the CPU, and never a GPU in software.
  * @throws CliError "bad-backend" for a module that is none; BackendError "no-adapter" for webgpu without a GPU
  */
-export async function selectBackend({ backend, threads }: BackendChoice, cwd: string): Promise<Backend> {
-  const options = threads === undefined ? {} : { threads };
-  if (backend === "auto") return (await realGpu()) ?? (await builtIn.cpu!())(options);
+export async function selectBackend({ backend, threads, precision, profile }: BackendChoice, cwd: string): Promise<Backend> {
+  const options = { ...(threads === undefined ? {} : { threads }), ...(precision === undefined ? {} : { precision }), ...(profile === undefined ? {} : { profile }) };
+  if (backend === "auto") return (await realGpu(options)) ?? (await builtIn.cpu!())(options);
   const load = Object.hasOwn(builtIn, backend) ? builtIn[backend]! : (): Promise<CreateBackend> => loadBackendModule(backend, cwd);
   return (await load())(options);
 }
 
 /** A GPU of this machine; without one, the software GPU of a development checkout, with a word about it. */
-const createGpuBackend: Create = async () => {
+const createGpuBackend: Create = async ({ precision, profile }) => {
   const { createBackend } = await import("@sft/kernels-webgpu/node");
   if (!mayHaveGpu()) {
     const software = await setUpSoftwareGpu();
     if (software !== null) process.stderr.write(`no GPU found: running on ${software}, a GPU in software, for tests only\n`);
   }
-  return createBackend({});
+  return createBackend({ ...(precision ? { precision } : {}), ...(profile ? { profile } : {}) });
 };
 
 /** A backend on a GPU of hardware; null where there is none, whatever the reason. */
-async function realGpu(): Promise<Backend | null> {
+async function realGpu(options: Parameters<Create>[0]): Promise<Backend | null> {
   if (!mayHaveGpu()) return null;
   try {
-    const gpu = await (await builtIn.webgpu!())({});
+    const gpu = await (await builtIn.webgpu!())(options);
     if (gpu.capabilities.hardwareAccelerated) return gpu;
     await gpu.dispose();
   } catch {

@@ -1,8 +1,10 @@
 import type { Backend } from "@sft/kernels";
+import type { KernelTiming } from "@sft/kernels-webgpu/node";
 import { defineCommand, type ArgsDef, type CommandDef } from "citty";
 import { resolve } from "node:path";
 import { selectBackend } from "../backend/selectBackend.ts";
 import { benchGemm } from "../bench/benchGemm.ts";
+import { profileTable } from "../bench/profileTable.ts";
 import { benchTrain } from "../bench/benchTrain.ts";
 import { usageError } from "../failure/cliError.ts";
 import { booleanOf, countOf, textOf, wordOf, type FlagValues } from "../flagValues.ts";
@@ -30,15 +32,23 @@ const command: CommandDef<ArgsDef> = defineCommand({
     layout: { type: "string", default: "nn", description: "gemm: nn, nt or tn (t: stored transposed)" },
     dtype: { type: "string", default: "f32", description: "gemm: f32 or f16" },
     repeats: { type: "string", default: "10", description: "gemm: runs a sample" },
+    profile: { type: "boolean", description: "also print where a run's time goes on the GPU, kernel by kernel" },
     ...backendFlags,
     json: { type: "boolean", description: "print one JSON object" },
   } as ArgsDef,
   async run({ args }) {
     const measure = args.what === "train" ? trainBench(args) : args.what === "gemm" ? gemmBench(args) : undefined;
     if (!measure) throw usageError("bad-flag", `There is no bench ${JSON.stringify(args.what)}.`, "There are: train, gemm.");
-    const backend = await selectBackend(backendOf(args), process.cwd());
+    // The longest run is a micro batch's forward and backward; the others zero gradients and update parameters.
+    let longest: readonly KernelTiming[] = [];
+    const keepLongest = (timings: readonly KernelTiming[]): void => {
+      if (timings.length >= longest.length) longest = timings;
+    };
+    const profiled = booleanOf(args, "profile");
+    const backend = await selectBackend({ ...backendOf(args), ...(profiled ? { profile: keepLongest } : {}) }, process.cwd());
     try {
       const result = await measure(backend);
+      if (profiled) process.stderr.write(longest.length > 0 ? `${profileTable(longest, 40)}\n` : "--profile needs a GPU with timestamps; nothing was timed\n");
       const text = booleanOf(args, "json") ? JSON.stringify(result) : Object.entries(result).map(([key, value]) => `${key.padEnd(16)} ${shown(value)}`).join("\n");
       process.stdout.write(`${text}\n`);
     } finally {

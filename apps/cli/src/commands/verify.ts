@@ -1,8 +1,9 @@
 import { defineCommand, type ArgsDef, type CommandDef } from "citty";
 import { resolve } from "node:path";
+import { backendOf } from "../model/modelFlags.ts";
 import { selectBackend } from "../backend/selectBackend.ts";
 import { usageError } from "../failure/cliError.ts";
-import { booleanOf, textOf } from "../flagValues.ts";
+import { booleanOf } from "../flagValues.ts";
 import { boundsFor, verifyFolder, type FolderVerification } from "../verify/verifyFolder.ts";
 import type { CaseComparison } from "../verify/compare.ts";
 
@@ -18,13 +19,14 @@ const command: CommandDef<ArgsDef> = defineCommand({
   },
   args: {
     backend: { type: "string", default: "auto", description: "auto, webgpu, cpu, or a module" },
+    precision: { type: "string", default: "float32", description: "float32, or mixed: float16 products with float32 sums" },
     json: { type: "boolean", description: "print one JSON array, an object a folder" },
   } as ArgsDef,
   async run({ args }) {
     const folders = args._.map(String);
     if (folders.length === 0) throw usageError("missing-flag", "verify: expected at least one golden folder, got none.", "For example: sft verify tooling/golden/models/llama");
     const json = booleanOf(args, "json");
-    const backend = await selectBackend({ backend: textOf(args, "backend")! }, process.cwd());
+    const backend = await selectBackend(backendOf(args), process.cwd());
     const results: FolderVerification[] = [];
     try {
       for (const folder of folders) {

@@ -1,6 +1,6 @@
 import type { ArgsDef } from "citty";
 import { resolve } from "node:path";
-import { countOf, textOf, type FlagValues } from "../flagValues.ts";
+import { countOf, textOf, wordOf, type FlagValues } from "../flagValues.ts";
 import type { ModelRequest } from "./findTrained.ts";
 import type { BackendChoice } from "../backend/selectBackend.ts";
 
@@ -8,6 +8,7 @@ import type { BackendChoice } from "../backend/selectBackend.ts";
 export const backendFlags: ArgsDef = {
   backend: { type: "string", default: "auto", description: "auto, cpu, webgpu, or a module that exports createBackend" },
   threads: { type: "string", description: "threads of the CPU backend" },
+  precision: { type: "string", default: "float32", description: "float32, or mixed: float16 products with float32 sums on a GPU with matrix units" },
 };
 
 /** Flags of every verb that uses a model that is there already. */
@@ -20,7 +21,8 @@ export const modelFlags: ArgsDef = {
 
 export function backendOf(args: FlagValues): BackendChoice {
   const threads = countOf(args, "threads");
-  return { backend: textOf(args, "backend") ?? "auto", ...(threads === undefined ? {} : { threads }) };
+  const precision = args["precision"] === undefined ? undefined : wordOf(args, "precision", ["float32", "mixed"]);
+  return { backend: textOf(args, "backend") ?? "auto", ...(threads === undefined ? {} : { threads }), ...(precision === undefined ? {} : { precision }) };
 }
 
 export function modelOf(args: FlagValues): ModelRequest & BackendChoice & { readonly tokenizer?: string } {

@@ -78,6 +78,7 @@ export const runConfigSchema = z.strictObject({
   output_dir: z.string().min(1).default("runs/sft").describe("the run's folder"),
   resume_from_checkpoint: z.string().min(1).optional().describe('a checkpoint folder, or "auto" for the newest of output_dir'),
   backend: z.string().min(1).default("auto").describe("auto, cpu, webgpu, or a module that exports createBackend"),
+  precision: z.enum(["float32", "mixed"]).optional().describe("mixed: float16 products with float32 sums, on a GPU with matrix units"),
   threads: count.optional().describe("threads of the CPU backend"),
 });
 

@@ -4,10 +4,10 @@ import { rowBytes, type Operand } from "../../operand.ts";
 import { emitGatherRows } from "../embedding/gatherRows.ts";
 import { emitMatmul } from "../matmul/matmul.ts";
 
-/** Logits that exist at one time; more would not make the products faster. */
-const MAX_LOGIT_BYTES = 256 * 1024 * 1024;
+/** Logits that exist at one time: a thousand rows of the largest vocabularies, so that products fill a large GPU. */
+const MAX_LOGIT_BYTES = 512 * 1024 * 1024;
 /** A whole number of matmul tiles. */
-const ROW_MULTIPLE = 64;
+const ROW_MULTIPLE = 128;
 
 /** Logits of a chunk of supervised rows, before the soft cap. */
 export interface LogitChunk {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { initialLossScale, nextLossScale, type LossScale } from "./lossScale.ts";
+import { initialLossScale, nextLossScale, scaleOfStep, type LossScale } from "./lossScale.ts";
 
 const after = (scale: LossScale, reports: readonly boolean[]): LossScale =>
   reports.reduce((current, finite) => nextLossScale(current, current.value, finite), scale);
@@ -15,6 +15,14 @@ it("halves on every overflow and doubles after 2000 finite steps", () => {
   expect(after(start, new Array<boolean>(1999).fill(true))).toEqual({ value: 65536, finiteSteps: 1999 });
   expect(after(start, new Array<boolean>(2000).fill(true))).toEqual({ value: 131072, finiteSteps: 0 });
   expect(after(start, new Array<boolean>(2000 * 20).fill(true)).value).toBe(2 ** 24);
+});
+
+it("is smaller where few targets share the loss", () => {
+  const scale = initialLossScale({ productRoundoff: 2 ** -11 });
+  expect([0.5, 1, 10, 1000, 1024, 43690].map((weightSum) => scaleOfStep(scale, weightSum))).toEqual([64, 64, 512, 32768, 65536, 65536]);
+  expect(scaleOfStep(initialLossScale({}), 10)).toBe(1);
+  expect(nextLossScale(scale, 512, false)).toEqual({ value: 256, finiteSteps: 0 });
+  expect(nextLossScale(scale, 512, true)).toBe(scale);
 });
 
 it("leaves a scale of 1 alone, and one that steps queued earlier did not use", () => {

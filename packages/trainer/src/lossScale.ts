@@ -19,13 +19,25 @@ export function initialLossScale({ productRoundoff = 2 ** -24 }: Pick<Capabiliti
   return { value: productRoundoff > 2 ** -24 ? 2 ** 16 : 1, finiteSteps: 0 };
 }
 
+/** A step's scale times the weight of one target: the largest gradient of a logit. Leaves a factor of 1000 below float16's end. */
+const LARGEST_LOGIT_GRADIENT = 64;
+
 /**
- * The scale after a step that ran with `used`: half of it when its gradients were not finite, twice after 2000 finite steps. Reports
- * of steps that were queued before the scale changed change nothing; a scale of 1 stays.
+ * The scale that a step runs with: the current one, or less where few targets share the loss. A target of weight 1 has a share of
+ * 1 / weightSum, so that a scale for a thousand targets would be too large for ten.
+ */
+export function scaleOfStep({ value }: LossScale, weightSum: number): number {
+  return value === 1 ? 1 : Math.min(value, 2 ** Math.floor(Math.log2(LARGEST_LOGIT_GRADIENT * Math.max(1, weightSum))));
+}
+
+/**
+ * The scale after a step that ran with `used`: half of that when its gradients were not finite, twice the scale after 2000 finite
+ * steps with it. Reports of steps that were queued before the scale was lowered change nothing; a scale of 1 stays.
  */
 export function nextLossScale(scale: LossScale, used: number, finite: boolean): LossScale {
-  if (used !== scale.value || scale.value === 1) return scale;
-  if (!finite) return { value: scale.value / 2, finiteSteps: 0 };
+  if (used > scale.value || scale.value === 1) return scale;
+  if (!finite) return { value: Math.max(2, used / 2), finiteSteps: 0 };
+  if (used < scale.value) return scale;
   if (scale.finiteSteps + 1 < GROWTH_INTERVAL) return { ...scale, finiteSteps: scale.finiteSteps + 1 };
   return { value: Math.min(LARGEST, scale.value * 2), finiteSteps: 0 };
 }

@@ -127,3 +127,24 @@ function packInto(rows: readonly ShiftedRow[], length: number): TokenBatch {
   batch.weightSum = batch.weights.reduce((sum, weight) => sum + weight, 0);
   return batch;
 }
+
+it("gives the same bits under a loss scale, which is a power of two and is taken out again", async () => {
+  const { backend } = model;
+  const capabilities = { ...backend.capabilities, productRoundoff: 2 ** -11 };
+  // The same backend, but it says that its products round to float16.
+  const rounding = new Proxy(backend, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key);
+      return key === "capabilities" ? capabilities : typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  const scaledModel = Object.create(model, { backend: { value: rounding } }) as LanguageModel;
+  const scaled = await OptimiserStep.create(scaledModel, { ...defaultSettings, method: "full", maxSteps: 1 });
+  const batches = [padBatch(randomRows(4, 5))];
+  const expected = await accumulate(batches);
+  await scaled.accumulate(batches, 0);
+  const read = async (name: string): Promise<Float32Array> => Float32Array.from(await backend.download(scaled.state.get(name)!));
+  expect((await read(stateNames.loss))[0]).toBe(expected.loss);
+  for (const [name, gradient] of expected.gradients) expect(await read(stateNames.gradient(name)), name).toEqual(gradient);
+  scaled.dispose();
+});

@@ -3,7 +3,7 @@ import { inputNames, type LanguageModel, type ParameterSpec } from "@sft/model";
 import type { TokenBatch } from "@sft/mask";
 import { microBatchInputs, shapeOf, uploadInputs } from "./microBatch.ts";
 import type { StateTensor } from "./optimisers/optimiser.ts";
-import { initialLossScale, nextLossScale, type LossScale } from "./lossScale.ts";
+import { initialLossScale, nextLossScale, scaleOfStep, type LossScale } from "./lossScale.ts";
 import { learningRateAt } from "./schedule.ts";
 import type { TrainingSettings } from "./settings.ts";
 import { beginStepProgram, microBatchProgram, scaleStepProgram, stateNames } from "./stepPrograms.ts";
@@ -40,7 +40,7 @@ export class OptimiserStep {
   private readonly settings: TrainingSettings;
   private readonly compiled = new Map<string, CompiledMicroBatch>();
   private lossScale: LossScale;
-  private unscaling: { readonly scale: number; readonly executable: Executable } | undefined;
+  private readonly unscaling = new Map<number, Executable>();
   private readonly begin: Executable;
   private readonly update: Executable;
 
@@ -71,8 +71,8 @@ export class OptimiserStep {
   /** Forward and backward of all micro batches without an update: leaves the step's loss and gradients in `state`. */
   async accumulate(batches: readonly TokenBatch[], step: number): Promise<void> {
     const { backend } = this.model;
-    const weightSum = batches.reduce((sum, batch) => sum + batch.weightSum, 0) || 1;
-    const scale = this.lossScale.value;
+    const weightSum = weightSumOf(batches);
+    const scale = this.scaleOf(batches);
     backend.run(this.begin);
     for (const [index, batch] of batches.entries()) {
       const { executable, inputs } = await this.compile(batch);
@@ -89,7 +89,7 @@ export class OptimiserStep {
    */
   async run(batches: readonly TokenBatch[], step: number): Promise<{ readonly learningRate: number; readonly metrics: Promise<StepMetrics> }> {
     const { backend } = this.model;
-    const scale = this.lossScale.value;
+    const scale = this.scaleOf(batches);
     await this.accumulate(batches, step);
     const learningRate = learningRateAt(step, this.settings);
     for (const [name, schedule] of schedulesOfStep(this.parameters, this.settings, step, learningRate)) backend.upload(this.state.get(name)!, schedule);
@@ -111,19 +111,23 @@ export class OptimiserStep {
     this.compiled.clear();
     backend.free(this.begin);
     backend.free(this.update);
-    if (this.unscaling) backend.free(this.unscaling.executable);
+    for (const executable of this.unscaling.values()) backend.free(executable);
     for (const buffer of this.state.values()) backend.free(buffer);
     this.state.clear();
   }
 
-  /** The program that takes a loss scale out of a step's loss and gradients; compiled again when the scale changes, which is rare. */
+  private scaleOf(batches: readonly TokenBatch[]): number {
+    return scaleOfStep(this.lossScale, weightSumOf(batches));
+  }
+
+  /** The program that takes a loss scale out of a step's loss and gradients; there are as many as scales were used, which are powers of two. */
   private async unscale(scale: number): Promise<Executable> {
     const { model, unscaling } = this;
-    if (unscaling?.scale === scale) return unscaling.executable;
-    if (unscaling) model.backend.free(unscaling.executable);
+    const known = unscaling.get(scale);
+    if (known) return known;
     const program = scaleStepProgram(this.parameters, 1 / scale);
     const executable = await model.backend.compile(program, model.bind(program, this.state).bindings);
-    this.unscaling = { scale, executable };
+    unscaling.set(scale, executable);
     return executable;
   }
 
@@ -150,4 +154,9 @@ export class OptimiserStep {
     this.model.backend.free(oldest.executable);
     for (const buffer of oldest.inputs.values()) this.model.backend.free(buffer);
   }
+}
+
+/** Weights of all targets of a step; 1 where nothing is supervised. */
+function weightSumOf(batches: readonly TokenBatch[]): number {
+  return batches.reduce((sum, batch) => sum + batch.weightSum, 0) || 1;
 }

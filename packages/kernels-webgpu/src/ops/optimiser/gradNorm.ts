@@ -5,7 +5,8 @@ import { rowRanges } from "../../rowRanges.ts";
 import { isNonFinite, workgroupReduction } from "../../wgsl/reduction.ts";
 
 const THREADS = 256;
-const MAX_GROUPS = 64;
+/** Workgroups of one tensor: enough to read a large one at the speed of memory. */
+const MAX_GROUPS = 1024;
 
 /**
  * norm = [sqrt of the sum of squares, 1 if finite else 0]. Every workgroup writes its sum and whether it met a value that is not

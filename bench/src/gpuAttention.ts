@@ -3,7 +3,12 @@ import { attention, attentionGrad, Tape, type AttentionAttributes, type Backend 
 import { createCpuBackend } from "@sft/kernels-cpu";
 import { createBackend, type KernelTiming } from "@sft/kernels-webgpu/node";
 
-interface Shape extends AttentionAttributes { readonly tokens: number; readonly packed?: boolean; readonly rising?: boolean; readonly gradientSize?: number }
+interface Shape extends AttentionAttributes {
+  readonly tokens: number;
+  readonly packed?: boolean;
+  readonly rising?: boolean;
+  readonly gradientSize?: number;
+}
 type Inputs = Readonly<Record<"q" | "k" | "v" | "dOut", Float32Array>> & { readonly segments: Int32Array };
 
 /** Values in (-1, 1) times `size`, repeated with a period that no row has. */
@@ -36,7 +41,13 @@ async function prepare(backend: Backend, shape: Shape, given: Inputs, repeat: nu
   const rows = shape.batch * tokens;
   const [queryWidth, keyWidth] = [shape.queryHeads * shape.headDim, shape.keyValueHeads * shape.headDim];
   const tape = new Tape("attention");
-  const [q, k, v, dOut, segments] = [tape.input("q", [rows, queryWidth], "f32"), tape.input("k", [rows, keyWidth], "f32"), tape.input("v", [rows, keyWidth], "f32"), tape.input("dOut", [rows, queryWidth], "f32"), tape.input("segments", [rows], "i32")];
+  const [q, k, v, dOut, segments] = [
+    tape.input("q", [rows, queryWidth], "f32"),
+    tape.input("k", [rows, keyWidth], "f32"),
+    tape.input("v", [rows, keyWidth], "f32"),
+    tape.input("dOut", [rows, queryWidth], "f32"),
+    tape.input("segments", [rows], "i32"),
+  ];
   const [out, lse] = [tape.output("out", [rows, queryWidth]), tape.output("logSumExp", [rows * shape.queryHeads])];
   const gradients = [tape.output("dq", [rows, queryWidth]), tape.output("dk", [rows, keyWidth]), tape.output("dv", [rows, keyWidth])];
   for (let i = 0; i < repeat; i++) {
@@ -44,8 +55,11 @@ async function prepare(backend: Backend, shape: Shape, given: Inputs, repeat: nu
     if (parts !== "forward") tape.apply(attentionGrad, [dOut, q, k, v, segments, out, lse], attributes, gradients);
   }
   const program = tape.finish();
-  const buffers = new Map(program.tensors.filter(({ role }) => role !== "activation").map((tensor) => [tensor.name, backend.allocate(tensor)]));
-  for (const [name, buffer] of buffers) backend.upload(buffer, name in given ? given[name as keyof Inputs] : new Float32Array(buffer.length));
+  const buffers = new Map(
+    program.tensors.filter(({ role }) => role !== "activation").map((tensor) => [tensor.name, backend.allocate(tensor)]),
+  );
+  for (const [name, buffer] of buffers)
+    backend.upload(buffer, name in given ? given[name as keyof Inputs] : new Float32Array(buffer.length));
   return { executable: await backend.compile(program, buffers), buffers };
 }
 
@@ -53,17 +67,30 @@ const gpu = await createBackend({ precision: "mixed" });
 const oracle = await createCpuBackend({ precision: "float64", threads: 1 });
 console.log(gpu.capabilities.adapter);
 const usual = { batch: 1, queryHeads: 3, keyValueHeads: 1, headDim: 64, scale: 0.125, window: 0, softcap: 0 };
-const odd: Shape[] = [1, 17, 65, 130, 200].flatMap((tokens) => [64, 128].map((headDim) => ({ ...usual, headDim, tokens, batch: 2, scale: headDim ** -0.5 })));
+const odd: Shape[] = [1, 17, 65, 130, 200].flatMap((tokens) =>
+  [64, 128].map((headDim) => ({ ...usual, headDim, tokens, batch: 2, scale: headDim ** -0.5 })),
+);
 odd.push(
   { ...usual, tokens: 130, queryHeads: 2, keyValueHeads: 2, batch: 3 },
-  { ...usual, tokens: 200, packed: true, batch: 2 }, { ...usual, tokens: 300, packed: true, headDim: 128 },
-  { ...usual, tokens: 200, window: 1 }, { ...usual, tokens: 200, window: 33 }, { ...usual, tokens: 300, window: 100, packed: true }, { ...usual, tokens: 200, window: 64, headDim: 128 },
-  { ...usual, tokens: 130, softcap: 2 }, { ...usual, tokens: 200, softcap: 5, window: 50, packed: true, headDim: 128 },
-  { ...usual, tokens: 257, rising: true, batch: 2 }, { ...usual, tokens: 257, rising: true, headDim: 128, scale: 128 ** -0.5 },
+  { ...usual, tokens: 200, packed: true, batch: 2 },
+  { ...usual, tokens: 300, packed: true, headDim: 128 },
+  { ...usual, tokens: 200, window: 1 },
+  { ...usual, tokens: 200, window: 33 },
+  { ...usual, tokens: 300, window: 100, packed: true },
+  { ...usual, tokens: 200, window: 64, headDim: 128 },
+  { ...usual, tokens: 130, softcap: 2 },
+  { ...usual, tokens: 200, softcap: 5, window: 50, packed: true, headDim: 128 },
+  { ...usual, tokens: 257, rising: true, batch: 2 },
+  { ...usual, tokens: 257, rising: true, headDim: 128, scale: 128 ** -0.5 },
   // Enough keys for the large blocks of their gradient.
   { ...usual, batch: 4, tokens: 1061, queryHeads: 8, keyValueHeads: 8, packed: true },
-  { ...usual, tokens: 130, gradientSize: 1e-7 }, { ...usual, tokens: 130, gradientSize: 1e7 }, { ...usual, tokens: 130, gradientSize: 1e-7, headDim: 128 },
-  { ...usual, tokens: 100, headDim: 16 }, { ...usual, tokens: 100, headDim: 48 }, { ...usual, tokens: 100, headDim: 80 }, { ...usual, tokens: 100, headDim: 112 },
+  { ...usual, tokens: 130, gradientSize: 1e-7 },
+  { ...usual, tokens: 130, gradientSize: 1e7 },
+  { ...usual, tokens: 130, gradientSize: 1e-7, headDim: 128 },
+  { ...usual, tokens: 100, headDim: 16 },
+  { ...usual, tokens: 100, headDim: 48 },
+  { ...usual, tokens: 100, headDim: 80 },
+  { ...usual, tokens: 100, headDim: 112 },
 );
 // Float16 rounds operands and weights by at most 2^-11 each; a handful of roundings in a chain stay under 2e-3 in the mean square.
 const BOUND = 2e-3;
@@ -77,15 +104,25 @@ for (const shape of odd) {
   for (const name of ["out", "logSumExp", "dq", "dk", "dv"]) {
     const [actual, expected] = [await gpu.download(one.buffers.get(name)!), await oracle.download(two.buffers.get(name)!)];
     let [difference, norm] = [0, 0];
-    for (let i = 0; i < expected.length; i++) { difference += (actual[i]! - expected[i]!) ** 2; norm += expected[i]! ** 2; }
+    for (let i = 0; i < expected.length; i++) {
+      difference += (actual[i]! - expected[i]!) ** 2;
+      norm += expected[i]! ** 2;
+    }
     // One token alone has no gradient by its score: what the reference leaves there is its own rounding.
     if (norm < 1e-20 * (shape.gradientSize ?? 1) ** 2) continue;
     const error = Math.sqrt(difference / norm);
     worst[name] = Math.max(worst[name] ?? 0, error);
-    if (!(error <= BOUND)) { wrong++; console.log(`WRONG ${name} ${error.toExponential(2)} ${JSON.stringify(shape)}`); }
+    if (!(error <= BOUND)) {
+      wrong++;
+      console.log(`WRONG ${name} ${error.toExponential(2)} ${JSON.stringify(shape)}`);
+    }
   }
 }
-console.log(`${odd.length} shapes, ${wrong} outputs past ${BOUND}; worst: ${Object.entries(worst).map(([name, error]) => `${name} ${error.toExponential(2)}`).join(", ")}`);
+console.log(
+  `${odd.length} shapes, ${wrong} outputs past ${BOUND}; worst: ${Object.entries(worst)
+    .map(([name, error]) => `${name} ${error.toExponential(2)}`)
+    .join(", ")}`,
+);
 
 const timed: Shape[] = [
   { ...usual, batch: 8, tokens: 1024, queryHeads: 32, keyValueHeads: 8 },
@@ -94,7 +131,12 @@ const timed: Shape[] = [
   { ...usual, batch: 4, tokens: 1024, queryHeads: 32, keyValueHeads: 8, headDim: 128, scale: 128 ** -0.5 },
 ];
 let timings: readonly KernelTiming[] = [];
-const profiled = await createBackend({ precision: "mixed", profile: (all) => { timings = all; } });
+const profiled = await createBackend({
+  precision: "mixed",
+  profile: (all) => {
+    timings = all;
+  },
+});
 for (const shape of timed) {
   const given = inputs(shape);
   const line: string[] = [];
@@ -119,10 +161,15 @@ for (const shape of timed) {
     for (const buffer of buffers.values()) gpu.free(buffer);
   }
   const { executable, buffers } = await prepare(profiled, shape, given, 1, "both");
-  for (let i = 0; i < 3; i++) { profiled.run(executable); await profiled.sync(); }
+  for (let i = 0; i < 3; i++) {
+    profiled.run(executable);
+    await profiled.sync();
+  }
   profiled.free(executable);
   for (const buffer of buffers.values()) profiled.free(buffer);
-  console.log(`${shape.batch}x${shape.tokens}, ${shape.queryHeads}/${shape.keyValueHeads} heads of ${shape.headDim}${shape.packed ? ", packed" : ""}: ${line.join(", ")}, together ${(sum * 1000).toFixed(0)} us`);
+  console.log(
+    `${shape.batch}x${shape.tokens}, ${shape.queryHeads}/${shape.keyValueHeads} heads of ${shape.headDim}${shape.packed ? ", packed" : ""}: ${line.join(", ")}, together ${(sum * 1000).toFixed(0)} us`,
+  );
   console.log(`  each alone: ${timings.map(({ kernel, milliseconds }) => `${kernel} ${(milliseconds * 1000).toFixed(0)} us`).join("; ")}`);
 }
 await profiled.dispose();

@@ -31,7 +31,12 @@ const pattern = Float32Array.from({ length: 1 << 20 }, () => (Math.random() + Ma
 const config = JSON.parse(await readFile(file!, "utf8")) as Record<string, unknown>;
 const shapes = new Map<string, { readonly shape: readonly number[] }>();
 const weights: WeightSource = {
-  tensors: { get: (name: string) => shapes.get(name), has: (name: string) => shapes.has(name), keys: () => shapes.keys(), size: 1 } as unknown as WeightSource["tensors"],
+  tensors: {
+    get: (name: string) => shapes.get(name),
+    has: (name: string) => shapes.has(name),
+    keys: () => shapes.keys(),
+    size: 1,
+  } as unknown as WeightSource["tensors"],
   async readFloat32(name) {
     const length = shapes.get(name)!.shape.reduce((a, b) => a * b, 1);
     const values = new Float32Array(length);
@@ -54,10 +59,19 @@ const supervised = (index: number): number => (index % length < length / 3 || in
 const weightsOf = Float32Array.from({ length: count }, (_, index) => supervised(index));
 const supervisedTokens = weightsOf.reduce((a, b) => a + b, 0);
 const tokens = {
-  rows, length, inputIds: Int32Array.from({ length: count }, (_, i) => token(i)), targets: Int32Array.from({ length: count }, (_, i) => token(i + 1)),
-  positions: Int32Array.from({ length: count }, (_, i) => i % length), segments: new Int32Array(count).fill(1), weights: weightsOf, supervisedTokens, weightSum: supervisedTokens,
+  rows,
+  length,
+  inputIds: Int32Array.from({ length: count }, (_, i) => token(i)),
+  targets: Int32Array.from({ length: count }, (_, i) => token(i + 1)),
+  positions: Int32Array.from({ length: count }, (_, i) => i % length),
+  segments: new Int32Array(count).fill(1),
+  weights: weightsOf,
+  supervisedTokens,
+  weightSum: supervisedTokens,
 };
-const times: number[] = [], hosts: number[] = [], losses: number[] = [];
+const times: number[] = [],
+  hosts: number[] = [],
+  losses: number[] = [];
 const steps = profile ? 3 : 8;
 for (let step = 0; step < steps; step++) {
   measuring = step === steps - 1;
@@ -78,22 +92,42 @@ for (let round = 0; !profile && round < 3; round++) {
 }
 const best = profile ? Math.min(...times.slice(1)) : rounds.sort((x, y) => x - y)[1]!;
 if (json) {
-  console.log(JSON.stringify({ milliseconds: best, tokensPerSecond: (1000 * count) / best, peakBytes: buffers + workspace, hostMilliseconds: Math.min(...hosts.slice(1)), losses }));
+  console.log(
+    JSON.stringify({
+      milliseconds: best,
+      tokensPerSecond: (1000 * count) / best,
+      peakBytes: buffers + workspace,
+      hostMilliseconds: Math.min(...hosts.slice(1)),
+      losses,
+    }),
+  );
   process.exit(0);
 }
-console.log(`${file!.split("/").pop()} ${method} ${rows}x${length} ${precision}: ${best.toFixed(1)} ms a step (waiting each: ${Math.min(...times.slice(2)).toFixed(1)}), ${((1000 * count) / best).toFixed(0)} tokens/s, host ${Math.min(...hosts.slice(1)).toFixed(1)} ms, ${((buffers + workspace) / 2 ** 30).toFixed(1)} GiB, losses ${losses.slice(0, 4).map((loss) => loss.toFixed(4)).join(" ")}`);
+console.log(
+  `${file!.split("/").pop()} ${method} ${rows}x${length} ${precision}: ${best.toFixed(1)} ms a step (waiting each: ${Math.min(...times.slice(2)).toFixed(1)}), ${((1000 * count) / best).toFixed(0)} tokens/s, host ${Math.min(...hosts.slice(1)).toFixed(1)} ms, ${((buffers + workspace) / 2 ** 30).toFixed(1)} GiB, losses ${losses
+    .slice(0, 4)
+    .map((loss) => loss.toFixed(4))
+    .join(" ")}`,
+);
 if (profile) {
   const groups = new Map<string, { ms: number; calls: number; flops: number; bytes: number }>();
   for (const { op, kernel, parameters: p, milliseconds, boundBytes } of timings) {
     const product = "m" in p && "n" in p && "k" in p;
     const key = `${op} | ${kernel}${product ? ` | ${p.m}x${p.n}x${p.k}` : ""}`;
     const group = groups.get(key) ?? { ms: 0, calls: 0, flops: 0, bytes: 0 };
-    groups.set(key, { ms: group.ms + milliseconds, calls: group.calls + 1, flops: group.flops + (product ? 2 * p.m! * p.n! * p.k! : 0), bytes: group.bytes + boundBytes });
+    groups.set(key, {
+      ms: group.ms + milliseconds,
+      calls: group.calls + 1,
+      flops: group.flops + (product ? 2 * p.m! * p.n! * p.k! : 0),
+      bytes: group.bytes + boundBytes,
+    });
   }
   const total = timings.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
   console.log(`device time ${total.toFixed(1)} ms in ${timings.length} launches`);
   for (const [key, { ms, calls, flops, bytes }] of [...groups].sort((x, z) => z[1].ms - x[1].ms).slice(0, 45)) {
-    console.log(`${ms.toFixed(2).padStart(8)} ms ${((100 * ms) / total).toFixed(1).padStart(5)} % ${String(calls).padStart(4)} x ${flops ? `${(flops / ms / 1e9).toFixed(0)} TF/s ` : ""}${(bytes / ms / 1e6).toFixed(0)} GB/s  ${key}`);
+    console.log(
+      `${ms.toFixed(2).padStart(8)} ms ${((100 * ms) / total).toFixed(1).padStart(5)} % ${String(calls).padStart(4)} x ${flops ? `${(flops / ms / 1e9).toFixed(0)} TF/s ` : ""}${(bytes / ms / 1e6).toFixed(0)} GB/s  ${key}`,
+    );
   }
 }
 process.exit(0);

@@ -32,7 +32,8 @@ async function ours(threads: number | undefined, transposeA: boolean, transposeB
   const tape = new Tape("matmul");
   const a = tape.external("a", "input", [SIZE, SIZE], "f32");
   const b = tape.external("b", "input", [SIZE, SIZE], "f32");
-  for (let product = 0; product < PRODUCTS; product++) tape.apply(matmul, [a, b], { transposeA, transposeB, alpha: 1 }, [tape.output("y", [SIZE, SIZE])]);
+  for (let product = 0; product < PRODUCTS; product++)
+    tape.apply(matmul, [a, b], { transposeA, transposeB, alpha: 1 }, [tape.output("y", [SIZE, SIZE])]);
   const buffers = new Map(["a", "b", "y"].map((name) => [name, backend.allocate({ shape: [SIZE, SIZE], dtype: "f32" })]));
   backend.upload(buffers.get("a")!, random);
   backend.upload(buffers.get("b")!, other);
@@ -67,7 +68,14 @@ async function tfjs(): Promise<Contender> {
   };
 }
 
-const contenders = [await ours(1, false, false), await ours(1, false, true), await ours(1, true, false), await ours(1, true, true), await ours(undefined, false, false), await tfjs()];
+const contenders = [
+  await ours(1, false, false),
+  await ours(1, false, true),
+  await ours(1, true, false),
+  await ours(1, true, true),
+  await ours(undefined, false, false),
+  await tfjs(),
+];
 const times = contenders.map((): { wall: number; processor: number }[] => []);
 for (let round = -3; round < rounds; round++) {
   for (const [index, contender] of contenders.entries()) {
@@ -84,7 +92,7 @@ for (const [index, contender] of contenders.entries()) {
   const wall = times[index].map((time) => time.wall);
   console.log(
     `${contender.name.padEnd(34)} median ${rate(median(wall))} GFLOP/s, best ${rate(Math.min(...wall))}, ` +
-    `per second of processor time ${rate(median(times[index].map((time) => time.processor)))}   y[5,7] = ${(await contender.sample()).toFixed(4)}`,
+      `per second of processor time ${rate(median(times[index].map((time) => time.processor)))}   y[5,7] = ${(await contender.sample()).toFixed(4)}`,
   );
 }
 process.exit(0);

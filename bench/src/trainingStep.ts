@@ -33,9 +33,21 @@ const backend = await createCpuBackend({
 const model = await LanguageModel.load({
   backend,
   config: {
-    model_type: "llama", architectures: ["LlamaForCausalLM"], vocab_size: 4096, hidden_size: 256, intermediate_size: 640, num_hidden_layers: 4,
-    num_attention_heads: 4, num_key_value_heads: 2, head_dim: 64, max_position_embeddings: 512, rms_norm_eps: 1e-5, rope_theta: 10000,
-    hidden_act: "silu", tie_word_embeddings: false, initializer_range: 0.02,
+    model_type: "llama",
+    architectures: ["LlamaForCausalLM"],
+    vocab_size: 4096,
+    hidden_size: 256,
+    intermediate_size: 640,
+    num_hidden_layers: 4,
+    num_attention_heads: 4,
+    num_key_value_heads: 2,
+    head_dim: 64,
+    max_position_embeddings: 512,
+    rms_norm_eps: 1e-5,
+    rope_theta: 10000,
+    hidden_act: "silu",
+    tie_word_embeddings: false,
+    initializer_range: 0.02,
   },
 });
 await model.attachLora({ r: 8, alpha: 16, dropout: 0, targetModules: "all-linear" });
@@ -65,7 +77,9 @@ const times = Array.from({ length: steps }, () => {
   backend.run(executable);
   return performance.now() - start;
 }).sort((a, b) => a - b);
-console.log(`${backend.capabilities.adapter}: median ${times[steps >> 1].toFixed(1)} ms, best ${times[0].toFixed(1)} ms a pass, ${((processorTime() - startOfAll) / steps).toFixed(1)} ms of processor time, ${(executable.scratchBytes / 2 ** 20).toFixed(1)} MiB of activations and scratch`);
+console.log(
+  `${backend.capabilities.adapter}: median ${times[steps >> 1].toFixed(1)} ms, best ${times[0].toFixed(1)} ms a pass, ${((processorTime() - startOfAll) / steps).toFixed(1)} ms of processor time, ${(executable.scratchBytes / 2 ** 20).toFixed(1)} MiB of activations and scratch`,
+);
 for (const [op, { milliseconds, calls }] of [...spent].sort((a, b) => b[1].milliseconds - a[1].milliseconds)) {
   console.log(`${op.padEnd(24)} ${(milliseconds / steps).toFixed(2).padStart(8)} ms  ${calls / steps} phases`);
 }

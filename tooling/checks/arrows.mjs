@@ -33,7 +33,8 @@ for (const [name, allowed] of Object.entries(arrows)) {
     for (const { target, isType } of imports(readFileSync(file, "utf8"))) {
       const where = relative(root, file);
       if (target !== name && !allowed.includes(target)) problems.push(`${where} imports @sft/${target}`);
-      else if (!isType && typesOnly[name]?.includes(target)) problems.push(`${where} imports values of @sft/${target}, types only are allowed`);
+      else if (!isType && typesOnly[name]?.includes(target))
+        problems.push(`${where} imports values of @sft/${target}, types only are allowed`);
     }
   }
 }
@@ -62,7 +63,9 @@ function sources(folder) {
 
 /** The `@sft/...` imports of a file. */
 function imports(text) {
-  return [...text.matchAll(/^\s*(?:import|export)\s+(type\s+)?[^;"']*?from\s+["']@sft\/([a-z-]+)[^"']*["']|import\(\s*["']@sft\/([a-z-]+)/gm)].map((match) => ({
+  return [
+    ...text.matchAll(/^\s*(?:import|export)\s+(type\s+)?[^;"']*?from\s+["']@sft\/([a-z-]+)[^"']*["']|import\(\s*["']@sft\/([a-z-]+)/gm),
+  ].map((match) => ({
     target: match[2] ?? match[3],
     isType: match[1] !== undefined,
   }));

@@ -5,7 +5,10 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const run = join(dirname(fileURLToPath(import.meta.url)), "../../runs/dictionary");
-const lines = readFileSync(join(run, "metrics.jsonl"), "utf8").trimEnd().split("\n").map((line) => JSON.parse(line));
+const lines = readFileSync(join(run, "metrics.jsonl"), "utf8")
+  .trimEnd()
+  .split("\n")
+  .map((line) => JSON.parse(line));
 const steps = lines.filter((line) => line.loss !== undefined);
 const evaluations = lines.filter((line) => line.eval_loss !== undefined).map((line) => line.eval_loss);
 

@@ -52,7 +52,10 @@ function runProject(project, names, tarballs, script) {
   const folder = join(work, project);
   mkdirSync(folder);
   const dependencies = Object.fromEntries(names.map((name) => [name, `file:${tarballs.get(name)}`]));
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: project, version: "0.0.0", private: true, type: "module", dependencies, overrides: dependencies }));
+  writeFileSync(
+    join(folder, "package.json"),
+    JSON.stringify({ name: project, version: "0.0.0", private: true, type: "module", dependencies, overrides: dependencies }),
+  );
   run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"], folder);
   cpSync(join(here, script), join(folder, "main.mjs"));
   process.stdout.write(run(process.execPath, ["main.mjs"], folder, { SFT_REPOSITORY: root }));
@@ -66,6 +69,7 @@ function manifest(folder) {
 function run(command, args, cwd, env = {}) {
   // NODE_OPTIONS of the caller (a source condition, a loader) must not reach a user's project.
   const result = spawnSync(command, args, { cwd, encoding: "utf8", env: { ...process.env, NODE_OPTIONS: "", ...env } });
-  if (result.status !== 0) throw new Error(`${command} ${args.join(" ")} in ${cwd} failed:\n${result.stdout}${result.stderr}${result.error ?? ""}`);
+  if (result.status !== 0)
+    throw new Error(`${command} ${args.join(" ")} in ${cwd} failed:\n${result.stdout}${result.stderr}${result.error ?? ""}`);
   return result.stdout;
 }

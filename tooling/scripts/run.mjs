@@ -34,8 +34,11 @@ function sft(args) {
 /** Everything that must hold before a change is merged. Through pnpm, since the package checks call it. */
 function test() {
   install("all", []);
-  const tasks = ["lint", "arrows", "unused", "versions", "typecheck", "test", "check", "smoke"];
-  return run(npx, ["--yes", pnpm, "exec", "turbo", "run", ...tasks, "--continue=dependencies-successful"], { cwd: root, shell: process.platform === "win32" });
+  const tasks = ["lint", "format:check", "arrows", "unused", "versions", "typecheck", "test", "check", "smoke"];
+  return run(npx, ["--yes", pnpm, "exec", "turbo", "run", ...tasks, "--continue=dependencies-successful"], {
+    cwd: root,
+    shell: process.platform === "win32",
+  });
 }
 
 /** Installs what a filter selects, unless that, or everything, was installed from this very lockfile. */

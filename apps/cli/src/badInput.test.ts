@@ -8,7 +8,10 @@ import { modelWith, someRows, testFolder } from "./testing/testFolder.ts";
 
 /** Runs a short training in `folder`, which must be refused: one message, no stack trace, no run folder. */
 async function refused(folder: string, args: readonly string[]): Promise<Finished> {
-  const result = await runSft(["train", "--base-model", dictionary.model, "--backend", "cpu", "--max-steps", "1", "--output-dir", "out", ...args], { cwd: folder });
+  const result = await runSft(
+    ["train", "--base-model", dictionary.model, "--backend", "cpu", "--max-steps", "1", "--output-dir", "out", ...args],
+    { cwd: folder },
+  );
   expect(result.stderr).toMatch(/^error: /);
   expect(result.stderr).not.toMatch(/\n\s+at .*:\d+/);
   expect(await readdir(folder)).not.toContain("out");
@@ -63,7 +66,14 @@ describe.concurrent("bad input ends with one message, and leaves nothing behind"
 
   test("a tokenizer with more tokens than the embedding has rows", async () => {
     const folder = await testFolder();
-    const { exitCode, stderr } = await refused(folder, ["--base-model", goldenModelPath("llama"), "--tokenizer", dictionary.model, "--data", await someRows(folder, 2)]);
+    const { exitCode, stderr } = await refused(folder, [
+      "--base-model",
+      goldenModelPath("llama"),
+      "--tokenizer",
+      dictionary.model,
+      "--data",
+      await someRows(folder, 2),
+    ]);
     expect(stderr).toMatch(/has 4096 tokens, the embedding of .* only \d+ rows/);
     expect(exitCode).toBe(1);
   });
@@ -104,8 +114,24 @@ describe.concurrent("bad input ends with one message, and leaves nothing behind"
 
   test("a disk that is full while the adapter is saved: no half-written checkpoint", async () => {
     const folder = await testFolder();
-    const args = ["train", "--base-model", dictionary.model, "--data", await someRows(folder, 2), "--backend", "cpu", "--max-steps", "1", "--output-dir", "out"];
-    const { exitCode, stderr } = await runSft(args, { cwd: folder, env: { FULL_DISK_AFTER: "100000" }, preload: [pathToFileURL(join(cliFolder, "src/testing/fullDisk.mjs")).href] });
+    const args = [
+      "train",
+      "--base-model",
+      dictionary.model,
+      "--data",
+      await someRows(folder, 2),
+      "--backend",
+      "cpu",
+      "--max-steps",
+      "1",
+      "--output-dir",
+      "out",
+    ];
+    const { exitCode, stderr } = await runSft(args, {
+      cwd: folder,
+      env: { FULL_DISK_AFTER: "100000" },
+      preload: [pathToFileURL(join(cliFolder, "src/testing/fullDisk.mjs")).href],
+    });
     expect(stderr).toMatch(/^error: no space left while writing .*checkpoint-1/);
     expect(exitCode).toBe(1);
     expect((await readdir(join(folder, "out"))).sort()).toEqual(["config.yaml", "metrics.jsonl"]);
@@ -126,7 +152,9 @@ describe.concurrent("bad input ends with one message, and leaves nothing behind"
   test("a value that its flag cannot have", async () => {
     const folder = await testFolder();
     const { exitCode, stderr } = await refused(folder, ["--data", "rows.json", "--lr-scheduler", "cosin", "--micro-batch-size", "0"]);
-    expect(stderr).toMatch(/--lr-scheduler: lr_scheduler: invalid option: expected one of "cosine"\|"linear"\|.*, got "cosin"\. Did you mean cosine\?/);
+    expect(stderr).toMatch(
+      /--lr-scheduler: lr_scheduler: invalid option: expected one of "cosine"\|"linear"\|.*, got "cosin"\. Did you mean cosine\?/,
+    );
     expect(stderr).toContain("--micro-batch-size: micro_batch_size:");
     expect(exitCode).toBe(2);
   });
@@ -147,7 +175,8 @@ describe.concurrent("bad input ends with one message, and leaves nothing behind"
   test("weights that were cut off", async () => {
     const folder = await testFolder();
     await mkdir(join(folder, "model"));
-    for (const name of ["config.json", "tokenizer.json", "tokenizer_config.json"]) await symlink(join(dictionary.model, name), join(folder, "model", name));
+    for (const name of ["config.json", "tokenizer.json", "tokenizer_config.json"])
+      await symlink(join(dictionary.model, name), join(folder, "model", name));
     await writeFile(join(folder, "model/model.safetensors"), "12345");
     const { exitCode, stderr } = await refused(folder, ["--base-model", "model", "--data", await someRows(folder, 2)]);
     expect(stderr).toContain("model.safetensors");

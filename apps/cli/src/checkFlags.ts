@@ -13,7 +13,9 @@ export function checkFlags(verb: string, raw: readonly string[], defined: ArgsDe
   let places = 0;
   for (const [name, { type = "string", ...rest }] of Object.entries(defined)) {
     if (type === "positional") places++;
-    else for (const flag of [name, ...[("alias" in rest && rest.alias) || []].flat()]) flags.set(flag, type === "boolean" ? "boolean" : "string");
+    else
+      for (const flag of [name, ...[("alias" in rest && rest.alias) || []].flat()])
+        flags.set(flag, type === "boolean" ? "boolean" : "string");
   }
   const options = Object.fromEntries([...flags].map(([flag, type]) => [flag, { type, ...(flag.length === 1 ? { short: flag } : {}) }]));
   const { tokens } = parseArgs({ args, options, strict: false, allowPositionals: true, tokens: true });
@@ -21,15 +23,24 @@ export function checkFlags(verb: string, raw: readonly string[], defined: ArgsDe
   for (const token of tokens) {
     if (token.kind === "positional") positionals.push(token.value);
     if (token.kind !== "option") continue;
-    const type = flags.get(token.name) ?? (token.name.startsWith("no-") && flags.get(token.name.slice(3)) === "boolean" ? "boolean" : undefined);
+    const type =
+      flags.get(token.name) ?? (token.name.startsWith("no-") && flags.get(token.name.slice(3)) === "boolean" ? "boolean" : undefined);
     if (type === undefined) {
       const known = [...flags.keys()].filter((flag) => flag.length > 1).map((flag) => `--${flag}`);
-      throw usageError("unknown-flag", `sft ${verb} has no option ${token.rawName}.`, didYouMean(`--${token.name}`, known, `sft ${verb} --help shows the options.`));
+      throw usageError(
+        "unknown-flag",
+        `sft ${verb} has no option ${token.rawName}.`,
+        didYouMean(`--${token.name}`, known, `sft ${verb} --help shows the options.`),
+      );
     }
-    if (type === "string" && token.value === undefined) throw usageError("bad-flag", `${token.rawName} needs a value.`, `Write ${token.rawName}=VALUE or ${token.rawName} VALUE.`);
+    if (type === "string" && token.value === undefined)
+      throw usageError("bad-flag", `${token.rawName} needs a value.`, `Write ${token.rawName}=VALUE or ${token.rawName} VALUE.`);
   }
   if (!variadic && positionals.length > places) {
-    const stray = positionals.slice(places).map((value) => JSON.stringify(value)).join(", ");
+    const stray = positionals
+      .slice(places)
+      .map((value) => JSON.stringify(value))
+      .join(", ");
     throw usageError("bad-flag", `sft ${verb} does not know what to do with ${stray}.`, `sft ${verb} --help shows what it takes.`);
   }
   return args;

@@ -17,7 +17,11 @@ export function booleanOf(args: FlagValues, flag: string): boolean {
 export function countOf(args: FlagValues, flag: string, least = 1): number | undefined {
   const value = numberOf(args, flag);
   if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return value;
-  throw usageError("bad-flag", `--${flag}: expected a whole number from ${least} on, got ${String(args[flag])}.`, `Write for example --${flag} ${Math.max(least, 8)}.`);
+  throw usageError(
+    "bad-flag",
+    `--${flag}: expected a whole number from ${least} on, got ${String(args[flag])}.`,
+    `Write for example --${flag} ${Math.max(least, 8)}.`,
+  );
 }
 
 /** A finite number. @throws CliError "bad-flag" */
@@ -33,5 +37,9 @@ export function numberOf(args: FlagValues, flag: string): number | undefined {
 export function wordOf<T extends string>(args: FlagValues, flag: string, words: readonly T[]): T | undefined {
   const text = textOf(args, flag);
   if (text === undefined || words.includes(text as T)) return text as T | undefined;
-  throw usageError("bad-flag", `--${flag}: expected one of ${words.join(", ")}, got ${JSON.stringify(text)}.`, `Write for example --${flag} ${words[0]}.`);
+  throw usageError(
+    "bad-flag",
+    `--${flag}: expected one of ${words.join(", ")}, got ${JSON.stringify(text)}.`,
+    `Write for example --${flag} ${words[0]}.`,
+  );
 }

@@ -15,7 +15,10 @@ const packages = join(cliFolder, "../../packages");
 async function linesOf<T>(args: readonly string[], input?: string): Promise<T[]> {
   const { stdout, stderr, exitCode } = await runSft(args, input === undefined ? {} : { input });
   expect([exitCode, stderr]).toEqual([0, ""]);
-  return stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as T);
+  return stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as T);
 }
 
 interface Dataset {
@@ -84,21 +87,43 @@ describe.each(TOKENIZER_NAMES.filter((name) => all || name === "qwen3" || name =
     const model = (await golden<Record<TokenizerName, Chats>>("templates/golden/chats.json"))[name];
     const folder = await testFolder();
     for (const style of model.chat_template === null ? ["chatml-generation"] : ["own", "chatml-generation"]) {
-      const chats = model.chats.filter(({ template, text, messages }) => template === style && text !== undefined && messages.at(-1)!.role === "assistant");
+      const chats = model.chats.filter(
+        ({ template, text, messages }) => template === style && text !== undefined && messages.at(-1)!.role === "assistant",
+      );
       const [data, jinja] = [join(folder, "chats.jsonl"), join(folder, "chatml.jinja")];
       await writeFile(data, chats.map(({ messages, tools }) => JSON.stringify({ messages, ...(tools ? { tools } : {}) })).join("\n"));
       await writeFile(jinja, model.chatml_generation_template);
       const template = style === "own" ? "tokenizer" : jinja;
-      const found = await linesOf<PreviewRow>(["preview", "--data", data, "--tokenizer", tokenizer, "--template", template, "--mask", "trl-assistant", "--json"]);
+      const found = await linesOf<PreviewRow>([
+        "preview",
+        "--data",
+        data,
+        "--tokenizer",
+        tokenizer,
+        "--template",
+        template,
+        "--mask",
+        "trl-assistant",
+        "--json",
+      ]);
       expect(found.map(({ text }) => text)).toEqual(chats.map(({ text }) => text));
-      expect(found.map(({ ids }) => ids)).toEqual(chats.map(({ text }) => encoded.find((one) => one.template === style && one.text === text)!.ids));
+      expect(found.map(({ ids }) => ids)).toEqual(
+        chats.map(({ text }) => encoded.find((one) => one.template === style && one.text === text)!.ids),
+      );
       if (style === "own") continue;
       const inside = chats.map(({ text, generation_char_spans }) => {
         const words = generation_char_spans!.map(([start, end]) => [...text!].slice(start, end).join("")).join("");
         // A newline that opens an answer is one token with the header's own, except in Llama 2; that token is trained.
         return words.startsWith("\n") && name !== "llama2" ? `\n${words}` : words;
       });
-      expect(found.map(({ spans }) => spans.filter(({ trained }) => trained).map(({ text }) => text).join(""))).toEqual(inside);
+      expect(
+        found.map(({ spans }) =>
+          spans
+            .filter(({ trained }) => trained)
+            .map(({ text }) => text)
+            .join(""),
+        ),
+      ).toEqual(inside);
     }
   });
 });

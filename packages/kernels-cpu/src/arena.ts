@@ -71,7 +71,8 @@ export class Arena {
     this.free = [];
     for (const block of sorted) {
       const before = this.free.at(-1);
-      if (before && before.start + before.bytes === block.start) this.free[this.free.length - 1] = { start: before.start, bytes: before.bytes + block.bytes };
+      if (before && before.start + before.bytes === block.start)
+        this.free[this.free.length - 1] = { start: before.start, bytes: before.bytes + block.bytes };
       else this.free.push(block);
     }
   }
@@ -83,10 +84,14 @@ export class Arena {
       if (end + ALIGNMENT > this.limitBytes) throw new RangeError(`the limit is ${this.limitBytes} bytes`);
       if (missing > 0) this.memory.grow(Math.ceil(missing / PAGE_BYTES));
     } catch (cause) {
-      throw new BackendError("out-of-memory", `cannot allocate ${requested} bytes: ${this.usedBytes} of ${this.limitBytes} bytes are in use`, {
-        hint: "Use a smaller batch or shorter sequences, free buffers, or raise memoryBytes (at most 4 GiB).",
-        cause,
-      });
+      throw new BackendError(
+        "out-of-memory",
+        `cannot allocate ${requested} bytes: ${this.usedBytes} of ${this.limitBytes} bytes are in use`,
+        {
+          hint: "Use a smaller batch or shorter sequences, free buffers, or raise memoryBytes (at most 4 GiB).",
+          cause,
+        },
+      );
     }
   }
 }

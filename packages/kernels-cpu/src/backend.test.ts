@@ -22,7 +22,11 @@ function sumProgram(length: number, terms = 1): Program {
   return tape.finish();
 }
 
-async function compiled(backend: Backend, length: number, terms = 1): Promise<{ bindings: Map<string, BackendBuffer>; executable: Awaited<ReturnType<Backend["compile"]>> }> {
+async function compiled(
+  backend: Backend,
+  length: number,
+  terms = 1,
+): Promise<{ bindings: Map<string, BackendBuffer>; executable: Awaited<ReturnType<Backend["compile"]>> }> {
   const bindings = new Map(["x", "y"].map((name) => [name, backend.allocate({ shape: [length], dtype: "f32" })]));
   return { bindings, executable: await backend.compile(sumProgram(length, terms), bindings) };
 }
@@ -64,10 +68,16 @@ describe("memory", () => {
   it("ends with a typed error and leaves everything usable", async () => {
     const backend = await open({ memoryBytes: 2 ** 20 });
     const { bindings, executable } = await compiled(backend, 1000, 3);
-    expect(() => backend.allocate({ shape: [2 ** 20], dtype: "f32" })).toThrow(expect.objectContaining({ code: "out-of-memory", hint: expect.stringContaining("memoryBytes") }));
+    expect(() => backend.allocate({ shape: [2 ** 20], dtype: "f32" })).toThrow(
+      expect.objectContaining({ code: "out-of-memory", hint: expect.stringContaining("memoryBytes") }),
+    );
     const big = new Map(["x", "y"].map((name) => [name, backend.allocate({ shape: [50_000], dtype: "f32" })]));
-    await expect(backend.compile(sumProgram(50_000, 3), big).then((one) => { for (let copies = 0; copies < 8; copies++) backend.allocate({ shape: [50_000], dtype: "f32" }); return one; }))
-      .rejects.toMatchObject({ code: "out-of-memory" });
+    await expect(
+      backend.compile(sumProgram(50_000, 3), big).then((one) => {
+        for (let copies = 0; copies < 8; copies++) backend.allocate({ shape: [50_000], dtype: "f32" });
+        return one;
+      }),
+    ).rejects.toMatchObject({ code: "out-of-memory" });
     backend.upload(bindings.get("x")!, new Float32Array(1000).fill(2));
     backend.run(executable);
     expect((await backend.download(bindings.get("y")!))[999]).toBe(8);
@@ -101,8 +111,19 @@ describe("programs", () => {
   it("need every external tensor, of its size", async () => {
     const backend = await open();
     const x = backend.allocate({ shape: [8], dtype: "f32" });
-    await expect(backend.compile(sumProgram(8), new Map([["x", x]]))).rejects.toMatchObject({ code: "unbound-tensor", message: expect.stringContaining("output y, f32[8]") });
-    await expect(backend.compile(sumProgram(9), new Map([["x", x], ["y", x]]))).rejects.toMatchObject({ code: "bad-buffer", message: expect.stringContaining("f32[9]") });
+    await expect(backend.compile(sumProgram(8), new Map([["x", x]]))).rejects.toMatchObject({
+      code: "unbound-tensor",
+      message: expect.stringContaining("output y, f32[8]"),
+    });
+    await expect(
+      backend.compile(
+        sumProgram(9),
+        new Map([
+          ["x", x],
+          ["y", x],
+        ]),
+      ),
+    ).rejects.toMatchObject({ code: "bad-buffer", message: expect.stringContaining("f32[9]") });
   });
 });
 
@@ -115,5 +136,8 @@ it("refuses work after dispose and resolves lost", async () => {
 });
 
 it("refuses a number of threads that is none", async () => {
-  await expect(createCpuBackend({ threads: 0 })).rejects.toMatchObject({ code: "unsupported-op", message: expect.stringContaining("got 0") });
+  await expect(createCpuBackend({ threads: 0 })).rejects.toMatchObject({
+    code: "unsupported-op",
+    message: expect.stringContaining("got 0"),
+  });
 });

@@ -1,6 +1,22 @@
 import {
-  type Backend, BackendError, type BackendBuffer, type BackendLost, type Capabilities, describeType, elementCount, type Executable,
-  externalTensors, type HostArray, lowerProgram, opTable, planMemory, type Program, ProgramError, type TensorSpec, type TensorType, validateProgram,
+  type Backend,
+  BackendError,
+  type BackendBuffer,
+  type BackendLost,
+  type Capabilities,
+  describeType,
+  elementCount,
+  type Executable,
+  externalTensors,
+  type HostArray,
+  lowerProgram,
+  opTable,
+  planMemory,
+  type Program,
+  ProgramError,
+  type TensorSpec,
+  type TensorType,
+  validateProgram,
 } from "@sft/kernels";
 import { Arena } from "./arena.ts";
 import { CpuBuffer } from "./buffer.ts";
@@ -91,7 +107,8 @@ class CpuBackend implements Backend {
       this.workspace.leave();
       return;
     }
-    if (!(resource instanceof CpuBuffer) || resource.owner !== this) throw new BackendError("bad-buffer", "free: this was made by another backend");
+    if (!(resource instanceof CpuBuffer) || resource.owner !== this)
+      throw new BackendError("bad-buffer", "free: this was made by another backend");
     if (resource.freed) return;
     resource.freed = true;
     this.arena.release(resource.address);
@@ -116,7 +133,9 @@ class CpuBackend implements Backend {
     this.expectAlive();
     const program = lowerProgram(source, this.capabilities.ops, opTable);
     validateProgram(program, opTable);
-    const bound = new Map(externalTensors(program).map((tensor) => [tensor.name, this.expectBinding(program, tensor, bindings.get(tensor.name))]));
+    const bound = new Map(
+      externalTensors(program).map((tensor) => [tensor.name, this.expectBinding(program, tensor, bindings.get(tensor.name))]),
+    );
     const plan = planMemory(program, opTable);
     const slots = slotBytes(plan, this.precision);
     const parts = this.pool && isWorthThreads(program, this.worthThreadsOperations) ? this.pool.parts : 1;
@@ -132,7 +151,14 @@ class CpuBackend implements Backend {
       program,
       scratchBytes: slotsBytes + scratchBytes,
       buffers: [...bound.values()],
-      place: (base) => placeProgram(program, plan, slotOffsets.map((offset) => base + offset), (tensor) => bound.get(tensor.name)!.address, { address: base + slotsBytes, ...needed }),
+      place: (base) =>
+        placeProgram(
+          program,
+          plan,
+          slotOffsets.map((offset) => base + offset),
+          (tensor) => bound.get(tensor.name)!.address,
+          { address: base + slotsBytes, ...needed },
+        ),
     });
   }
 
@@ -143,7 +169,8 @@ class CpuBackend implements Backend {
     }
     const { id, parts, buffers, program } = target.details;
     if (target.freed) throw new BackendError("buffer-freed", `run: program ${program.name} was freed`);
-    if (buffers.some((buffer) => buffer.freed)) throw new BackendError("buffer-freed", `run: a buffer bound to program ${program.name} was freed`);
+    if (buffers.some((buffer) => buffer.freed))
+      throw new BackendError("buffer-freed", `run: a buffer bound to program ${program.name} was freed`);
     const moved = target.moveTo(this.workspace.address);
     const steps = target.steps(this.kernels, this.arena.memory.buffer, this.precision);
     if (parts === 1) return this.runAlone(steps);
@@ -175,12 +202,14 @@ class CpuBackend implements Backend {
   }
 
   private expectAlive(): void {
-    if (this.disposed) throw new BackendError("device-lost", "the CPU backend was disposed", { hint: "Create a new one with createCpuBackend()." });
+    if (this.disposed)
+      throw new BackendError("device-lost", "the CPU backend was disposed", { hint: "Create a new one with createCpuBackend()." });
   }
 
   private expectBuffer(buffer: BackendBuffer): CpuBuffer {
     this.expectAlive();
-    if (!(buffer instanceof CpuBuffer) || buffer.owner !== this) throw new BackendError("bad-buffer", "this buffer was made by another backend");
+    if (!(buffer instanceof CpuBuffer) || buffer.owner !== this)
+      throw new BackendError("bad-buffer", "this buffer was made by another backend");
     if (buffer.freed) throw new BackendError("buffer-freed", `a freed ${buffer.dtype} buffer of ${buffer.length} elements was used`);
     return buffer;
   }
@@ -192,11 +221,17 @@ class CpuBackend implements Backend {
 
   private expectBinding(program: Program, tensor: TensorSpec, bound: BackendBuffer | undefined): CpuBuffer {
     if (!bound) {
-      throw new ProgramError("unbound-tensor", `program ${program.name}: no buffer is bound to ${tensor.role} ${tensor.name}, ${describeType(tensor)}`);
+      throw new ProgramError(
+        "unbound-tensor",
+        `program ${program.name}: no buffer is bound to ${tensor.role} ${tensor.name}, ${describeType(tensor)}`,
+      );
     }
     const buffer = this.expectBuffer(bound);
     if (buffer.dtype !== tensor.dtype || buffer.length !== elementCount(tensor.shape)) {
-      throw new BackendError("bad-buffer", `program ${program.name}: ${tensor.name} is ${describeType(tensor)}, its buffer holds ${buffer.length} elements of ${buffer.dtype}`);
+      throw new BackendError(
+        "bad-buffer",
+        `program ${program.name}: ${tensor.name} is ${describeType(tensor)}, its buffer holds ${buffer.length} elements of ${buffer.dtype}`,
+      );
     }
     return buffer;
   }

@@ -102,7 +102,9 @@ const proofs: readonly Proof[] = [
   {
     what: "adamw applies a step behind a closed gate",
     fault: { op: "adamw", inputs: ([, , , , , norm]) => void (norm![1] = 1) },
-    mustFail: (recorded) => uses(recorded, "adamw") && [...recorded.data].some(([name, values]) => name.startsWith("norm") && values.length === 2 && values[1] === 0),
+    mustFail: (recorded) =>
+      uses(recorded, "adamw") &&
+      [...recorded.data].some(([name, values]) => name.startsWith("norm") && values.length === 2 && values[1] === 0),
   },
 ];
 

@@ -48,7 +48,8 @@ export class CpuExecutable implements Executable {
 
   /** The calling thread's steps, over views of `memory`; made anew when the memory has grown, which may detach the old ones. */
   steps(kernels: ReadonlyMap<string, Kernel>, memory: ArrayBufferLike, precision: Precision): readonly Step[] {
-    if (this.bound?.memory !== memory) this.bound = { memory, steps: bindSteps(this.placedProgram!, kernels, memory, precision, 0, this.details.parts) };
+    if (this.bound?.memory !== memory)
+      this.bound = { memory, steps: bindSteps(this.placedProgram!, kernels, memory, precision, 0, this.details.parts) };
     return this.bound.steps;
   }
 }

@@ -35,6 +35,9 @@ export interface Kernel<A extends Attributes = Attributes> {
 }
 
 /** The half-open range of `count` items that falls to this part; ranges differ in length by at most one. */
-export function shareOf(count: number, { part, parts }: { readonly part: number; readonly parts: number }): readonly [from: number, to: number] {
+export function shareOf(
+  count: number,
+  { part, parts }: { readonly part: number; readonly parts: number },
+): readonly [from: number, to: number] {
   return [Math.floor((count * part) / parts), Math.floor((count * (part + 1)) / parts)];
 }

@@ -36,7 +36,13 @@ export interface Step {
 }
 
 /** Puts every activation into its slot and every external tensor at its buffer's address. */
-export function placeProgram(program: Program, plan: MemoryPlan, slotAddresses: readonly number[], addressOf: (tensor: TensorSpec) => number, scratch: Scratch): PlacedProgram {
+export function placeProgram(
+  program: Program,
+  plan: MemoryPlan,
+  slotAddresses: readonly number[],
+  addressOf: (tensor: TensorSpec) => number,
+  scratch: Scratch,
+): PlacedProgram {
   const placed = program.tensors.map((tensor, index): PlacedTensor => {
     const slot = plan.slotOf[index];
     const address = tensor.role !== "activation" ? addressOf(tensor) : slot === -1 ? 0 : slotAddresses[slot];
@@ -67,13 +73,22 @@ export function measureScratch(program: Program, kernels: ReadonlyMap<string, Ke
 
 /** The steps of one thread: views are made once here, so that a run only calls functions. */
 export function bindSteps(
-  { instructions, scratch }: PlacedProgram, kernels: ReadonlyMap<string, Kernel>, memory: ArrayBufferLike, precision: Precision, part: number, parts: number,
+  { instructions, scratch }: PlacedProgram,
+  kernels: ReadonlyMap<string, Kernel>,
+  memory: ArrayBufferLike,
+  precision: Precision,
+  part: number,
+  parts: number,
 ): readonly Step[] {
   const views = new Map<PlacedTensor, Operand>();
   const operand = (tensor: PlacedTensor): Operand => {
     let view = views.get(tensor);
     if (!view) {
-      view = { data: viewElements(memory, tensor.dtype, precision, tensor.address, elementCount(tensor.shape)), shape: tensor.shape, address: tensor.address };
+      view = {
+        data: viewElements(memory, tensor.dtype, precision, tensor.address, elementCount(tensor.shape)),
+        shape: tensor.shape,
+        address: tensor.address,
+      };
       views.set(tensor, view);
     }
     return view;

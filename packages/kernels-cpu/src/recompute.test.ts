@@ -1,6 +1,17 @@
 import {
-  activation, backward, linearCrossEntropy, matmul, opTable, planMemory, recomputeBlocks, rmsNorm, Tape, validateProgram,
-  type Backend, type Program, type Value,
+  activation,
+  backward,
+  linearCrossEntropy,
+  matmul,
+  opTable,
+  planMemory,
+  recomputeBlocks,
+  rmsNorm,
+  Tape,
+  validateProgram,
+  type Backend,
+  type Program,
+  type Value,
 } from "@sft/kernels";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createCpuBackend } from "./backend.ts";
@@ -16,11 +27,21 @@ function residualProgram(blocks: number): Program {
     const before = x;
     x = tape.inSection(`block.${block}`, () => {
       const normed = tape.apply(rmsNorm, [before, tape.parameter(`g${block}`, [width], true)], { epsilon: 1e-6, weightOffset: 0 })[0]!;
-      const linear = tape.apply(matmul, [normed, tape.parameter(`w${block}`, [width, width], true)], { transposeA: false, transposeB: true, alpha: 1 })[0]!;
+      const linear = tape.apply(matmul, [normed, tape.parameter(`w${block}`, [width, width], true)], {
+        transposeA: false,
+        transposeB: true,
+        alpha: 1,
+      })[0]!;
       return tape.add(before, tape.apply(activation, [linear], { kind: "silu" })[0]!);
     });
   }
-  const inputs = [x, tape.input("head", [4, width], "f32"), tape.input("rows", [2]), tape.input("targets", [2]), tape.input("weights", [2], "f32")];
+  const inputs = [
+    x,
+    tape.input("head", [4, width], "f32"),
+    tape.input("rows", [2]),
+    tape.input("targets", [2]),
+    tape.input("weights", [2], "f32"),
+  ];
   const loss = tape.apply(linearCrossEntropy, inputs, { softcap: 0, labelSmoothing: 0, zLoss: 0 })[0]!;
   backward(tape, loss, (parameter) => tape.external(`gradient.${parameter.name}`, "gradient", parameter.shape));
   return tape.finish();
@@ -33,12 +54,18 @@ beforeAll(async () => {
 afterAll(() => backend.dispose());
 
 async function gradients(program: Program): Promise<ReadonlyMap<string, readonly number[]>> {
-  const buffers = new Map(program.tensors.filter(({ role }) => role !== "activation").map((tensor) => [tensor.name, backend.allocate(tensor)]));
+  const buffers = new Map(
+    program.tensors.filter(({ role }) => role !== "activation").map((tensor) => [tensor.name, backend.allocate(tensor)]),
+  );
   let state = 1;
   for (const [name, buffer] of buffers) {
     if (name.startsWith("gradient.")) continue;
     if (buffer.dtype === "i32") backend.upload(buffer, Int32Array.of(1, 3));
-    else backend.upload(buffer, Float32Array.from({ length: buffer.length }, () => (state = (state * 48271) % 2147483647) / 2147483647 - 0.5));
+    else
+      backend.upload(
+        buffer,
+        Float32Array.from({ length: buffer.length }, () => (state = (state * 48271) % 2147483647) / 2147483647 - 0.5),
+      );
   }
   backend.run(await backend.compile(program, buffers));
   const result = new Map<string, readonly number[]>();
@@ -56,7 +83,8 @@ describe("recomputeBlocks", () => {
   });
 
   it("keeps one activation a block instead of all of them: memory grows by the residual stream alone", () => {
-    const bytes = (blocks: number, pass: (program: Program) => Program): number => planMemory(pass(residualProgram(blocks)), opTable, { alignment: 4 }).activationBytes;
+    const bytes = (blocks: number, pass: (program: Program) => Program): number =>
+      planMemory(pass(residualProgram(blocks)), opTable, { alignment: 4 }).activationBytes;
     const slope = (pass: (program: Program) => Program): number => (bytes(12, pass) - bytes(6, pass)) / 6;
     const residual = rows * width * 4;
     expect(slope(recomputeBlocks)).toBe(residual);

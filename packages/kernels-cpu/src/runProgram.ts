@@ -1,7 +1,11 @@
 import { type Backend, type BackendBuffer, externalTensors, type HostArray, type Program } from "@sft/kernels";
 
 /** Runs a program once on given data and reads every external tensor back, by name. For tests. */
-export async function runProgram(backend: Backend, program: Program, data: ReadonlyMap<string, ArrayLike<number>>): Promise<ReadonlyMap<string, HostArray>> {
+export async function runProgram(
+  backend: Backend,
+  program: Program,
+  data: ReadonlyMap<string, ArrayLike<number>>,
+): Promise<ReadonlyMap<string, HostArray>> {
   const buffers = new Map<string, BackendBuffer>();
   for (const tensor of externalTensors(program)) {
     const buffer = backend.allocate(tensor);

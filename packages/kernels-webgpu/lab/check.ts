@@ -18,7 +18,12 @@ const failures: { name: string; checks: unknown; error?: string }[] = [];
 const started = performance.now();
 for (const one of conformanceCases) {
   const result = await runConformanceCase(backend, reference, one);
-  if (!result.pass) failures.push({ name: result.name, checks: result.checks.filter((check) => !check.pass), ...(result.error ? { error: String(result.error) } : {}) });
+  if (!result.pass)
+    failures.push({
+      name: result.name,
+      checks: result.checks.filter((check) => !check.pass),
+      ...(result.error ? { error: String(result.error) } : {}),
+    });
 }
 const conformanceSeconds = (performance.now() - started) / 1000;
 
@@ -57,7 +62,8 @@ function copying(length: number): Program {
 async function speeds(of: Backend): Promise<Record<string, number>> {
   const side = of.capabilities.hardwareAccelerated ? 4096 : 512;
   const gigaflops: Record<string, number> = {};
-  for (const layout of ["nn", "nt", "tn"] as const) gigaflops[`${layout} ${side}`] = (2 * side ** 3) / (await secondsOf(product(side, side, side, layout))) / 1e9;
+  for (const layout of ["nn", "nt", "tn"] as const)
+    gigaflops[`${layout} ${side}`] = (2 * side ** 3) / (await secondsOf(product(side, side, side, layout))) / 1e9;
   if (of.capabilities.hardwareAccelerated) {
     gigaflops["nt 8192x576x1536"] = (2 * 8192 * 576 * 1536) / (await secondsOf(product(8192, 576, 1536, "nt"))) / 1e9;
     gigaflops["nt 8192x16x2048"] = (2 * 8192 * 16 * 2048) / (await secondsOf(product(8192, 16, 2048, "nt"))) / 1e9;
@@ -70,7 +76,9 @@ const copyLength = backend.capabilities.hardwareAccelerated ? 2 ** 28 : 2 ** 22;
 const report = {
   capabilities: { ...backend.capabilities, ops: backend.capabilities.ops.size },
   conformance: { cases: conformanceCases.length, failed: failures.length, seconds: conformanceSeconds, failures },
-  ...(quick ? {} : { gigaflops: await speeds(backend), copyGigabytesPerSecond: (copyLength * 8) / (await secondsOf(copying(copyLength))) / 1e9 }),
+  ...(quick
+    ? {}
+    : { gigaflops: await speeds(backend), copyGigabytesPerSecond: (copyLength * 8) / (await secondsOf(copying(copyLength))) / 1e9 }),
 };
 process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
 await Promise.all([backend.dispose(), reference.dispose()]);

@@ -12,7 +12,10 @@ const vector = (length: number) => ({ shape: [length], dtype: "f32" as const });
 async function doubling(backend: Backend, length: number) {
   const tape = new Tape("doubling");
   tape.apply(scale, [tape.input("x", [length], "f32")], { factor: 2 }, [tape.output("y", [length])]);
-  const bindings = new Map<string, BackendBuffer>([["x", backend.allocate(vector(length))], ["y", backend.allocate(vector(length))]]);
+  const bindings = new Map<string, BackendBuffer>([
+    ["x", backend.allocate(vector(length))],
+    ["y", backend.allocate(vector(length))],
+  ]);
   return { executable: await backend.compile(tape.finish(), bindings), x: bindings.get("x")!, y: bindings.get("y")! };
 }
 
@@ -98,13 +101,35 @@ describeOnGpu("backend", () => {
     const tape = new Tape("sum");
     tape.apply(add, [tape.input("a", [4], "f32"), tape.input("b", [4], "f32")], {}, [tape.output("y", [4])]);
     const [four, three] = [backend.allocate(vector(4)), backend.allocate(vector(3))];
-    await expect(backend.compile(tape.finish(), new Map([["a", four], ["b", four]]))).rejects.toMatchObject({ code: "unbound-tensor", message: "program sum: no buffer is bound to y" });
-    await expect(backend.compile(tape.finish(), new Map([["a", four], ["b", three], ["y", four]]))).rejects.toMatchObject({ code: "bad-buffer", message: expect.stringContaining("b needs 4 f32, its buffer holds 3 f32") });
+    await expect(
+      backend.compile(
+        tape.finish(),
+        new Map([
+          ["a", four],
+          ["b", four],
+        ]),
+      ),
+    ).rejects.toMatchObject({ code: "unbound-tensor", message: "program sum: no buffer is bound to y" });
+    await expect(
+      backend.compile(
+        tape.finish(),
+        new Map([
+          ["a", four],
+          ["b", three],
+          ["y", four],
+        ]),
+      ),
+    ).rejects.toMatchObject({ code: "bad-buffer", message: expect.stringContaining("b needs 4 f32, its buffer holds 3 f32") });
   });
 
   it("throws out-of-memory with the bytes when no buffer can be so large", () => {
     const elements = 2 ** 48;
-    expect(() => backend.allocate(vector(elements))).toThrow(expect.objectContaining({ code: "out-of-memory", message: expect.stringContaining(`allocating ${4 * elements} bytes for f32[${elements}]`) }));
+    expect(() => backend.allocate(vector(elements))).toThrow(
+      expect.objectContaining({
+        code: "out-of-memory",
+        message: expect.stringContaining(`allocating ${4 * elements} bytes for f32[${elements}]`),
+      }),
+    );
   });
 
   it("gives the same bits on every run of a training step", async () => {

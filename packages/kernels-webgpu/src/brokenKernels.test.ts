@@ -10,7 +10,11 @@ const slips: readonly { readonly cases: string; readonly right: string; readonly
   { cases: "matmul: nt 65x300x8, alpha 2", right: "p.alpha * values[j]", wrong: "values[j]" },
   { cases: "matmul: nn 67x130x66", right: "depth < p.k; depth += 16u", wrong: "depth + 16u < p.k; depth += 16u" },
   { cases: "attention: window and segments", right: "query - key >= p.window", wrong: "query - key > p.window" },
-  { cases: "attention: packed segments", right: "return segments[sequence * p.tokens + query] == segments[sequence * p.tokens + key];", wrong: "return true;" },
+  {
+    cases: "attention: packed segments",
+    right: "return segments[sequence * p.tokens + query] == segments[sequence * p.tokens + key];",
+    wrong: "return true;",
+  },
   { cases: "rmsNorm: 3 rows of 1x1025", right: "scale * scale * rowSum(products, lane)", wrong: "scale * rowSum(products, lane)" },
   { cases: "linearCrossEntropy: more rows than a tile", right: "slope -= p.onTarget", wrong: "slope += p.onTarget" },
 ];

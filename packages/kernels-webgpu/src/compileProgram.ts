@@ -1,6 +1,4 @@
-import {
-  BackendError, elementCount, lowerProgram, opTable, ProgramError, type BackendBuffer, type Program,
-} from "@sft/kernels";
+import { BackendError, elementCount, lowerProgram, opTable, ProgramError, type BackendBuffer, type Program } from "@sft/kernels";
 import type { DeviceFaults } from "./deviceFaults.ts";
 import type { KernelLimits } from "./dispatch.ts";
 import { BindGroups, type GpuExecutable } from "./executable.ts";
@@ -26,7 +24,11 @@ const UNIFORM_USAGE = 0x40 | 0x08; // UNIFORM | COPY_DST
 const MAX_PARAMETER_BYTES = 256;
 
 /** Everything that `run` repeats is made here: dispatches, pipelines (in parallel), memory, parameters, bind groups. */
-export async function compileProgram(context: CompileContext, source: Program, bindings: ReadonlyMap<string, BackendBuffer>): Promise<GpuExecutable> {
+export async function compileProgram(
+  context: CompileContext,
+  source: Program,
+  bindings: ReadonlyMap<string, BackendBuffer>,
+): Promise<GpuExecutable> {
   const { device, queue, limits, faults } = context;
   const program = lowerProgram(source, new Set(opEmitters.keys()), opTable);
   const tensors = bindTensors(program, bindings, context.buffers);
@@ -42,13 +44,23 @@ export async function compileProgram(context: CompileContext, source: Program, b
   const scratchBytes = sizes.reduce((sum, bytes) => sum + bytes, 0);
   const largest = Math.max(0, ...sizes);
   if (largest > device.limits.maxBufferSize) {
-    throw new BackendError("out-of-memory", `program ${program.name} needs a buffer of ${largest} bytes, the device makes none over ${device.limits.maxBufferSize}`);
+    throw new BackendError(
+      "out-of-memory",
+      `program ${program.name} needs a buffer of ${largest} bytes, the device makes none over ${device.limits.maxBufferSize}`,
+    );
   }
-  const scratch = await leaseScratch(context, sizes, `program ${program.name}: allocating ${scratchBytes} bytes of activations and scratch`);
+  const scratch = await leaseScratch(
+    context,
+    sizes,
+    `program ${program.name}: allocating ${scratchBytes} bytes of activations and scratch`,
+  );
   const block = packParameters(list.dispatches);
   try {
     return await faults.scoped(`program ${program.name}: binding its buffers`, () => {
-      const parameters = block.bytes.length === 0 ? null : device.createBuffer({ label: `${program.name} parameters`, size: block.bytes.length, usage: UNIFORM_USAGE });
+      const parameters =
+        block.bytes.length === 0
+          ? null
+          : device.createBuffer({ label: `${program.name} parameters`, size: block.bytes.length, usage: UNIFORM_USAGE });
       if (parameters) queue.writeBuffer(parameters, 0, block.bytes);
       const bufferOf = list.storages.map((storage) => {
         if (storage.kind === "external") return tensors[storage.tensor]!.gpu;
@@ -60,8 +72,13 @@ export async function compileProgram(context: CompileContext, source: Program, b
         const offset = block.offsetOf[index]!;
         const key = `${dispatch.bindings.map((range) => `${range.storage}:${range.byteOffset}:${range.byteLength}`).join()}|${offset}`;
         const bindGroup = groups.get(pipeline, key, () => [
-          ...dispatch.bindings.map((range, binding) => ({ binding, resource: { buffer: bufferOf[range.storage]!, offset: range.byteOffset, size: range.byteLength } })),
-          ...(offset === -1 ? [] : [{ binding: dispatch.bindings.length, resource: { buffer: parameters!, offset, size: MAX_PARAMETER_BYTES } }]),
+          ...dispatch.bindings.map((range, binding) => ({
+            binding,
+            resource: { buffer: bufferOf[range.storage]!, offset: range.byteOffset, size: range.byteLength },
+          })),
+          ...(offset === -1
+            ? []
+            : [{ binding: dispatch.bindings.length, resource: { buffer: parameters!, offset, size: MAX_PARAMETER_BYTES } }]),
         ]);
         const op = program.instructions[list.instructionOf[index]!]!.op;
         return { pipeline: pipeline.pipeline, bindGroup, workgroups: dispatch.workgroups, op, source: dispatch };
@@ -87,14 +104,21 @@ async function leaseScratch({ faults, scratchPool }: CompileContext, sizes: read
 }
 
 /** The buffer of each external tensor, checked against its type; null for activations. */
-function bindTensors(program: Program, bindings: ReadonlyMap<string, BackendBuffer>, known: ReadonlySet<BackendBuffer>): readonly (GpuTensor | null)[] {
+function bindTensors(
+  program: Program,
+  bindings: ReadonlyMap<string, BackendBuffer>,
+  known: ReadonlySet<BackendBuffer>,
+): readonly (GpuTensor | null)[] {
   return program.tensors.map((tensor) => {
     if (tensor.role === "activation") return null;
     const buffer = bindings.get(tensor.name);
     if (!buffer) throw new ProgramError("unbound-tensor", `program ${program.name}: no buffer is bound to ${tensor.name}`);
     const length = elementCount(tensor.shape);
     if (buffer.dtype !== tensor.dtype || buffer.length < length) {
-      throw new BackendError("bad-buffer", `program ${program.name}: ${tensor.name} needs ${length} ${tensor.dtype}, its buffer holds ${buffer.length} ${buffer.dtype}`);
+      throw new BackendError(
+        "bad-buffer",
+        `program ${program.name}: ${tensor.name} needs ${length} ${tensor.dtype}, its buffer holds ${buffer.length} ${buffer.dtype}`,
+      );
     }
     return asGpuTensor(buffer, known);
   });

@@ -38,7 +38,13 @@ export class DeviceFaults {
 
   /** Waits for work that never ends when the device is lost. */
   async orLost<T>(work: Promise<T>): Promise<T> {
-    const outcome = await Promise.race([work.then((value) => ({ value }), (error: Error) => ({ error })), this.lost.then((loss) => ({ loss }))]);
+    const outcome = await Promise.race([
+      work.then(
+        (value) => ({ value }),
+        (error: Error) => ({ error }),
+      ),
+      this.lost.then((loss) => ({ loss })),
+    ]);
     if ("loss" in outcome) throw lostError(outcome.loss);
     if ("error" in outcome) {
       // A map fails with an abort when the device goes; the loss itself arrives a moment later.
@@ -69,7 +75,10 @@ export class DeviceFaults {
 
 function lostError(loss: BackendLost): BackendError {
   return new BackendError("device-lost", `the GPU device was lost (${loss.reason})${loss.message ? `: ${loss.message}` : ""}`, {
-    hint: loss.reason === "destroyed" ? "The backend was disposed, or its device destroyed." : "Make a new backend and resume from the last checkpoint.",
+    hint:
+      loss.reason === "destroyed"
+        ? "The backend was disposed, or its device destroyed."
+        : "Make a new backend and resume from the last checkpoint.",
   });
 }
 

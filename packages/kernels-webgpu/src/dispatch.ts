@@ -79,7 +79,11 @@ export function resolveDispatch(
       const [from, to] = [bound.get(input.name)!, bound.get(output.name)!];
       if (input.name === output.name || from.storage !== to.storage) continue;
       if (input.writes || from.byteOffset !== to.byteOffset || from.byteLength !== to.byteLength) {
-        throw new ProgramError("invalid-program", `${kernel.label}: ${input.name} and ${output.name} overlap in memory without being the same elements`, { op: kernel.label });
+        throw new ProgramError(
+          "invalid-program",
+          `${kernel.label}: ${input.name} and ${output.name} overlap in memory without being the same elements`,
+          { op: kernel.label },
+        );
       }
       variant = inPlaceVariant(variant, input.name, output.name);
     }

@@ -24,9 +24,14 @@ const MAP_READ = 0x1;
  * Runs dispatches one pass each with a timestamp before and after, and gives their times once the device is done. Passes of their
  * own cost a few microseconds each, so the sum is more than a run takes without timing. Needs the feature "timestamp-query".
  */
-export async function timeDispatches(device: GPUDevice, queue: GPUQueue, dispatches: readonly EncodedDispatch[]): Promise<readonly KernelTiming[]> {
+export async function timeDispatches(
+  device: GPUDevice,
+  queue: GPUQueue,
+  dispatches: readonly EncodedDispatch[],
+): Promise<readonly KernelTiming[]> {
   const parts: Promise<readonly KernelTiming[]>[] = [];
-  for (let start = 0; start < dispatches.length; start += DISPATCHES_A_SET) parts.push(timePart(device, queue, dispatches.slice(start, start + DISPATCHES_A_SET)));
+  for (let start = 0; start < dispatches.length; start += DISPATCHES_A_SET)
+    parts.push(timePart(device, queue, dispatches.slice(start, start + DISPATCHES_A_SET)));
   return (await Promise.all(parts)).flat();
 }
 
@@ -37,7 +42,9 @@ async function timePart(device: GPUDevice, queue: GPUQueue, dispatches: readonly
   const staging = device.createBuffer({ size: 8 * count, usage: MAP_READ | COPY_DST });
   const encoder = device.createCommandEncoder();
   dispatches.forEach(({ pipeline, bindGroup, workgroups }, index) => {
-    const pass = encoder.beginComputePass({ timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * index, endOfPassWriteIndex: 2 * index + 1 } });
+    const pass = encoder.beginComputePass({
+      timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * index, endOfPassWriteIndex: 2 * index + 1 },
+    });
     pass.setPipeline(pipeline);
     pass.setBindGroup(0, bindGroup);
     pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);

@@ -21,7 +21,9 @@ function exhaustedDevice(): GPUDevice {
 it("turns an out-of-memory scope into an error that names the bytes", async () => {
   const faults = new DeviceFaults(exhaustedDevice());
   await expect(faults.scoped("allocating 4096 bytes for f32[1024]", () => {})).rejects.toMatchObject({
-    code: "out-of-memory", message: expect.stringContaining("allocating 4096 bytes for f32[1024]: no device memory"), hint: expect.stringContaining("smaller batch"),
+    code: "out-of-memory",
+    message: expect.stringContaining("allocating 4096 bytes for f32[1024]: no device memory"),
+    hint: expect.stringContaining("smaller batch"),
   });
 });
 
@@ -29,7 +31,13 @@ describeOnGpu("faults", () => {
   it("quote line, column and the numbered WGSL of a kernel that does not compile", async () => {
     const { device } = await createNodeDevice(testDeviceOptions);
     const cache = new PipelineCache(device, new DeviceFaults(device));
-    const broken = defineKernel({ label: "broken", workgroupSize: [1, 1], bindings: { y: "read_write f32" }, parameters: {}, body: "  y[0] = missing;" });
+    const broken = defineKernel({
+      label: "broken",
+      workgroupSize: [1, 1],
+      bindings: { y: "read_write f32" },
+      parameters: {},
+      body: "  y[0] = missing;",
+    });
     await expect(cache.get(broken)).rejects.toMatchObject({
       code: "shader-compile",
       message: expect.stringMatching(/the kernel broken does not compile\nline 5, column 10: .*missing/),
@@ -49,7 +57,9 @@ describeOnGpu("faults", () => {
 
   it("of a name that no adapter has say what to look at", async () => {
     await expect(createNodeDevice({ adapter: "no such adapter" })).rejects.toMatchObject({
-      code: "no-adapter", message: expect.stringContaining('no WebGPU adapter named "no such adapter" was found'), hint: expect.stringContaining("cpu backend"),
+      code: "no-adapter",
+      message: expect.stringContaining('no WebGPU adapter named "no such adapter" was found'),
+      hint: expect.stringContaining("cpu backend"),
     });
   });
 });

@@ -11,7 +11,10 @@ it("has kernels for every op of the table", () => {
 });
 
 const sum = defineKernel({
-  label: "sum", workgroupSize: [64, 1], bindings: { a: "read f32", b: "read f32", y: "read_write f32" }, parameters: { count: "u32" },
+  label: "sum",
+  workgroupSize: [64, 1],
+  bindings: { a: "read f32", b: "read f32", y: "read_write f32" },
+  parameters: { count: "u32" },
   body: "  if (lane < p.count) { y[lane] = a[lane] + b[lane]; }",
 });
 
@@ -42,7 +45,10 @@ it("never binds one storage as read and as written in a dispatch", () => {
   for (const { kernel, bindings } of listDispatches(program, opTable, defaultLimits).dispatches) {
     const written = bindings.filter((_, index) => kernel.bindings[index]!.writes).map(({ storage }) => storage);
     const read = bindings.filter((_, index) => !kernel.bindings[index]!.writes).map(({ storage }) => storage);
-    expect(read.filter((storage) => written.includes(storage)), kernel.label).toEqual([]);
+    expect(
+      read.filter((storage) => written.includes(storage)),
+      kernel.label,
+    ).toEqual([]);
     expect(new Set(written).size, kernel.label).toBe(written.length);
     // What WebGPU promises every device: eight storage buffers a stage.
     expect(bindings.length, kernel.label).toBeLessThanOrEqual(8);
@@ -52,7 +58,11 @@ it("never binds one storage as read and as written in a dispatch", () => {
 it("shares one pipeline among shapes", () => {
   const kernelOf = (m: number, n: number, k: number) => {
     const tape = new Tape("product");
-    tape.apply(matmul, [tape.input("a", [m, k], "f32"), tape.input("b", [k, n], "f32")], { transposeA: false, transposeB: false, alpha: 1 });
+    tape.apply(matmul, [tape.input("a", [m, k], "f32"), tape.input("b", [k, n], "f32")], {
+      transposeA: false,
+      transposeB: false,
+      alpha: 1,
+    });
     return listDispatches(tape.finish(), opTable, defaultLimits).dispatches[0]!.kernel;
   };
   expect(kernelOf(65, 70, 3)).toBe(kernelOf(100, 33, 900));

@@ -16,7 +16,9 @@ export interface DispatchList {
 }
 
 /** A bound tensor of the program, a slot of the memory plan, or a slot of scratch memory. */
-export type Storage = { readonly kind: "external"; readonly tensor: number } | { readonly kind: "activation" | "scratch"; readonly slot: number };
+export type Storage =
+  | { readonly kind: "external"; readonly tensor: number }
+  | { readonly kind: "activation" | "scratch"; readonly slot: number };
 
 const ALIGNMENT = 256;
 
@@ -44,7 +46,9 @@ export function listDispatches(
   };
   const operandOf = (index: number): Operand => {
     const { shape, dtype, role } = program.tensors[index]!;
-    const storage = numberOf(role === "activation" ? { kind: "activation", slot: plan.slotOf[index]! } : { kind: "external", tensor: sameBuffer(index) });
+    const storage = numberOf(
+      role === "activation" ? { kind: "activation", slot: plan.slotOf[index]! } : { kind: "external", tensor: sameBuffer(index) },
+    );
     return { shape, dtype, storage };
   };
 
@@ -68,7 +72,12 @@ export function listDispatches(
           instructionOf.push(position);
         },
       },
-      { op: instruction.op, inputs: instruction.inputs.map(operandOf), outputs: instruction.outputs.map(operandOf), attributes: instruction.attributes },
+      {
+        op: instruction.op,
+        inputs: instruction.inputs.map(operandOf),
+        outputs: instruction.outputs.map(operandOf),
+        attributes: instruction.attributes,
+      },
     );
   });
   return { dispatches, instructionOf: Int32Array.from(instructionOf), plan, scratchSlots, storages };

@@ -6,7 +6,11 @@ export interface NodeBackendOptions extends NodeDeviceOptions, Pick<WebGpuBacken
 
 /** A Backend on a GPU of this machine; `dispose` gives the device back. Fits `CreateBackend` of @sft/kernels. */
 export async function createBackend({ adapter, graphics, robust, ...backendOptions }: NodeBackendOptions = {}): Promise<Backend> {
-  const given = { ...(adapter === undefined ? {} : { adapter }), ...(graphics === undefined ? {} : { graphics }), ...(robust === undefined ? {} : { robust }) };
+  const given = {
+    ...(adapter === undefined ? {} : { adapter }),
+    ...(graphics === undefined ? {} : { graphics }),
+    ...(robust === undefined ? {} : { robust }),
+  };
   const { device, info } = await createNodeDevice(given);
   return createWebGpuBackend({ device, adapterInfo: info, ownsDevice: true, ...backendOptions });
 }

@@ -57,7 +57,10 @@ export async function createNodeDevice({ adapter: name, graphics, robust = false
     const value = adapter.limits[limit as keyof GPUSupportedLimits];
     if (typeof value === "number") requiredLimits[limit] = value;
   }
-  const device = await adapter.requestDevice({ requiredFeatures: FEATURES.filter((feature) => adapter.features.has(feature)), requiredLimits });
+  const device = await adapter.requestDevice({
+    requiredFeatures: FEATURES.filter((feature) => adapter.features.has(feature)),
+    requiredLimits,
+  });
   return { device, info: adapter.info };
 }
 
@@ -85,18 +88,29 @@ async function loadDawn(): Promise<typeof import("webgpu").create> {
   try {
     return (await import("webgpu")).create;
   } catch (cause) {
-    throw new BackendError("no-adapter", `npm webgpu cannot be loaded on ${process.platform} ${process.arch}: ${(cause as Error).message}`, {
-      hint: "It has binaries for linux, darwin and win32 on x64 and arm64. Without a GPU, the cpu backend trains small models.", cause,
-    });
+    throw new BackendError(
+      "no-adapter",
+      `npm webgpu cannot be loaded on ${process.platform} ${process.arch}: ${(cause as Error).message}`,
+      {
+        hint: "It has binaries for linux, darwin and win32 on x64 and arm64. Without a GPU, the cpu backend trains small models.",
+        cause,
+      },
+    );
   }
 }
 
 function noAdapter(name: string | undefined, graphics: string | undefined, cause: unknown): BackendError {
   const wanted = [name && `named ${JSON.stringify(name)}`, graphics && `through ${graphics}`].filter(Boolean).join(" ");
   const hints = [
-    process.platform === "linux" ? "On Linux a Vulkan driver and its loader (libvulkan.so.1) are needed: `vulkaninfo --summary` lists what is there." : "",
+    process.platform === "linux"
+      ? "On Linux a Vulkan driver and its loader (libvulkan.so.1) are needed: `vulkaninfo --summary` lists what is there."
+      : "",
     name ? "The name is compared with the device's own; leave it out to take the first adapter." : "",
     "Without a GPU, the cpu backend trains small models.",
   ];
-  return new BackendError("no-adapter", `no WebGPU adapter${wanted ? ` ${wanted}` : ""} was found${cause instanceof Error ? `: ${cause.message}` : ""}`, { hint: hints.filter(Boolean).join("\n"), cause });
+  return new BackendError(
+    "no-adapter",
+    `no WebGPU adapter${wanted ? ` ${wanted}` : ""} was found${cause instanceof Error ? `: ${cause.message}` : ""}`,
+    { hint: hints.filter(Boolean).join("\n"), cause },
+  );
 }

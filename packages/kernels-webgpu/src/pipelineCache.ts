@@ -44,11 +44,13 @@ export class PipelineCache {
         module = this.device.createShaderModule({ label: kernel.label, code: kernel.wgsl });
         return module;
       });
-      const pipeline = await this.faults.orLost(this.device.createComputePipelineAsync({
-        label: kernel.label,
-        layout: this.device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-        compute: { module, entryPoint: "main" },
-      }));
+      const pipeline = await this.faults.orLost(
+        this.device.createComputePipelineAsync({
+          label: kernel.label,
+          layout: this.device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+          compute: { module, entryPoint: "main" },
+        }),
+      );
       return { pipeline, layout };
     } catch (error) {
       if (error instanceof BackendError && (error.code === "device-lost" || error.code === "out-of-memory")) throw error;
@@ -62,7 +64,9 @@ export class PipelineCache {
     const key = types.join();
     let layout = this.layouts.get(key);
     if (!layout) {
-      layout = this.device.createBindGroupLayout({ entries: types.map((type, binding) => ({ binding, visibility: 4 /* COMPUTE */, buffer: { type } })) });
+      layout = this.device.createBindGroupLayout({
+        entries: types.map((type, binding) => ({ binding, visibility: 4 /* COMPUTE */, buffer: { type } })),
+      });
       this.layouts.set(key, layout);
     }
     return layout;
@@ -73,8 +77,12 @@ async function shaderError(kernel: Kernel, module: GPUShaderModule | undefined, 
   const messages = module ? (await module.getCompilationInfo()).messages.filter((message) => message.type === "error") : [];
   const places = messages.map((message) => `line ${message.lineNum}, column ${message.linePos}: ${message.message}`);
   const lines = kernel.wgsl.split("\n").map((line, index) => `${String(index + 1).padStart(4)} | ${line}`);
-  return new BackendError("shader-compile", `the kernel ${kernel.label} does not compile\n${(places.length > 0 ? places : [cause.message]).join("\n")}`, {
-    hint: lines.join("\n"),
-    cause,
-  });
+  return new BackendError(
+    "shader-compile",
+    `the kernel ${kernel.label} does not compile\n${(places.length > 0 ? places : [cause.message]).join("\n")}`,
+    {
+      hint: lines.join("\n"),
+      cause,
+    },
+  );
 }

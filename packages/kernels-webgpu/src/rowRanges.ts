@@ -17,14 +17,24 @@ export interface RowRange {
 export function rowRanges(what: string, rows: number, rowSizes: readonly number[], maxBytes: number): readonly RowRange[] {
   const widest = Math.max(...rowSizes);
   if (rows * widest <= maxBytes) return rows === 0 ? [] : [{ start: 0, count: rows }];
-  const step = rowSizes.reduce((multiple, bytes) => leastCommonMultiple(multiple, OFFSET_ALIGNMENT / greatestCommonDivisor(bytes, OFFSET_ALIGNMENT)), 1);
+  const step = rowSizes.reduce(
+    (multiple, bytes) => leastCommonMultiple(multiple, OFFSET_ALIGNMENT / greatestCommonDivisor(bytes, OFFSET_ALIGNMENT)),
+    1,
+  );
   const count = Math.floor(maxBytes / widest / step) * step;
   if (count === 0) {
-    throw new BackendError("unsupported-op", `${what}: ${step} rows of ${widest} bytes are the least that can be bound at once, the device binds ${maxBytes} bytes`, {
-      hint: "Use a shorter sequence or a smaller batch, or a device with a larger maxStorageBufferBindingSize.",
-    });
+    throw new BackendError(
+      "unsupported-op",
+      `${what}: ${step} rows of ${widest} bytes are the least that can be bound at once, the device binds ${maxBytes} bytes`,
+      {
+        hint: "Use a shorter sequence or a smaller batch, or a device with a larger maxStorageBufferBindingSize.",
+      },
+    );
   }
-  return Array.from({ length: Math.ceil(rows / count) }, (_, index) => ({ start: index * count, count: Math.min(count, rows - index * count) }));
+  return Array.from({ length: Math.ceil(rows / count) }, (_, index) => ({
+    start: index * count,
+    count: Math.min(count, rows - index * count),
+  }));
 }
 
 function greatestCommonDivisor(a: number, b: number): number {

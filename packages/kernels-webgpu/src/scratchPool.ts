@@ -42,7 +42,11 @@ export class ScratchPool {
       }
       if (best) free.delete(best);
       else {
-        best = { gpu: this.device.createBuffer({ label: "scratch", size: sizes[index]!, usage: TENSOR_USAGE }), bytes: sizes[index]!, users: 0 };
+        best = {
+          gpu: this.device.createBuffer({ label: "scratch", size: sizes[index]!, usage: TENSOR_USAGE }),
+          bytes: sizes[index]!,
+          users: 0,
+        };
         this.pooled.add(best);
       }
       best.users++;

@@ -1,6 +1,17 @@
 import {
-  BackendError, bytesPerElement, describeType, elementCount, byteLength,
-  type Backend, type BackendBuffer, type BackendLost, type Capabilities, type Executable, type HostArray, type Program, type TensorType,
+  BackendError,
+  bytesPerElement,
+  describeType,
+  elementCount,
+  byteLength,
+  type Backend,
+  type BackendBuffer,
+  type BackendLost,
+  type Capabilities,
+  type Executable,
+  type HostArray,
+  type Program,
+  type TensorType,
 } from "@sft/kernels";
 import { compileProgram, type CompileContext } from "./compileProgram.ts";
 import { DeviceFaults } from "./deviceFaults.ts";
@@ -19,7 +30,13 @@ export type AdapterInfo = Pick<GPUAdapterInfo, "vendor" | "architecture" | "devi
   readonly subgroupMinSize?: number;
   readonly subgroupMaxSize?: number;
   /** Shapes of the matrix units, as Dawn tells them. */
-  readonly subgroupMatrixConfigs?: Iterable<{ readonly componentType: string; readonly resultComponentType: string; readonly M: number; readonly N: number; readonly K: number }>;
+  readonly subgroupMatrixConfigs?: Iterable<{
+    readonly componentType: string;
+    readonly resultComponentType: string;
+    readonly M: number;
+    readonly N: number;
+    readonly K: number;
+  }>;
 };
 
 export interface WebGpuBackendOptions {
@@ -64,9 +81,16 @@ const MATRIX_UNIT_BUFFERS = 10;
 /** Whether the kernels' one shape is there: 16x16x16 with float16 operands and float32 sums, for subgroups of 32. */
 function hasMatrixUnits(device: GPUDevice, info: AdapterInfo): boolean {
   const shapes = [...(info.subgroupMatrixConfigs ?? [])];
-  return device.features.has("shader-f16") && device.features.has("chromium-experimental-subgroup-matrix") && info.subgroupMaxSize === 32 &&
+  return (
+    device.features.has("shader-f16") &&
+    device.features.has("chromium-experimental-subgroup-matrix") &&
+    info.subgroupMaxSize === 32 &&
     device.limits.maxStorageBuffersPerShaderStage >= MATRIX_UNIT_BUFFERS &&
-    shapes.some(({ componentType, resultComponentType, M, N, K }) => componentType === "f16" && resultComponentType === "f32" && M === 16 && N === 16 && K === 16);
+    shapes.some(
+      ({ componentType, resultComponentType, M, N, K }) =>
+        componentType === "f16" && resultComponentType === "f32" && M === 16 && N === 16 && K === 16,
+    )
+  );
 }
 
 class WebGpuBackend implements Backend {
@@ -82,14 +106,26 @@ class WebGpuBackend implements Backend {
   private readonly executables = new Set<Executable>();
   private disposed = false;
 
-  constructor({ device, adapterInfo = device.adapterInfo, maxBindingBytes, precision = "float32", profile, ownsDevice = false }: WebGpuBackendOptions) {
+  constructor({
+    device,
+    adapterInfo = device.adapterInfo,
+    maxBindingBytes,
+    precision = "float32",
+    profile,
+    ownsDevice = false,
+  }: WebGpuBackendOptions) {
     this.device = device;
     this.profile = device.features.has("timestamp-query") ? profile : undefined;
     this.ownsDevice = ownsDevice;
     this.faults = new DeviceFaults(device);
     this.lost = this.faults.lost;
     const queue = device.queue;
-    const bindable = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize, LARGEST_BINDING, maxBindingBytes ?? Infinity);
+    const bindable = Math.min(
+      device.limits.maxStorageBufferBindingSize,
+      device.limits.maxBufferSize,
+      LARGEST_BINDING,
+      maxBindingBytes ?? Infinity,
+    );
     const limits = {
       maxBindingBytes: bindable - (bindable % 256),
       maxWorkgroupsPerDimension: device.limits.maxComputeWorkgroupsPerDimension,
@@ -110,7 +146,13 @@ class WebGpuBackend implements Backend {
     };
     this.staging = new StagingRing(device, queue, this.faults);
     this.context = {
-      device, queue, limits, faults: this.faults, pipelines: new PipelineCache(device, this.faults), scratchPool: new ScratchPool(device), buffers: this.buffers,
+      device,
+      queue,
+      limits,
+      faults: this.faults,
+      pipelines: new PipelineCache(device, this.faults),
+      scratchPool: new ScratchPool(device),
+      buffers: this.buffers,
     };
   }
 
@@ -118,7 +160,10 @@ class WebGpuBackend implements Backend {
     this.expectAlive();
     const bytes = paddedBytes(byteLength(type));
     if (bytes > this.device.limits.maxBufferSize) {
-      throw new BackendError("out-of-memory", `allocating ${bytes} bytes for ${describeType(type)}: the device makes no buffer over ${this.device.limits.maxBufferSize} bytes`);
+      throw new BackendError(
+        "out-of-memory",
+        `allocating ${bytes} bytes for ${describeType(type)}: the device makes no buffer over ${this.device.limits.maxBufferSize} bytes`,
+      );
     }
     let gpu: GPUBuffer | undefined;
     const outcome = this.faults.scoped(`allocating ${bytes} bytes for ${describeType(type)}`, () => {
@@ -151,7 +196,10 @@ class WebGpuBackend implements Backend {
     expectRange("upload", tensor, elementOffset, array.length);
     const size = bytesPerElement(tensor.dtype);
     if ((elementOffset * size) % 4 !== 0 || (array.byteLength % 4 !== 0 && elementOffset + array.length !== tensor.length)) {
-      throw new BackendError("bad-buffer", `upload of ${array.length} ${tensor.dtype} at ${elementOffset}: pieces of 2-byte elements must be whole words`);
+      throw new BackendError(
+        "bad-buffer",
+        `upload of ${array.length} ${tensor.dtype} at ${elementOffset}: pieces of 2-byte elements must be whole words`,
+      );
     }
     if (array.length === 0) return;
     let bytes = new Uint8Array(array.buffer as ArrayBuffer, array.byteOffset, array.byteLength);
@@ -201,11 +249,14 @@ class WebGpuBackend implements Backend {
     this.expectAlive();
     const compiled = executable as GpuExecutable;
     if (compiled.freed) throw new BackendError("buffer-freed", `program ${compiled.program.name} was run after it was freed`);
-    if (!this.executables.has(executable)) throw new BackendError("bad-buffer", `program ${compiled.program.name} was not compiled by this backend`);
+    if (!this.executables.has(executable))
+      throw new BackendError("bad-buffer", `program ${compiled.program.name} was not compiled by this backend`);
     for (const { name, tensor } of compiled.bound) {
-      if (tensor.freed) throw new BackendError("buffer-freed", `program ${compiled.program.name} was run after the buffer of ${name} was freed`);
+      if (tensor.freed)
+        throw new BackendError("buffer-freed", `program ${compiled.program.name} was run after the buffer of ${name} was freed`);
     }
-    if (this.profile) this.faults.orLost(timeDispatches(this.device, this.context.queue, compiled.dispatches)).then(this.profile, () => undefined);
+    if (this.profile)
+      this.faults.orLost(timeDispatches(this.device, this.context.queue, compiled.dispatches)).then(this.profile, () => undefined);
     else encodeDispatches(this.device, this.context.queue, compiled.dispatches);
   }
 

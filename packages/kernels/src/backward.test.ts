@@ -114,7 +114,11 @@ describe("backward", () => {
       Gradients do not flow through loss, which is bound as an output: take the op's own result as the loss and copy it there.]
     `);
     const oneRow = [tape.input("row", [1]), tape.input("target", [1]), tape.input("weight", [1], "f32")];
-    const [, logSumExp] = tape.apply(linearCrossEntropy, [x, tape.parameter("trained head", [5, 4], true), ...oneRow], { softcap: 0, labelSmoothing: 0, zLoss: 0 });
+    const [, logSumExp] = tape.apply(linearCrossEntropy, [x, tape.parameter("trained head", [5, 4], true), ...oneRow], {
+      softcap: 0,
+      labelSmoothing: 0,
+      zLoss: 0,
+    });
     expect(() => backward(tape, tape.apply(scale, [logSumExp!], { factor: 2 })[0]!, gradient)).toThrowErrorMatchingInlineSnapshot(
       `[ProgramError: step: the loss depends on output 1 of linearCrossEntropy, but gradients flow through output 0 alone]`,
     );

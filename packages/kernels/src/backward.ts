@@ -17,7 +17,10 @@ export function backward(tape: Tape, loss: Value, gradientOf: (parameter: Value)
   }
   if (!loss.requiresGradient) {
     throw new ProgramError("no-gradient", `${tape.name}: the loss depends on no trainable parameter`, {
-      hint: loss.role === "output" ? `Gradients do not flow through ${loss.name}, which is bound as an output: take the op's own result as the loss and copy it there.` : undefined,
+      hint:
+        loss.role === "output"
+          ? `Gradients do not flow through ${loss.name}, which is bound as an output: take the op's own result as the loss and copy it there.`
+          : undefined,
     });
   }
   tape.inSection("backward", () => appendGradients(tape, loss, gradientOf));
@@ -43,9 +46,20 @@ function appendGradients(tape: Tape, loss: Value, gradientOf: (parameter: Value)
     if (!needs.some(Boolean) || outputGradients.every((gradient) => gradient === null)) continue;
     const second = outputGradients.findIndex((gradient, slot) => slot > 0 && gradient !== null);
     if (second !== -1) {
-      throw new ProgramError("no-gradient", `${tape.name}: the loss depends on output ${second} of ${entry.op.name}, but gradients flow through output 0 alone`, { op: entry.op.name });
+      throw new ProgramError(
+        "no-gradient",
+        `${tape.name}: the loss depends on output ${second} of ${entry.op.name}, but gradients flow through output 0 alone`,
+        { op: entry.op.name },
+      );
     }
-    const contributions = entry.op.gradient({ tape, inputs: entry.inputs, outputs: entry.outputs, attributes: entry.attributes, outputGradients, needs });
+    const contributions = entry.op.gradient({
+      tape,
+      inputs: entry.inputs,
+      outputs: entry.outputs,
+      attributes: entry.attributes,
+      outputGradients,
+      needs,
+    });
     contributions.forEach((contribution, index) => {
       if (contribution && needs[index]) contribute(entry.inputs[index]!, contribution);
     });

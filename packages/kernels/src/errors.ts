@@ -15,7 +15,15 @@ export class ProgramError extends Error {
 /** A backend that cannot do what was asked of it. */
 export class BackendError extends Error {
   override readonly name = "BackendError";
-  readonly code: "unsupported-op" | "out-of-memory" | "device-lost" | "no-adapter" | "shader-compile" | "buffer-freed" | "bad-buffer" | "device-error";
+  readonly code:
+    | "unsupported-op"
+    | "out-of-memory"
+    | "device-lost"
+    | "no-adapter"
+    | "shader-compile"
+    | "buffer-freed"
+    | "bad-buffer"
+    | "device-error";
   readonly hint: string | undefined;
   constructor(code: BackendError["code"], message: string, options: { hint?: string; cause?: unknown } = {}) {
     super(options.hint ? `${message}\n${options.hint}` : message, { cause: options.cause });

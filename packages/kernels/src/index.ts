@@ -23,7 +23,18 @@ export * from "./ops/noise.ts";
 export * from "./ops/normalisation.ts";
 export * from "./ops/optimiser.ts";
 export * from "./ops/rope.ts";
-export { descend, type DescendAttributes, divideByNorm, type DivideByNormAttributes, lion, type LionAttributes, momentum, type MomentumAttributes, sgd, type SgdAttributes } from "./ops/updates.ts";
+export {
+  descend,
+  type DescendAttributes,
+  divideByNorm,
+  type DivideByNormAttributes,
+  lion,
+  type LionAttributes,
+  momentum,
+  type MomentumAttributes,
+  sgd,
+  type SgdAttributes,
+} from "./ops/updates.ts";
 export { lowerProgram } from "./lower.ts";
 export { type MemoryPlan, planMemory } from "./plan.ts";
 export { createPlanningBackend, type PlanningBackend } from "./planningBackend.ts";

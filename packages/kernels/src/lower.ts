@@ -19,13 +19,16 @@ export function lowerProgram(program: Program, supported: ReadonlySet<string>, t
   }
   const tape = new Tape(program.name);
   const values: (Value | undefined)[] = program.tensors.map((tensor) =>
-    tensor.role === "activation" ? undefined : tape.external(tensor.name, tensor.role, tensor.shape, tensor.dtype));
+    tensor.role === "activation" ? undefined : tape.external(tensor.name, tensor.role, tensor.shape, tensor.dtype),
+  );
   for (const instruction of program.instructions) {
     const op = table.get(instruction.op);
     if (!op) throw new ProgramError("unknown-op", `program ${program.name}: no op is named ${instruction.op}`, { op: instruction.op });
     const inputs = instruction.inputs.map((index) => values[index]!);
     const targets = instruction.outputs.map((index) => values[index]);
-    const outputs = missing.has(op.name) ? op.lower!(tape, inputs, instruction.attributes) : tape.apply(op, inputs, instruction.attributes, targets);
+    const outputs = missing.has(op.name)
+      ? op.lower!(tape, inputs, instruction.attributes)
+      : tape.apply(op, inputs, instruction.attributes, targets);
     outputs.forEach((output, slot) => {
       const target = targets[slot];
       values[instruction.outputs[slot]!] = target && target !== output ? tape.copy(output, target) : output;

@@ -71,7 +71,9 @@ export const expectType = {
   },
   count(op: string, inputs: readonly TensorType[], min: number, max: number = min): void {
     if (inputs.length < min || inputs.length > max) {
-      throw new ProgramError("invalid-program", `${op}: takes ${min === max ? min : `${min} to ${max}`} inputs, got ${inputs.length}`, { op });
+      throw new ProgramError("invalid-program", `${op}: takes ${min === max ? min : `${min} to ${max}`} inputs, got ${inputs.length}`, {
+        op,
+      });
     }
   },
 };

@@ -34,7 +34,11 @@ export function lastUses(program: Program): Int32Array {
  * else the smallest free slot that is large enough, else it enlarges the largest free slot, else it opens a new one.
  * Pure: the same program gives the same plan.
  */
-export function planMemory(program: Program, table: ReadonlyMap<string, OpDefinition>, options: { readonly alignment?: number } = {}): MemoryPlan {
+export function planMemory(
+  program: Program,
+  table: ReadonlyMap<string, OpDefinition>,
+  options: { readonly alignment?: number } = {},
+): MemoryPlan {
   const { alignment = 256 } = options;
   const last = lastUses(program);
   const sizes = program.tensors.map((tensor) => Math.max(alignment, Math.ceil(byteLength(tensor) / alignment) * alignment));
@@ -78,7 +82,13 @@ export function planMemory(program: Program, table: ReadonlyMap<string, OpDefini
 }
 
 /** Inputs whose storage this output may take over: activations that die here, are read once and not written, and that the op allows. */
-function dyingInputs(program: Program, table: ReadonlyMap<string, OpDefinition>, position: number, outputSlot: number, last: Int32Array): readonly number[] {
+function dyingInputs(
+  program: Program,
+  table: ReadonlyMap<string, OpDefinition>,
+  position: number,
+  outputSlot: number,
+  last: Int32Array,
+): readonly number[] {
   const { op, inputs, outputs } = program.instructions[position]!;
   return (table.get(op)?.mayAlias ?? []).flatMap(([aliasOutput, aliasInput]) => {
     const input = inputs[aliasInput];

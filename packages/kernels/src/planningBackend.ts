@@ -20,7 +20,10 @@ export interface PlanningBackend extends Backend {
  * known before anything is allocated. `run` and `download` are refused.
  * `scratchOf` gives a program's activation and scratch bytes on the backend in question; default is the memory plan's.
  */
-export function createPlanningBackend(capabilities: Partial<Capabilities> = {}, scratchOf: (program: Program) => number = plannedBytes): PlanningBackend {
+export function createPlanningBackend(
+  capabilities: Partial<Capabilities> = {},
+  scratchOf: (program: Program) => number = plannedBytes,
+): PlanningBackend {
   const sizes = new WeakMap<BackendBuffer, number>();
   let allocatedBytes = 0;
   let scratchBytes = 0;
@@ -33,8 +36,14 @@ export function createPlanningBackend(capabilities: Partial<Capabilities> = {}, 
   };
   return {
     capabilities: {
-      backend: "plan", adapter: "none", hardwareAccelerated: false, float64: false, maxBindingBytes: Number.MAX_SAFE_INTEGER,
-      ops: new Set(opTable.keys()), deterministic: true, ...capabilities,
+      backend: "plan",
+      adapter: "none",
+      hardwareAccelerated: false,
+      float64: false,
+      maxBindingBytes: Number.MAX_SAFE_INTEGER,
+      ops: new Set(opTable.keys()),
+      deterministic: true,
+      ...capabilities,
     },
     lost: new Promise(() => undefined),
     get allocatedBytes() {

@@ -36,7 +36,10 @@ export function validateProgram(program: Program, table: ReadonlyMap<string, OpD
     }
     if (tensor.role !== "activation") names.add(tensor.name);
     if (tensor.shape.some((size) => !Number.isInteger(size) || size < 0) || !Number.isSafeInteger(elementCount(tensor.shape))) {
-      throw new ProgramError("invalid-program", `program ${program.name}: tensor ${tensor.name} has the shape [${tensor.shape.join(", ")}]`);
+      throw new ProgramError(
+        "invalid-program",
+        `program ${program.name}: tensor ${tensor.name} has the shape [${tensor.shape.join(", ")}]`,
+      );
     }
   }
   const written = new Set<number>();
@@ -52,18 +55,30 @@ export function validateProgram(program: Program, table: ReadonlyMap<string, OpD
         throw new ProgramError("invalid-program", `${where}: reads ${program.tensors[index]!.name} before it is written`);
       }
     }
-    const inferred = inferAt(where, op, instruction.inputs.map((index) => program.tensors[index]!), instruction.attributes);
+    const inferred = inferAt(
+      where,
+      op,
+      instruction.inputs.map((index) => program.tensors[index]!),
+      instruction.attributes,
+    );
     inferred.forEach((type, slot) => {
       const output = program.tensors[instruction.outputs[slot]!];
       if (!output || !sameShape(output.shape, type.shape) || output.dtype !== type.dtype) {
-        throw new ProgramError("shape-mismatch", `${where}: output ${slot} must be ${describeType(type)}, the table says ${output ? describeType(output) : "nothing"}`);
+        throw new ProgramError(
+          "shape-mismatch",
+          `${where}: output ${slot} must be ${describeType(type)}, the table says ${output ? describeType(output) : "nothing"}`,
+        );
       }
     });
     instruction.outputs.forEach((index, output) => {
       written.add(index);
       instruction.inputs.forEach((input, slot) => {
         if (input !== index || op.mayAlias?.some((pair) => pair[0] === output && pair[1] === slot)) return;
-        throw new ProgramError("invalid-program", `${where}: output ${output} is written over input ${slot}, ${program.tensors[index]!.name}, which this op cannot do`, { op: op.name });
+        throw new ProgramError(
+          "invalid-program",
+          `${where}: output ${output} is written over input ${slot}, ${program.tensors[index]!.name}, which this op cannot do`,
+          { op: op.name },
+        );
       });
     });
   });

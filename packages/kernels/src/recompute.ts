@@ -46,7 +46,11 @@ function blockInstructions(program: Program): ReadonlyMap<string, readonly Instr
   for (const instruction of program.instructions) {
     if (!instruction.section?.startsWith("block.")) continue;
     if (instruction.outputs.some((output) => program.tensors[output]!.role !== "activation")) {
-      throw new ProgramError("invalid-program", `program ${program.name}: ${instruction.section} writes ${program.tensors[instruction.outputs[0]!]!.name} and cannot be recomputed`, { op: instruction.op });
+      throw new ProgramError(
+        "invalid-program",
+        `program ${program.name}: ${instruction.section} writes ${program.tensors[instruction.outputs[0]!]!.name} and cannot be recomputed`,
+        { op: instruction.op },
+      );
     }
     const list = blocks.get(instruction.section) ?? [];
     list.push(instruction);
@@ -66,7 +70,12 @@ function keptOutside(program: Program, producer: ReadonlyMap<number, string>): R
 }
 
 /** By block: the activations that the backward pass reads and that were not kept. The last block's are still there when it starts. */
-function neededByBackward(program: Program, producer: ReadonlyMap<number, string>, kept: ReadonlySet<number>, last: string | undefined): ReadonlyMap<string, ReadonlySet<number>> {
+function neededByBackward(
+  program: Program,
+  producer: ReadonlyMap<number, string>,
+  kept: ReadonlySet<number>,
+  last: string | undefined,
+): ReadonlyMap<string, ReadonlySet<number>> {
   const needed = new Map<string, Set<number>>();
   for (const { section, inputs } of program.instructions) {
     if (section !== "backward") continue;
@@ -81,8 +90,12 @@ function neededByBackward(program: Program, producer: ReadonlyMap<number, string
 
 /** The block's instructions that lead to what is needed, writing to new tensors; records each new tensor as a replacement. */
 function again(
-  program: Program, block: readonly Instruction[], needed: ReadonlySet<number>, kept: ReadonlySet<number>,
-  replacement: Map<number, number>, tensors: TensorSpec[],
+  program: Program,
+  block: readonly Instruction[],
+  needed: ReadonlySet<number>,
+  kept: ReadonlySet<number>,
+  replacement: Map<number, number>,
+  tensors: TensorSpec[],
 ): readonly Instruction[] {
   const wanted = new Set(needed);
   const chosen: Instruction[] = [];

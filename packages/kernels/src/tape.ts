@@ -34,11 +34,20 @@ export class Tape {
   }
 
   /** Declares a tensor that the caller binds by name. Declaring the same name again gives the same value. */
-  external(name: string, role: Exclude<TensorRole, "activation">, shape: readonly number[], dtype: DType = "f32", trainable = false): Value {
+  external(
+    name: string,
+    role: Exclude<TensorRole, "activation">,
+    shape: readonly number[],
+    dtype: DType = "f32",
+    trainable = false,
+  ): Value {
     const known = this.externals.get(name);
     if (known) {
       if (!sameShape(known.shape, shape) || known.dtype !== dtype) {
-        throw new ProgramError("shape-mismatch", `tensor ${name} was declared as ${describeType(known)} and now as ${describeType({ shape, dtype })}`);
+        throw new ProgramError(
+          "shape-mismatch",
+          `tensor ${name} was declared as ${describeType(known)} and now as ${describeType({ shape, dtype })}`,
+        );
       }
       return known;
     }
@@ -60,14 +69,23 @@ export class Tape {
   }
 
   /** Records one op and returns its outputs. `into[i]` writes output i to a tensor that exists already. */
-  apply<A extends Attributes>(op: OpDefinition<A>, inputs: readonly Value[], attributes: A, into: readonly (Value | undefined)[] = []): readonly Value[] {
+  apply<A extends Attributes>(
+    op: OpDefinition<A>,
+    inputs: readonly Value[],
+    attributes: A,
+    into: readonly (Value | undefined)[] = [],
+  ): readonly Value[] {
     const types = op.infer(inputs, attributes);
     const requiresGradient = op.gradient !== undefined && inputs.some((input) => input.requiresGradient);
     const outputs = types.map((type, slot) => {
       const target = into[slot];
       if (!target) return this.newValue({ name: `${op.name}.${this.values.length}`, role: "activation", ...type }, requiresGradient);
       if (!sameShape(target.shape, type.shape) || target.dtype !== type.dtype) {
-        throw new ProgramError("shape-mismatch", `${op.name}: output ${slot} is ${describeType(type)} and cannot be written into ${target.name}, ${describeType(target)}`, { op: op.name });
+        throw new ProgramError(
+          "shape-mismatch",
+          `${op.name}: output ${slot} is ${describeType(type)} and cannot be written into ${target.name}, ${describeType(target)}`,
+          { op: op.name },
+        );
       }
       return target;
     });

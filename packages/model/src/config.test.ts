@@ -18,7 +18,10 @@ function olderForm(raw: Record<string, unknown>): Record<string, unknown> {
 }
 
 describe("reading config.json", () => {
-  it.each([["llama", tiny], ["llama3-rope-tied", scaled]])("reads the newer and the older form of %s alike", (_, raw) => {
+  it.each([
+    ["llama", tiny],
+    ["llama3-rope-tied", scaled],
+  ])("reads the newer and the older form of %s alike", (_, raw) => {
     const { raw: _new, ...newer } = read(raw);
     const { raw: _old, ...older } = read(olderForm(raw));
     expect(older).toEqual(newer);
@@ -31,13 +34,19 @@ describe("reading config.json", () => {
   });
 
   it.each([
-    [{ model_type: "mamba2", architectures: ["Mamba2ForCausalLM"] }, /model_type "mamba2".*is not a known model family[\s\S]*Known families: llama/],
+    [
+      { model_type: "mamba2", architectures: ["Mamba2ForCausalLM"] },
+      /model_type "mamba2".*is not a known model family[\s\S]*Known families: llama/,
+    ],
     [{ ...tiny, hidden_size: undefined }, /hidden_size must be a positive integer, got undefined/],
     [{ ...tiny, hidden_act: "relu6" }, /hidden_act is "relu6"; this family is implemented for "silu"/],
     [{ ...tiny, attention_bias: true }, /attention_bias is true/],
     [{ ...tiny, num_key_value_heads: 3 }, /num_attention_heads 4 must be a multiple of num_key_value_heads 3/],
     [{ ...tiny, rope_parameters: { rope_type: "wavy", rope_theta: 1 } }, /rope type "wavy" is not implemented/],
-    [{ ...tiny, rope_parameters: { rope_type: "llama3", rope_theta: 1 } }, /rope parameter factor must be a positive number, got undefined/],
+    [
+      { ...tiny, rope_parameters: { rope_type: "llama3", rope_theta: 1 } },
+      /rope parameter factor must be a positive number, got undefined/,
+    ],
   ])("refuses by name what would change the maths: %#", (raw, message) => {
     expect(() => read(raw as Record<string, unknown>)).toThrow(message);
   });

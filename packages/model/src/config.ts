@@ -40,10 +40,16 @@ export function readCommonConfig(raw: Raw): ModelConfig {
   const keyValueHeads = raw.num_key_value_heads == null ? heads : requireCount(raw, "num_key_value_heads");
   const layers = requireCount(raw, "num_hidden_layers");
   if (!Number.isInteger(headDim) || headDim % 2 !== 0) {
-    throw new ModelError("bad-config", `config.json: the head size ${headDim} (head_dim, or hidden_size / num_attention_heads) must be an even integer`);
+    throw new ModelError(
+      "bad-config",
+      `config.json: the head size ${headDim} (head_dim, or hidden_size / num_attention_heads) must be an even integer`,
+    );
   }
   if (heads % keyValueHeads !== 0) {
-    throw new ModelError("bad-config", `config.json: num_attention_heads ${heads} must be a multiple of num_key_value_heads ${keyValueHeads}`);
+    throw new ModelError(
+      "bad-config",
+      `config.json: num_attention_heads ${heads} must be a multiple of num_key_value_heads ${keyValueHeads}`,
+    );
   }
   return {
     modelType: String(raw.model_type),
@@ -73,7 +79,10 @@ export function partialRotaryDim(raw: Raw, headDim: number, fallback: number): n
   const share = nested.partial_rotary_factor ?? raw.partial_rotary_factor ?? raw.rotary_pct ?? fallback;
   const dimensions = typeof share === "number" ? Math.floor(headDim * share) : Number.NaN;
   if (dimensions >= 2 && dimensions <= headDim && dimensions % 2 === 0) return dimensions;
-  throw new ModelError("bad-config", `config.json: partial_rotary_factor ${JSON.stringify(share)} of a head of ${headDim} must give an even number of dimensions`);
+  throw new ModelError(
+    "bad-config",
+    `config.json: partial_rotary_factor ${JSON.stringify(share)} of a head of ${headDim} must give an even number of dimensions`,
+  );
 }
 
 /**
@@ -84,7 +93,10 @@ export function layerWindows(raw: Raw, layers: number, window: number, fallback:
   const types = raw.layer_types;
   if (types === undefined || types === null) return Array.from({ length: layers }, (_, layer) => (fallback(layer) ? window : 0));
   if (!Array.isArray(types) || types.length !== layers || types.some((type) => type !== "sliding_attention" && type !== "full_attention")) {
-    throw new ModelError("unsupported-config", `config.json: layer_types must name "sliding_attention" or "full_attention" for each of ${layers} layers, got ${JSON.stringify(types)}`);
+    throw new ModelError(
+      "unsupported-config",
+      `config.json: layer_types must name "sliding_attention" or "full_attention" for each of ${layers} layers, got ${JSON.stringify(types)}`,
+    );
   }
   return types.map((type) => (type === "sliding_attention" ? window : 0));
 }

@@ -2,8 +2,17 @@
 export class ModelError extends Error {
   override readonly name = "ModelError";
   readonly code:
-    | "unknown-family" | "bad-config" | "unsupported-config" | "missing-tensor" | "wrong-shape" | "unused-tensor"
-    | "no-lora-target" | "bad-lora" | "adapter-mismatch" | "too-long" | "token-out-of-range";
+    | "unknown-family"
+    | "bad-config"
+    | "unsupported-config"
+    | "missing-tensor"
+    | "wrong-shape"
+    | "unused-tensor"
+    | "no-lora-target"
+    | "bad-lora"
+    | "adapter-mismatch"
+    | "too-long"
+    | "token-out-of-range";
   readonly hint: string | undefined;
   constructor(code: ModelError["code"], message: string, hint?: string) {
     super(hint ? `${message}\n${hint}` : message);

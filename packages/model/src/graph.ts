@@ -1,7 +1,27 @@
 import {
-  activation, addBias, addNoise, attention, cachedAttention, dequantizeNf4, divide, dropout, embedding, gatedActivation, layerNorm, matmul, reshape, rmsNorm, rope,
-  rowNorm, scale, scaleColumns, sliceColumns, writeCache,
-  type ActivationKind, type Tape, type Value,
+  activation,
+  addBias,
+  addNoise,
+  attention,
+  cachedAttention,
+  dequantizeNf4,
+  divide,
+  dropout,
+  embedding,
+  gatedActivation,
+  layerNorm,
+  matmul,
+  reshape,
+  rmsNorm,
+  rope,
+  rowNorm,
+  scale,
+  scaleColumns,
+  sliceColumns,
+  writeCache,
+  type ActivationKind,
+  type Tape,
+  type Value,
 } from "@sft/kernels";
 import type { AdapterLayout, LoraModule } from "./adapters/lora.ts";
 import type { ModelConfig } from "./config.ts";
@@ -38,7 +58,12 @@ export interface GraphOptions {
 
 /** Names of the tensors that a model program binds besides its parameters. */
 export const inputNames = {
-  ids: "ids", order: "order", positions: "positions", positionOrder: "position_order", segments: "segments", lengths: "lengths",
+  ids: "ids",
+  order: "order",
+  positions: "positions",
+  positionOrder: "position_order",
+  segments: "segments",
+  lengths: "lengths",
   dropoutSeed: "dropout_seed",
 } as const;
 
@@ -173,7 +198,12 @@ export class Graph {
     const { rotaryDim } = this.config.ropes[table]!;
     const names = ropeNames(table);
     const shape = [this.options.ropePositions, rotaryDim / 2];
-    const inputs = [x, this.tape.input(inputNames.positions, [this.rows]), this.tape.input(names.cos, shape, "f32"), this.tape.input(names.sin, shape, "f32")];
+    const inputs = [
+      x,
+      this.tape.input(inputNames.positions, [this.rows]),
+      this.tape.input(names.cos, shape, "f32"),
+      this.tape.input(names.sin, shape, "f32"),
+    ];
     return this.tape.apply(rope, inputs, { headDim: this.config.headDim, rotaryDim, inverse: false })[0]!;
   }
 
@@ -181,7 +211,13 @@ export class Graph {
   attend(layer: number, q: Value, k: Value, v: Value): Value {
     const { heads, keyValueHeads, headDim, attentionScale, attentionSoftcap, windows } = this.config;
     const attributes = {
-      batch: this.shape.batch, queryHeads: heads, keyValueHeads, headDim, scale: attentionScale, window: windows[layer]!, softcap: attentionSoftcap,
+      batch: this.shape.batch,
+      queryHeads: heads,
+      keyValueHeads,
+      headDim,
+      scale: attentionScale,
+      window: windows[layer]!,
+      softcap: attentionSoftcap,
     };
     const mode = this.options.attention;
     if (mode.kind === "causal") {

@@ -1,4 +1,19 @@
-import { elementCount, nf4Weight, pcgHash, quantizeNf4, type Nf4Tensor, Tape, type Backend, type BackendBuffer, type Program, type Value, externalTensors, matmul, gatherRows, softcap } from "@sft/kernels";
+import {
+  elementCount,
+  nf4Weight,
+  pcgHash,
+  quantizeNf4,
+  type Nf4Tensor,
+  Tape,
+  type Backend,
+  type BackendBuffer,
+  type Program,
+  type Value,
+  externalTensors,
+  matmul,
+  gatherRows,
+  softcap,
+} from "@sft/kernels";
 import { adapterParameters, initialLora, layoutLora, rowNorms, type AdapterLayout, type LoraConfig } from "./adapters/lora.ts";
 import type { ModelConfig } from "./config.ts";
 import { ModelError } from "./errors.ts";
@@ -79,21 +94,38 @@ export class LanguageModel {
       if (quantise && (parameter.kind === "linear" || parameter.kind === "conv1d")) model.quantised.add(parameter.name);
       if (empty && model.quantised.has(parameter.name)) model.nf4Buffers(parameter);
       else if (empty) model.buffers.set(parameter.name, backend.allocate({ shape: parameter.shape, dtype: "f32" }));
-      else model.setParameter(parameter, weights ? await weights.readFloat32(stored!.get(parameter.name)!) : randomWeights(parameter, raw, gaussian));
+      else
+        model.setParameter(
+          parameter,
+          weights ? await weights.readFloat32(stored!.get(parameter.name)!) : randomWeights(parameter, raw, gaussian),
+        );
     }
     model.uploadRopeTables();
     return model;
   }
 
   /** Puts an adapter on: from given tensors, or with PEFT's initial values drawn with `seed`. */
-  async attachLora(config: LoraConfig, options: { readonly tensors?: ReadonlyMap<string, Float32Array>; readonly seed?: number } = {}): Promise<AdapterLayout> {
+  async attachLora(
+    config: LoraConfig,
+    options: { readonly tensors?: ReadonlyMap<string, Float32Array>; readonly seed?: number } = {},
+  ): Promise<AdapterLayout> {
     const layout = layoutLora(this.parameters, config);
     const values = options.tensors ?? (await this.initialAdapter(layout, options.seed ?? 0));
     for (const parameter of adapterParameters(layout)) {
       const data = values.get(parameter.name);
-      if (!data) throw new ModelError("missing-tensor", `the adapter has no tensor ${parameter.name}`, "It was made for another model, or for other target modules.");
+      if (!data)
+        throw new ModelError(
+          "missing-tensor",
+          `the adapter has no tensor ${parameter.name}`,
+          "It was made for another model, or for other target modules.",
+        );
       const expected = elementCount(parameter.shape);
-      if (data.length !== expected) throw new ModelError("wrong-shape", `adapter tensor ${parameter.name} has ${data.length} elements, this model needs [${parameter.shape.join(", ")}]`, "The adapter was made for a base model of another size.");
+      if (data.length !== expected)
+        throw new ModelError(
+          "wrong-shape",
+          `adapter tensor ${parameter.name} has ${data.length} elements, this model needs [${parameter.shape.join(", ")}]`,
+          "The adapter was made for a base model of another size.",
+        );
       this.setParameter(parameter, data);
     }
     this.adapter = layout;
@@ -102,7 +134,12 @@ export class LanguageModel {
 
   /** The parameters that a method trains, in the model's order. */
   trainableParameters(method: TrainingMethod): readonly ParameterSpec[] {
-    if (method === "full" && this.quantised.size > 0) throw new ModelError("bad-lora", "weights in 4 bits cannot be trained themselves", "Train an adapter, or load the model without quantising it.");
+    if (method === "full" && this.quantised.size > 0)
+      throw new ModelError(
+        "bad-lora",
+        "weights in 4 bits cannot be trained themselves",
+        "Train an adapter, or load the model without quantising it.",
+      );
     if (method === "full") return this.parameters;
     if (!this.adapter) throw new ModelError("bad-lora", "training with LoRA needs an adapter: call attachLora first");
     return adapterParameters(this.adapter);
@@ -112,17 +149,37 @@ export class LanguageModel {
    * Records the forward pass. With `method` it is one of training: dropout is active, and a following `backward` reaches the
    * method's parameters, or of them those in `trainable`.
    */
-  recordForward(name: string, options: { readonly shape: TokenShape; readonly attention?: AttentionMode; readonly method?: TrainingMethod; readonly trainable?: readonly ParameterSpec[]; readonly embeddingNoise?: number }): RecordedForward {
+  recordForward(
+    name: string,
+    options: {
+      readonly shape: TokenShape;
+      readonly attention?: AttentionMode;
+      readonly method?: TrainingMethod;
+      readonly trainable?: readonly ParameterSpec[];
+      readonly embeddingNoise?: number;
+    },
+  ): RecordedForward {
     const reached = options.method ? (options.trainable ?? this.trainableParameters(options.method)) : [];
     const trainable = new Set(reached.map((parameter) => parameter.name));
     if (options.shape.length > this.positions) {
-      throw new ModelError("too-long", `a sequence of ${options.shape.length} tokens is longer than the model's ${this.positions} positions`, "Set sequence_len lower, or truncate the rows.");
+      throw new ModelError(
+        "too-long",
+        `a sequence of ${options.shape.length} tokens is longer than the model's ${this.positions} positions`,
+        "Set sequence_len lower, or truncate the rows.",
+      );
     }
     const tape = new Tape(name);
     const graph = new Graph({
-      tape, config: this.config, parameters: this.parameters, shape: options.shape,
-      attention: options.attention ?? { kind: "causal" }, ropePositions: this.positions,
-      trainable: (parameter) => trainable.has(parameter), training: options.method !== undefined, embeddingNoise: options.embeddingNoise ?? 0, quantised: this.quantised,
+      tape,
+      config: this.config,
+      parameters: this.parameters,
+      shape: options.shape,
+      attention: options.attention ?? { kind: "causal" },
+      ropePositions: this.positions,
+      trainable: (parameter) => trainable.has(parameter),
+      training: options.method !== undefined,
+      embeddingNoise: options.embeddingNoise ?? 0,
+      quantised: this.quantised,
       ...(this.adapter ? { adapter: this.adapter } : {}),
     });
     return { tape, graph, hidden: this.family.forward(graph) };
@@ -134,12 +191,17 @@ export class LanguageModel {
     const head = graph.headWeight(this.family.headWeight(this.config));
     const output = tape.output("logits", [chosen.shape[0]!, this.config.vocabSize]);
     const cap = this.config.logitSoftcap;
-    const [logits] = tape.apply(matmul, [chosen, head], { transposeA: false, transposeB: true, alpha: 1 }, [cap === 0 ? output : undefined]);
+    const [logits] = tape.apply(matmul, [chosen, head], { transposeA: false, transposeB: true, alpha: 1 }, [
+      cap === 0 ? output : undefined,
+    ]);
     if (cap !== 0) tape.apply(softcap, [logits!], { cap }, [output]);
   }
 
   /** Buffers for every external tensor of a program: the model's own, then `extra`, then new ones for what is left (returned in `made`). */
-  bind(program: Program, extra: ReadonlyMap<string, BackendBuffer> = new Map()): { readonly bindings: Map<string, BackendBuffer>; readonly made: Map<string, BackendBuffer> } {
+  bind(
+    program: Program,
+    extra: ReadonlyMap<string, BackendBuffer> = new Map(),
+  ): { readonly bindings: Map<string, BackendBuffer>; readonly made: Map<string, BackendBuffer> } {
     const bindings = new Map<string, BackendBuffer>();
     const made = new Map<string, BackendBuffer>();
     for (const tensor of externalTensors(program)) {
@@ -183,7 +245,9 @@ export class LanguageModel {
     const spec = this.parameters.find((parameter) => parameter.name === name)!;
     const parts: Partial<Record<keyof Nf4Tensor, ArrayLike<number>>> = {};
     for (const [part, buffer] of this.nf4Buffers(spec)) parts[part] = await this.backend.download(buffer);
-    return Float32Array.from({ length: elementCount(spec.shape) }, (_, index) => nf4Weight(parts as Record<keyof Nf4Tensor, ArrayLike<number>>, index));
+    return Float32Array.from({ length: elementCount(spec.shape) }, (_, index) =>
+      nf4Weight(parts as Record<keyof Nf4Tensor, ArrayLike<number>>, index),
+    );
   }
 
   private setParameter(parameter: ParameterSpec, data: Float32Array): void {
@@ -202,7 +266,10 @@ export class LanguageModel {
     for (const [table, spec] of Object.entries(this.config.ropes)) {
       const { cos, sin } = ropeTables(spec, this.positions);
       const names = ropeNames(table);
-      for (const [name, data] of [[names.cos, cos], [names.sin, sin]] as const) {
+      for (const [name, data] of [
+        [names.cos, cos],
+        [names.sin, sin],
+      ] as const) {
         const buffer = this.backend.allocate({ shape: [this.positions, spec.rotaryDim / 2], dtype: "f32" });
         this.backend.upload(buffer, data);
         this.buffers.set(name, buffer);
@@ -221,10 +288,18 @@ function storedNames(parameters: readonly ParameterSpec[], family: ModelFamily, 
     const found = weights.tensors.get(storedName);
     if (!found) {
       const similar = [...weights.tensors.keys()].slice(0, 3).join(", ");
-      throw new ModelError("missing-tensor", `the checkpoint has no tensor ${name} ([${shape.join(", ")}])`, `It holds ${weights.tensors.size} tensors: ${similar}, ... Is it the right model?`);
+      throw new ModelError(
+        "missing-tensor",
+        `the checkpoint has no tensor ${name} ([${shape.join(", ")}])`,
+        `It holds ${weights.tensors.size} tensors: ${similar}, ... Is it the right model?`,
+      );
     }
     if (found.shape.length !== shape.length || found.shape.some((size, axis) => size !== shape[axis])) {
-      throw new ModelError("wrong-shape", `tensor ${name} is [${found.shape.join(", ")}], config.json asks for [${shape.join(", ")}]`, "config.json and the weights belong to different models.");
+      throw new ModelError(
+        "wrong-shape",
+        `tensor ${name} is [${found.shape.join(", ")}], config.json asks for [${shape.join(", ")}]`,
+        "config.json and the weights belong to different models.",
+      );
     }
   }
   return stored;

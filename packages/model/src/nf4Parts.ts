@@ -12,6 +12,10 @@ export interface Nf4Part {
 /** The parts of a weight of `elements` elements, in the order in which `dequantizeNf4` reads them. */
 export function nf4Parts(weight: string, elements: number): readonly Nf4Part[] {
   const lengths = nf4Lengths(elements);
-  return (["codes", "scaleCodes", "scales", "offset"] as const).map((part, index) =>
-    ({ part, name: `${weight}.nf4.${part}`, shape: [lengths[part]], dtype: index < 2 ? "i32" : "f32" }));
+  return (["codes", "scaleCodes", "scales", "offset"] as const).map((part, index) => ({
+    part,
+    name: `${weight}.nf4.${part}`,
+    shape: [lengths[part]],
+    dtype: index < 2 ? "i32" : "f32",
+  }));
 }

@@ -6,16 +6,30 @@ export type RopeParameters =
   | { readonly type: "default"; readonly theta: number }
   | { readonly type: "linear" | "dynamic"; readonly theta: number; readonly factor: number; readonly originalMaxPositions: number }
   | {
-      readonly type: "llama3"; readonly theta: number; readonly factor: number; readonly originalMaxPositions: number;
-      readonly lowFrequencyFactor: number; readonly highFrequencyFactor: number;
+      readonly type: "llama3";
+      readonly theta: number;
+      readonly factor: number;
+      readonly originalMaxPositions: number;
+      readonly lowFrequencyFactor: number;
+      readonly highFrequencyFactor: number;
     }
   | {
-      readonly type: "yarn"; readonly theta: number; readonly factor: number; readonly originalMaxPositions: number;
-      readonly attentionFactor: number; readonly betaFast: number; readonly betaSlow: number; readonly truncate: boolean;
+      readonly type: "yarn";
+      readonly theta: number;
+      readonly factor: number;
+      readonly originalMaxPositions: number;
+      readonly attentionFactor: number;
+      readonly betaFast: number;
+      readonly betaSlow: number;
+      readonly truncate: boolean;
     }
   | {
-      readonly type: "longrope"; readonly theta: number; readonly originalMaxPositions: number; readonly attentionFactor: number;
-      readonly shortFactor: readonly number[]; readonly longFactor: readonly number[];
+      readonly type: "longrope";
+      readonly theta: number;
+      readonly originalMaxPositions: number;
+      readonly attentionFactor: number;
+      readonly shortFactor: readonly number[];
+      readonly longFactor: readonly number[];
     };
 
 /** Reads both spellings; `scaling` is one entry of `rope_parameters` (or `rope_scaling`). Refuses by name what is not implemented. */
@@ -29,24 +43,40 @@ export function readRopeParameters(raw: Raw, scaling: Raw = (raw.rope_parameters
     return value;
   };
   const theta = number("rope_theta", raw.rope_theta ?? raw.rotary_emb_base ?? 10000);
-  const originalMaxPositions = (): number => number("original_max_position_embeddings", raw.original_max_position_embeddings ?? raw.max_position_embeddings);
+  const originalMaxPositions = (): number =>
+    number("original_max_position_embeddings", raw.original_max_position_embeddings ?? raw.max_position_embeddings);
   switch (type) {
     case "default":
       return { type, theta };
     case "linear":
     case "dynamic":
-      return { type, theta, factor: number("factor"), originalMaxPositions: number("original_max_position_embeddings", raw.max_position_embeddings) };
+      return {
+        type,
+        theta,
+        factor: number("factor"),
+        originalMaxPositions: number("original_max_position_embeddings", raw.max_position_embeddings),
+      };
     case "llama3":
       return {
-        type, theta, factor: number("factor"), originalMaxPositions: originalMaxPositions(),
-        lowFrequencyFactor: number("low_freq_factor"), highFrequencyFactor: number("high_freq_factor"),
+        type,
+        theta,
+        factor: number("factor"),
+        originalMaxPositions: originalMaxPositions(),
+        lowFrequencyFactor: number("low_freq_factor"),
+        highFrequencyFactor: number("high_freq_factor"),
       };
     case "yarn": {
       const original = originalMaxPositions();
       const factor = number("factor", optionalNumber(raw, "max_position_embeddings", original) / original);
       return {
-        type, theta, factor, originalMaxPositions: original, attentionFactor: yarnAttentionFactor(scaling, factor),
-        betaFast: number("beta_fast", 32), betaSlow: number("beta_slow", 1), truncate: scaling.truncate !== false,
+        type,
+        theta,
+        factor,
+        originalMaxPositions: original,
+        attentionFactor: yarnAttentionFactor(scaling, factor),
+        betaFast: number("beta_fast", 32),
+        betaSlow: number("beta_slow", 1),
+        truncate: scaling.truncate !== false,
       };
     }
     case "longrope":
@@ -54,10 +84,21 @@ export function readRopeParameters(raw: Raw, scaling: Raw = (raw.rope_parameters
       const original = originalMaxPositions();
       const factor = optionalNumber(raw, "max_position_embeddings", original) / original;
       const attentionFactor = number("attention_factor", factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(original)));
-      return { type: "longrope", theta, originalMaxPositions: original, attentionFactor, shortFactor: factors(scaling, "short_factor"), longFactor: factors(scaling, "long_factor") };
+      return {
+        type: "longrope",
+        theta,
+        originalMaxPositions: original,
+        attentionFactor,
+        shortFactor: factors(scaling, "short_factor"),
+        longFactor: factors(scaling, "long_factor"),
+      };
     }
     default:
-      throw new ModelError("unsupported-config", `config.json: rope type ${JSON.stringify(type)} is not implemented`, "Implemented: default, linear, dynamic, llama3, yarn, longrope.");
+      throw new ModelError(
+        "unsupported-config",
+        `config.json: rope type ${JSON.stringify(type)} is not implemented`,
+        "Implemented: default, linear, dynamic, llama3, yarn, longrope.",
+      );
   }
 }
 
@@ -79,10 +120,16 @@ function factors(scaling: Raw, key: string): readonly number[] {
  * Inverse frequencies [rotaryDim / 2] in radians a position for sequences up to `positions` long, and the factor on cos and sin.
  * Formulae: Chen et al. 2023 (linear), "NTK-aware" scaling (dynamic), Llama 3.1, Peng et al. 2023 (yarn), Ding et al. 2024 (longrope).
  */
-export function scaledFrequencies(rope: RopeParameters, rotaryDim: number, positions: number): { readonly frequencies: Float32Array; readonly attentionFactor: number } {
+export function scaledFrequencies(
+  rope: RopeParameters,
+  rotaryDim: number,
+  positions: number,
+): { readonly frequencies: Float32Array; readonly attentionFactor: number } {
   const attentionFactor = rope.type === "yarn" || rope.type === "longrope" ? rope.attentionFactor : 1;
   const theta = rope.type === "dynamic" ? dynamicTheta(rope, rotaryDim, positions) : rope.theta;
-  const frequencies = Float32Array.from({ length: rotaryDim / 2 }, (_, index) => scaleFrequency(rope, 1 / theta ** ((2 * index) / rotaryDim), index, rotaryDim, positions));
+  const frequencies = Float32Array.from({ length: rotaryDim / 2 }, (_, index) =>
+    scaleFrequency(rope, 1 / theta ** ((2 * index) / rotaryDim), index, rotaryDim, positions),
+  );
   return { frequencies, attentionFactor };
 }
 
@@ -100,7 +147,10 @@ function scaleFrequency(rope: RopeParameters, frequency: number, index: number, 
     case "longrope": {
       const list = positions > rope.originalMaxPositions ? rope.longFactor : rope.shortFactor;
       if (list.length !== rotaryDim / 2) {
-        throw new ModelError("bad-config", `config.json: longrope needs ${rotaryDim / 2} factors, one for each rotated pair, got ${list.length}`);
+        throw new ModelError(
+          "bad-config",
+          `config.json: longrope needs ${rotaryDim / 2} factors, one for each rotated pair, got ${list.length}`,
+        );
       }
       return frequency / list[index]!;
     }
@@ -124,7 +174,8 @@ function llama3Frequency(frequency: number, rope: Extract<RopeParameters, { type
 
 /** A ramp over the pairs: those that turn often (betaFast) keep their frequency, those that turn rarely (betaSlow) are slowed. */
 function yarnFrequency(frequency: number, rope: Extract<RopeParameters, { type: "yarn" }>, index: number, rotaryDim: number): number {
-  const pairAt = (rotations: number): number => (rotaryDim * Math.log(rope.originalMaxPositions / (rotations * 2 * Math.PI))) / (2 * Math.log(rope.theta));
+  const pairAt = (rotations: number): number =>
+    (rotaryDim * Math.log(rope.originalMaxPositions / (rotations * 2 * Math.PI))) / (2 * Math.log(rope.theta));
   const [fast, slow] = [pairAt(rope.betaFast), pairAt(rope.betaSlow)];
   const low = Math.max(rope.truncate ? Math.floor(fast) : fast, 0);
   const high = Math.min(rope.truncate ? Math.ceil(slow) : slow, rotaryDim - 1);

@@ -30,7 +30,12 @@ export interface PaddedBatchOptions {
 
 /** Padded micro batches over examples, in the sampler's order; one sampler batch is one optimiser step. */
 export function paddedBatches(examples: readonly ShiftedRow[], sampler: Sampler, options: PaddedBatchOptions): BatchSource {
-  if (examples.length === 0) throw new TrainingError("no-examples", "there is no example to train on", "Every row was dropped or masked: run `sft doctor` on the data.");
+  if (examples.length === 0)
+    throw new TrainingError(
+      "no-examples",
+      "there is no example to train on",
+      "Every row was dropped or masked: run `sft doctor` on the data.",
+    );
   const { microBatchSize, multipleOf = 16 } = options;
   return {
     next() {
@@ -47,7 +52,9 @@ export function paddedBatches(examples: readonly ShiftedRow[], sampler: Sampler,
 
 /** Groups of at most `size` rows of similar length; within a step the order of rows does not change the sum of gradients but for rounding. */
 export function splitByLength(rows: readonly ShiftedRow[], size: number): readonly (readonly ShiftedRow[])[] {
-  const sorted = rows.map((row, index) => ({ row, index })).sort((a, b) => b.row.inputIds.length - a.row.inputIds.length || a.index - b.index);
+  const sorted = rows
+    .map((row, index) => ({ row, index }))
+    .sort((a, b) => b.row.inputIds.length - a.row.inputIds.length || a.index - b.index);
   const groups: ShiftedRow[][] = [];
   for (let start = 0; start < sorted.length; start += size) groups.push(sorted.slice(start, start + size).map(({ row }) => row));
   return groups;

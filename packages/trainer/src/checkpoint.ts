@@ -1,6 +1,17 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { openAdapterFolder, openModelFolder, openSafetensors, replaceFolder, writeAdapterFolder, writeFileAtomic, writeModelFolder, writeSafetensors, type TensorSource, type TensorToWrite } from "@sft/checkpoint";
+import {
+  openAdapterFolder,
+  openModelFolder,
+  openSafetensors,
+  replaceFolder,
+  writeAdapterFolder,
+  writeFileAtomic,
+  writeModelFolder,
+  writeSafetensors,
+  type TensorSource,
+  type TensorToWrite,
+} from "@sft/checkpoint";
 import type { LanguageModel, ParameterSpec } from "@sft/model";
 import type { OptimiserStep } from "./optimiserStep.ts";
 import type { TrainerState } from "./trainerState.ts";
@@ -28,21 +39,35 @@ export async function saveWeights(folder: string, options: SaveOptions): Promise
   const { config, modules } = model.adapter!;
   await writeAdapterFolder(folder, {
     config: {
-      r: config.r, lora_alpha: config.alpha, lora_dropout: config.dropout, use_rslora: config.useRslora ?? false, use_dora: config.useDora ?? false,
-      rank_pattern: config.rankPattern ?? {}, alpha_pattern: config.alphaPattern ?? {}, fan_in_fan_out: storesInputFirst(model, modules.keys()),
-      target_modules: [...modules.keys()], modules_to_save: config.modulesToSave?.length ? config.modulesToSave : null, base_model_name_or_path: baseModel ?? null,
+      r: config.r,
+      lora_alpha: config.alpha,
+      lora_dropout: config.dropout,
+      use_rslora: config.useRslora ?? false,
+      use_dora: config.useDora ?? false,
+      rank_pattern: config.rankPattern ?? {},
+      alpha_pattern: config.alphaPattern ?? {},
+      fan_in_fan_out: storesInputFirst(model, modules.keys()),
+      target_modules: [...modules.keys()],
+      modules_to_save: config.modulesToSave?.length ? config.modulesToSave : null,
+      base_model_name_or_path: baseModel ?? null,
     },
-    tensors, files,
+    tensors,
+    files,
   });
 }
 
 /** Writes `folder` as a whole: weights, optimizer.safetensors and trainer_state.json; a reader sees all of it or nothing. */
-export async function saveCheckpoint(folder: string, options: SaveOptions & { readonly optimiser: OptimiserStep; readonly state: TrainerState }): Promise<void> {
+export async function saveCheckpoint(
+  folder: string,
+  options: SaveOptions & { readonly optimiser: OptimiserStep; readonly state: TrainerState },
+): Promise<void> {
   const { model, optimiser, state } = options;
   await replaceFolder(folder, async (temporary) => {
     await saveWeights(temporary, options);
     const kept = [...optimiser.kept].map(([name, { shape, dtype }]): TensorToWrite => ({
-      name, shape, dtype: dtype === "i32" ? "I32" : "F32",
+      name,
+      shape,
+      dtype: dtype === "i32" ? "I32" : "F32",
       data: async () => (dtype === "i32" ? Int32Array : Float32Array).from(await model.backend.download(optimiser.state.get(name)!)),
     }));
     await writeSafetensors(join(temporary, "optimizer.safetensors"), kept, { metadata: { format: "pt" } });
@@ -51,7 +76,12 @@ export async function saveCheckpoint(folder: string, options: SaveOptions & { re
 }
 
 /** Puts weights and optimiser back to where a checkpoint was saved and returns its state. */
-export async function restoreCheckpoint(folder: string, model: LanguageModel, method: "lora" | "full", optimiser: OptimiserStep): Promise<TrainerState> {
+export async function restoreCheckpoint(
+  folder: string,
+  model: LanguageModel,
+  method: "lora" | "full",
+  optimiser: OptimiserStep,
+): Promise<TrainerState> {
   const state = await readTrainerState(folder);
   const weights = method === "lora" ? await openAdapterFolder(folder) : await openModelFolder(folder);
   try {
@@ -86,7 +116,11 @@ async function readTrainerState(folder: string): Promise<TrainerState> {
   try {
     text = await readFile(path, "utf8");
   } catch {
-    throw new TrainingError("bad-checkpoint", `${folder} is no checkpoint: it has no trainer_state.json`, "Give a checkpoint-<step> folder of a run.");
+    throw new TrainingError(
+      "bad-checkpoint",
+      `${folder} is no checkpoint: it has no trainer_state.json`,
+      "Give a checkpoint-<step> folder of a run.",
+    );
   }
   const state = JSON.parse(text) as Partial<TrainerState>;
   if (typeof state.global_step !== "number" || state.sampler === undefined) {
@@ -97,9 +131,18 @@ async function readTrainerState(folder: string): Promise<TrainerState> {
 
 function checkTensor(source: TensorSource, name: string, expected: { readonly shape: readonly number[] }, folder: string): void {
   const found = source.tensors.get(name);
-  if (!found) throw new TrainingError("checkpoint-mismatch", `${folder} has no tensor ${name}`, "It was saved by a run with other LoRA targets, another method or another optimiser.");
+  if (!found)
+    throw new TrainingError(
+      "checkpoint-mismatch",
+      `${folder} has no tensor ${name}`,
+      "It was saved by a run with other LoRA targets, another method or another optimiser.",
+    );
   if (found.shape.join() !== expected.shape.join()) {
-    throw new TrainingError("checkpoint-mismatch", `${folder}: ${name} is [${found.shape.join(", ")}], this run needs [${expected.shape.join(", ")}]`, "It was saved with another rank or another model.");
+    throw new TrainingError(
+      "checkpoint-mismatch",
+      `${folder}: ${name} is [${found.shape.join(", ")}], this run needs [${expected.shape.join(", ")}]`,
+      "It was saved with another rank or another model.",
+    );
   }
 }
 

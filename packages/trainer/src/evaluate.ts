@@ -21,7 +21,11 @@ export interface EvaluateOptions {
 }
 
 /** Token-weighted loss of a set of examples. Nothing is shuffled and nothing is dropped. */
-export async function evaluate(model: LanguageModel, examples: readonly ShiftedRow[], options: EvaluateOptions = {}): Promise<EvaluationResult> {
+export async function evaluate(
+  model: LanguageModel,
+  examples: readonly ShiftedRow[],
+  options: EvaluateOptions = {},
+): Promise<EvaluationResult> {
   const { batchSize = 16, multipleOf = 16 } = options;
   const started = performance.now();
   const { backend } = model;

@@ -53,7 +53,11 @@ function orderById(ids: Int32Array): Int32Array {
 }
 
 /** Uploads those inputs that a program really has. */
-export function uploadInputs(upload: (buffer: BackendBuffer, data: HostArray) => void, buffers: ReadonlyMap<string, BackendBuffer>, inputs: ReadonlyMap<string, HostArray>): void {
+export function uploadInputs(
+  upload: (buffer: BackendBuffer, data: HostArray) => void,
+  buffers: ReadonlyMap<string, BackendBuffer>,
+  inputs: ReadonlyMap<string, HostArray>,
+): void {
   for (const [name, data] of inputs) {
     const buffer = buffers.get(name);
     if (buffer) upload(buffer, data);

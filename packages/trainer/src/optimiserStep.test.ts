@@ -41,7 +41,8 @@ const reordered = 5e-6;
 
 function expectSame(actual: Accumulated, expected: Accumulated): void {
   expect(Math.abs(actual.loss - expected.loss)).toBeLessThan(1e-5);
-  for (const [name, gradient] of expected.gradients) expect(relativeL2(actual.gradients.get(name)!, gradient), name).toBeLessThan(reordered);
+  for (const [name, gradient] of expected.gradients)
+    expect(relativeL2(actual.gradients.get(name)!, gradient), name).toBeLessThan(reordered);
 }
 
 describe("accumulation over a step", () => {
@@ -78,7 +79,11 @@ describe("accumulation over a step", () => {
     const masked = rows.map((row) => ({ ...row, weights: row.weights.map(() => 0) }));
     const { loss, gradients } = await accumulate([padBatch(masked)]);
     expect(loss).toBe(0);
-    for (const [name, gradient] of gradients) expect(gradient.every((value) => value === 0), name).toBe(true);
+    for (const [name, gradient] of gradients)
+      expect(
+        gradient.every((value) => value === 0),
+        name,
+      ).toBe(true);
   });
 });
 
@@ -108,9 +113,15 @@ function packInto(rows: readonly ShiftedRow[], length: number): TokenBatch {
     else bins.push([row]);
   }
   const batch = {
-    rows: bins.length, length,
-    inputIds: new Int32Array(bins.length * length), positions: new Int32Array(bins.length * length), segments: new Int32Array(bins.length * length),
-    targets: new Int32Array(bins.length * length), weights: new Float32Array(bins.length * length), supervisedTokens: 0, weightSum: 0,
+    rows: bins.length,
+    length,
+    inputIds: new Int32Array(bins.length * length),
+    positions: new Int32Array(bins.length * length),
+    segments: new Int32Array(bins.length * length),
+    targets: new Int32Array(bins.length * length),
+    weights: new Float32Array(bins.length * length),
+    supervisedTokens: 0,
+    weightSum: 0,
   };
   bins.forEach((bin, index) => {
     let at = index * length;
@@ -118,7 +129,10 @@ function packInto(rows: readonly ShiftedRow[], length: number): TokenBatch {
       batch.inputIds.set(row.inputIds, at);
       batch.targets.set(row.targets, at);
       batch.weights.set(row.weights, at);
-      batch.positions.set(row.inputIds.map((_, position) => position), at);
+      batch.positions.set(
+        row.inputIds.map((_, position) => position),
+        at,
+      );
       batch.segments.fill(segment + 1, at, at + row.inputIds.length);
       at += row.inputIds.length;
     });

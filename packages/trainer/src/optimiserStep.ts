@@ -44,7 +44,13 @@ export class OptimiserStep {
   private readonly begin: Executable;
   private readonly update: Executable;
 
-  private constructor(model: LanguageModel, settings: TrainingSettings, state: Map<string, BackendBuffer>, begin: Executable, update: Executable) {
+  private constructor(
+    model: LanguageModel,
+    settings: TrainingSettings,
+    state: Map<string, BackendBuffer>,
+    begin: Executable,
+    update: Executable,
+  ) {
     this.model = model;
     this.settings = settings;
     this.lossScale = initialLossScale(model.backend.capabilities);
@@ -87,17 +93,28 @@ export class OptimiserStep {
   /**
    * One optimiser step (0-based index `step`). Resolves as soon as everything is queued; `metrics` settles when the device is done.
    */
-  async run(batches: readonly TokenBatch[], step: number): Promise<{ readonly learningRate: number; readonly metrics: Promise<StepMetrics> }> {
+  async run(
+    batches: readonly TokenBatch[],
+    step: number,
+  ): Promise<{ readonly learningRate: number; readonly metrics: Promise<StepMetrics> }> {
     const { backend } = this.model;
     const scale = this.scaleOf(batches);
     await this.accumulate(batches, step);
     const learningRate = learningRateAt(step, this.settings);
-    for (const [name, schedule] of schedulesOfStep(this.parameters, this.settings, step, learningRate)) backend.upload(this.state.get(name)!, schedule);
+    for (const [name, schedule] of schedulesOfStep(this.parameters, this.settings, step, learningRate))
+      backend.upload(this.state.get(name)!, schedule);
     backend.run(this.update);
     const loss = backend.download(this.state.get(stateNames.loss)!);
     const norm = backend.download(this.state.get(stateNames.norm)!);
-    const metrics = Promise.all([loss, norm]).then(([[lossValue], [gradNorm, finite]]) => ({ loss: lossValue!, gradNorm: gradNorm!, finite: finite === 1 }));
-    metrics.then(({ finite }) => (this.lossScale = nextLossScale(this.lossScale, scale, finite)), () => undefined);
+    const metrics = Promise.all([loss, norm]).then(([[lossValue], [gradNorm, finite]]) => ({
+      loss: lossValue!,
+      gradNorm: gradNorm!,
+      finite: finite === 1,
+    }));
+    metrics.then(
+      ({ finite }) => (this.lossScale = nextLossScale(this.lossScale, scale, finite)),
+      () => undefined,
+    );
     return { learningRate, metrics };
   }
 

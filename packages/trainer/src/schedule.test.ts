@@ -33,7 +33,16 @@ describe("learningRateAt", () => {
   it("gives transformers' warmup-stable-decay with a cosine decay", () => {
     const settings = { ...base, schedule: "warmup_stable_decay", decaySteps: 20, minLearningRateRatio: 0.1 } as const;
     // get_wsd_schedule(optimizer, 10, 20, num_stable_steps=70, min_lr_ratio=0.1): every factor is f * 0.9 + 0.1.
-    const expected: readonly (readonly [number, number])[] = [[0, 0.1], [5, 0.55], [10, 1], [79, 1], [80, 1], [90, 0.55], [95, 0.5 * (1 + Math.cos(0.75 * Math.PI)) * 0.9 + 0.1], [100, 0.1]];
+    const expected: readonly (readonly [number, number])[] = [
+      [0, 0.1],
+      [5, 0.55],
+      [10, 1],
+      [79, 1],
+      [80, 1],
+      [90, 0.55],
+      [95, 0.5 * (1 + Math.cos(0.75 * Math.PI)) * 0.9 + 0.1],
+      [100, 0.1],
+    ];
     for (const [step, factor] of expected) expect(learningRateAt(step, settings), String(step)).toBeCloseTo(factor, 14);
     expect(learningRateAt(89, { ...settings, decaySteps: undefined as never })).toBe(1);
   });
@@ -42,7 +51,14 @@ describe("learningRateAt", () => {
     const rate = (step: number): number => learningRateAt(step, { ...base, schedule: "one_cycle", warmupSteps: 0 });
     // OneCycleLR(max_lr=1, total_steps=100): phases end at 0.3 * 100 - 1 = 29 and at 99; 1/25 at the start, 1/250,000 at the end.
     const anneal = (from: number, to: number, share: number): number => to + ((from - to) / 2) * (1 + Math.cos(Math.PI * share));
-    const expected: readonly (readonly [number, number])[] = [[0, 0.04], [10, anneal(0.04, 1, 10 / 29)], [29, 1], [50, anneal(1, 4e-6, 21 / 70)], [64, anneal(1, 4e-6, 0.5)], [99, 4e-6]];
+    const expected: readonly (readonly [number, number])[] = [
+      [0, 0.04],
+      [10, anneal(0.04, 1, 10 / 29)],
+      [29, 1],
+      [50, anneal(1, 4e-6, 21 / 70)],
+      [64, anneal(1, 4e-6, 0.5)],
+      [99, 4e-6],
+    ];
     for (const [step, factor] of expected) expect(rate(step), String(step)).toBeCloseTo(factor, 14);
     expect(learningRateAt(10, { ...base, schedule: "one_cycle" })).toBe(1);
   });

@@ -1,6 +1,9 @@
 import type { TrainingSettings } from "./settings.ts";
 
-export type ScheduleSettings = Pick<TrainingSettings, "learningRate" | "schedule" | "warmupSteps" | "maxSteps" | "minLearningRateRatio" | "decaySteps">;
+export type ScheduleSettings = Pick<
+  TrainingSettings,
+  "learningRate" | "schedule" | "warmupSteps" | "maxSteps" | "minLearningRateRatio" | "decaySteps"
+>;
 
 /** Share of the peak learning rate at 0-based step `step`. */
 type Course = (step: number, settings: ScheduleSettings) => number;
@@ -11,7 +14,9 @@ const halfCosine = (progress: number): number => 0.5 * (1 + Math.cos(Math.PI * p
 /** A linear rise from 0 over the warm-up, then what `after` gives for the progress from there to the last step. */
 function risingThen(after: (progress: number, floor: number) => number): Course {
   return (step, { warmupSteps, maxSteps, minLearningRateRatio }) =>
-    step < warmupSteps ? step / warmupSteps : after(Math.min(1, (step - warmupSteps) / Math.max(1, maxSteps - warmupSteps)), minLearningRateRatio);
+    step < warmupSteps
+      ? step / warmupSteps
+      : after(Math.min(1, (step - warmupSteps) / Math.max(1, maxSteps - warmupSteps)), minLearningRateRatio);
 }
 
 /** transformers' get_inverse_sqrt_schedule; its timescale is the warm-up, or 10,000 steps without one. */

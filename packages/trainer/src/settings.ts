@@ -110,7 +110,11 @@ const isOptional: ReadonlySet<keyof TrainingSettings> = new Set(["decaySteps", "
 
 function checkName(setting: string, value: string, known: readonly string[]): void {
   if (known.includes(value)) return;
-  throw new TrainingError("bad-settings", `${setting} ${JSON.stringify(value)} is not known`, `Closest: ${closeNames(value, known, 2).join(", ")}. There are: ${known.join(", ")}.`);
+  throw new TrainingError(
+    "bad-settings",
+    `${setting} ${JSON.stringify(value)} is not known`,
+    `Closest: ${closeNames(value, known, 2).join(", ")}. There are: ${known.join(", ")}.`,
+  );
 }
 
 function isCount(value: number): boolean {

@@ -18,7 +18,9 @@ export const stateNames = {
 type LossTerms = Pick<TrainingSettings, "labelSmoothing" | "zLoss">;
 
 /** What a micro batch's program depends on. */
-export type StepSettings = TrainableSettings & Pick<TrainingSettings, "gradientCheckpointing"> & Partial<LossTerms & Pick<TrainingSettings, "neftuneAlpha">>;
+export type StepSettings = TrainableSettings &
+  Pick<TrainingSettings, "gradientCheckpointing"> &
+  Partial<LossTerms & Pick<TrainingSettings, "neftuneAlpha">>;
 
 /** What evaluation measures: the cross-entropy alone, whatever is added while training. */
 const crossEntropyAlone: LossTerms = { labelSmoothing: 0, zLoss: 0 };
@@ -27,7 +29,8 @@ const crossEntropyAlone: LossTerms = { labelSmoothing: 0, zLoss: 0 };
 function recordLoss(model: LanguageModel, { tape, graph, hidden }: RecordedForward, supervised: number, terms: LossTerms): Value {
   const head = graph.headWeight(model.family.headWeight(model.config));
   const inputs = [
-    hidden, head,
+    hidden,
+    head,
     tape.input(lossInputs.rows, [supervised]),
     tape.input(lossInputs.targets, [supervised]),
     tape.input(lossInputs.weights, [supervised], "f32"),
@@ -41,7 +44,12 @@ const cheapOps: ReadonlySet<string> = new Set(["dequantizeNf4"]);
 /** Forward and backward of one micro batch: adds its loss to the step's loss and its gradients to the step's gradients. */
 export function microBatchProgram(model: LanguageModel, settings: StepSettings, shape: MicroBatchShape): Program {
   const { labelSmoothing = 0, zLoss = 0, neftuneAlpha = 0 } = settings;
-  const forward = model.recordForward("micro-batch", { shape, method: settings.method, trainable: trainableParameters(model, settings), embeddingNoise: neftuneAlpha });
+  const forward = model.recordForward("micro-batch", {
+    shape,
+    method: settings.method,
+    trainable: trainableParameters(model, settings),
+    embeddingNoise: neftuneAlpha,
+  });
   const loss = recordLoss(model, forward, shape.supervised, { labelSmoothing, zLoss });
   const { tape } = forward;
   const total = tape.external(stateNames.loss, "state", [1]);

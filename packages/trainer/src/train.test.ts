@@ -27,13 +27,30 @@ interface Run extends TrainResult {
 }
 
 /** Trains a fresh model on a fresh backend, as a new process would. */
-async function run(settings: Partial<TrainingSettings>, options: { resumeFrom?: string; signal?: AbortSignal; lora?: Partial<LoraConfig>; onStep?: (step: number) => void; dropout?: number; threads?: number } = {}): Promise<Run> {
+async function run(
+  settings: Partial<TrainingSettings>,
+  options: {
+    resumeFrom?: string;
+    signal?: AbortSignal;
+    lora?: Partial<LoraConfig>;
+    onStep?: (step: number) => void;
+    dropout?: number;
+    threads?: number;
+  } = {},
+): Promise<Run> {
   const method = settings.method ?? "lora";
-  const model = await loadTinyModel({ lora: method === "lora" ? (options.lora ?? true) : false, dropout: options.dropout ?? 0, threads: options.threads ?? 1 });
+  const model = await loadTinyModel({
+    lora: method === "lora" ? (options.lora ?? true) : false,
+    dropout: options.dropout ?? 0,
+    threads: options.threads ?? 1,
+  });
   const events: TrainingEvent[] = [];
   try {
     const result = await train({
-      model, heldOut, outputDir: folder, baseModel: "tiny",
+      model,
+      heldOut,
+      outputDir: folder,
+      baseModel: "tiny",
       settings: { ...defaultSettings, maxSteps: 6, learningRate: 5e-3, warmupSteps: 1, method, ...settings },
       batches: paddedBatches(rows, orderedSampler(rows.length, 4), { microBatchSize: 2 }),
       onEvent: (event) => {
@@ -61,7 +78,9 @@ describe("train", () => {
     const steps = events.filter((event) => event.type === "step");
     expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, index) => index + 1));
     expect(steps.at(-1)!.loss).toBeLessThan(steps[0]!.loss - 1);
-    expect(steps.every(({ tokens, supervisedTokens, gradNorm }) => tokens > supervisedTokens && supervisedTokens > 0 && gradNorm > 0)).toBe(true);
+    expect(steps.every(({ tokens, supervisedTokens, gradNorm }) => tokens > supervisedTokens && supervisedTokens > 0 && gradNorm > 0)).toBe(
+      true,
+    );
     // Each step is timed by itself: together they take no longer than the run, and none is a rounding of nothing.
     const end = events.find((event) => event.type === "end")!;
     expect(steps.reduce((sum, { milliseconds }) => sum + milliseconds, 0)).toBeLessThanOrEqual(end.milliseconds);
@@ -81,7 +100,12 @@ describe("train", () => {
   });
 
   it.each(Object.keys(optimisers) as OptimiserName[])("learns with %s and resumes it exactly, its whole state saved", async (optimiser) => {
-    const settings = { optimiser, method: "full", maxSteps: 6, learningRate: { sgd: 0.1, lion: 1e-3 }[optimiser as string] ?? 5e-3 } as const;
+    const settings = {
+      optimiser,
+      method: "full",
+      maxSteps: 6,
+      learningRate: { sgd: 0.1, lion: 1e-3 }[optimiser as string] ?? 5e-3,
+    } as const;
     const whole = await run({ ...settings, saveSteps: 3 });
     await rm(join(folder, "checkpoint-6"), { recursive: true });
     const resumed = await run(settings, { resumeFrom: join(folder, "checkpoint-3") });
@@ -106,7 +130,13 @@ describe("train", () => {
     const whole = await run({ maxSteps: 4, saveSteps: 2 }, { lora });
     const adapter = await openAdapterFolder(join(folder, "checkpoint-2"));
     expect(adapter.config.modules_to_save).toEqual(lora.modulesToSave);
-    expect([...adapter.tensors.tensors.keys()]).toEqual(expect.arrayContaining(["base_model.model.lm_head.weight", "base_model.model.model.norm.weight", "base_model.model.model.embed_tokens.lora_embedding_A"]));
+    expect([...adapter.tensors.tensors.keys()]).toEqual(
+      expect.arrayContaining([
+        "base_model.model.lm_head.weight",
+        "base_model.model.model.norm.weight",
+        "base_model.model.model.embed_tokens.lora_embedding_A",
+      ]),
+    );
     await adapter.close();
     const resumed = await run({ maxSteps: 4 }, { lora, resumeFrom: join(folder, "checkpoint-2") });
     expect(losses(resumed)).toEqual(losses(whole));
@@ -114,7 +144,9 @@ describe("train", () => {
 
   it("refuses to resume another optimiser's state", async () => {
     await run({ maxSteps: 2, saveSteps: 1 });
-    await expect(run({ maxSteps: 2, optimiser: "sgd" }, { resumeFrom: join(folder, "checkpoint-1") })).rejects.toThrow(/has no tensor momentum_buffer\.[\s\S]*another optimiser/);
+    await expect(run({ maxSteps: 2, optimiser: "sgd" }, { resumeFrom: join(folder, "checkpoint-1") })).rejects.toThrow(
+      /has no tensor momentum_buffer\.[\s\S]*another optimiser/,
+    );
     await expect(run({ maxSteps: 2, optimiser: "adam" as never })).rejects.toThrow('optimiser "adam" is not known\nClosest: adamw');
     await expect(run({ maxSteps: 2, schedule: "cosin" as never })).rejects.toThrow('schedule "cosin" is not known\nClosest: cosine');
     await expect(run({ maxSteps: 2, loraPlusRatio: 0 })).rejects.toThrow("loraPlusRatio must be positive, got 0");
@@ -127,7 +159,10 @@ describe("train", () => {
   });
 
   it.each(["lora", "full"] as const)("gives the same bits with gradient checkpointing (%s)", async (method) => {
-    const [plain, recomputed] = [await run({ method, maxSteps: 3 }, { dropout: 0.1 }), await run({ method, maxSteps: 3, gradientCheckpointing: true }, { dropout: 0.1 })];
+    const [plain, recomputed] = [
+      await run({ method, maxSteps: 3 }, { dropout: 0.1 }),
+      await run({ method, maxSteps: 3, gradientCheckpointing: true }, { dropout: 0.1 }),
+    ];
     expect(losses(recomputed)).toEqual(losses(plain));
     for (const [name, weights] of plain.weights) expect(recomputed.weights.get(name), name).toEqual(weights);
   });
@@ -149,7 +184,9 @@ describe("train", () => {
     await run({ maxSteps: 2 });
     const state = JSON.parse(await readFile(join(folder, "checkpoint-2/trainer_state.json"), "utf8")) as Record<string, unknown>;
     expect(state).toMatchObject({ global_step: 2, max_steps: 2 });
-    expect(state.log_history).toContainEqual(expect.objectContaining({ step: 2, loss: expect.any(Number), grad_norm: expect.any(Number), learning_rate: expect.any(Number) }));
+    expect(state.log_history).toContainEqual(
+      expect.objectContaining({ step: 2, loss: expect.any(Number), grad_norm: expect.any(Number), learning_rate: expect.any(Number) }),
+    );
   });
 
   it("stops at its signal, saves, and can go on from there", async () => {

@@ -81,7 +81,11 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     nonFiniteInARow = finite ? 0 : nonFiniteInARow + 1;
     if (!finite) await emit({ type: "non-finite", step: queued.step, loss });
     if (nonFiniteInARow >= nonFiniteLimit) {
-      throw new TrainingError("non-finite", `the gradient was not finite in ${nonFiniteLimit} steps in a row, up to step ${queued.step}; no update was made in them`, "Lower learning_rate, and look for damaged rows with `sft doctor`.");
+      throw new TrainingError(
+        "non-finite",
+        `the gradient was not finite in ${nonFiniteLimit} steps in a row, up to step ${queued.step}; no update was made in them`,
+        "Lower learning_rate, and look for damaged rows with `sft doctor`.",
+      );
     }
   };
   const flush = async (): Promise<void> => {
@@ -98,11 +102,18 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     if (outputDir === undefined) return;
     const path = join(outputDir, `checkpoint-${step}`);
     const state: TrainerState = {
-      global_step: step, max_steps: settings.maxSteps, epoch: batches.epoch, log_history: history,
-      sampler: batches.state(), settings: { ...settings },
+      global_step: step,
+      max_steps: settings.maxSteps,
+      epoch: batches.epoch,
+      log_history: history,
+      sampler: batches.state(),
+      settings: { ...settings },
     };
     await saveCheckpoint(path, {
-      model, method: settings.method, optimiser, state,
+      model,
+      method: settings.method,
+      optimiser,
+      state,
       ...(options.baseModel === undefined ? {} : { baseModel: options.baseModel }),
       ...(options.files === undefined ? {} : { files: options.files }),
     });
@@ -119,7 +130,10 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       history.push(...state.log_history);
       step = state.global_step;
     }
-    const trainableParameters = optimiser.parameters.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
+    const trainableParameters = optimiser.parameters.reduce(
+      (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
+      0,
+    );
     const { backend, adapter } = model.backend.capabilities;
     await emit({ type: "start", step, maxSteps: settings.maxSteps, trainableParameters, backend, adapter });
     if (step === 0) await evaluateNow();
@@ -131,7 +145,10 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       step++;
       const timed = metrics.then((figures) => ({ ...figures, at: performance.now() }));
       timed.catch(() => undefined);
-      const tokens = microBatches.reduce((sum, batch) => sum + batch.segments.reduce((count, segment) => count + (segment > 0 ? 1 : 0), 0), 0);
+      const tokens = microBatches.reduce(
+        (sum, batch) => sum + batch.segments.reduce((count, segment) => count + (segment > 0 ? 1 : 0), 0),
+        0,
+      );
       const supervisedTokens = microBatches.reduce((sum, batch) => sum + batch.supervisedTokens, 0);
       queue.push({ step, epoch: batches.epoch, learningRate, tokens, supervisedTokens, metrics: timed });
       while (queue.length >= stepsInFlight) await report(queue.shift()!);

@@ -20,7 +20,9 @@ describe("freezing", () => {
     expect(namesOf(full)).toEqual(model.parameters.map(({ name }) => name));
     expect(namesOf(lastLayer).every((name) => name.startsWith("model.layers.1.") || name === "model.norm.weight")).toBe(true);
     expect(namesOf(lastLayer)).toHaveLength(10);
-    expect(namesOf({ ...full, unfrozenParameters: [".*mlp"], frozenParameters: [String.raw`.*layers\.0`] })).toEqual(["gate", "up", "down"].map((part) => `model.layers.1.mlp.${part}_proj.weight`));
+    expect(namesOf({ ...full, unfrozenParameters: [".*mlp"], frozenParameters: [String.raw`.*layers\.0`] })).toEqual(
+      ["gate", "up", "down"].map((part) => `model.layers.1.mlp.${part}_proj.weight`),
+    );
     expect(namesOf({ ...full, frozenParameters: ["model.embed_tokens", "lm_head"] })).toHaveLength(model.parameters.length - 2);
   });
 
@@ -36,7 +38,8 @@ describe("freezing", () => {
 
   it("leaves no gradient, no state and no backward op for what is frozen", async () => {
     const shape = { batch: 2, length: 16, supervised: 32 };
-    const count = (settings: TrainingSettings, op: string): number => microBatchProgram(model, settings, shape).instructions.filter((one) => one.op === op).length;
+    const count = (settings: TrainingSettings, op: string): number =>
+      microBatchProgram(model, settings, shape).instructions.filter((one) => one.op === op).length;
     // Two layers: the gradient of attention is computed in the trained one alone, and none of the embedding or the head.
     expect([count(full, "attentionGrad"), count(lastLayer, "attentionGrad")]).toEqual([2, 1]);
     expect([count(lastLayer, "embeddingGrad"), count(lastLayer, "linearCrossEntropyWeightGrad")]).toEqual([0, 0]);
@@ -44,7 +47,8 @@ describe("freezing", () => {
     expect([count(full, "matmul"), count(lastLayer, "matmul")]).toEqual([3 * 2 * 7, 2 * 7 + 2 * 7]);
     const step = await OptimiserStep.create(model, lastLayer);
     const frozen = model.parameters.filter(({ name }) => !namesOf(lastLayer).includes(name));
-    for (const { name } of frozen) for (const key of [stateNames.gradient(name), stateNames.state("exp_avg", name)]) expect(step.state.has(key), key).toBe(false);
+    for (const { name } of frozen)
+      for (const key of [stateNames.gradient(name), stateNames.state("exp_avg", name)]) expect(step.state.has(key), key).toBe(false);
     step.dispose();
   });
 
@@ -65,9 +69,12 @@ describe("freezing", () => {
     const before = new Map<string, Float32Array>();
     for (const { name } of own.parameters) before.set(name, await own.download(name));
     const step = await OptimiserStep.create(own, { ...lastLayer, warmupSteps: 0 });
-    await (await step.run(rows, 0)).metrics;
+    await (
+      await step.run(rows, 0)
+    ).metrics;
     const moved: string[] = [];
-    for (const { name } of own.parameters) if ((await own.download(name)).some((value, index) => value !== before.get(name)![index])) moved.push(name);
+    for (const { name } of own.parameters)
+      if ((await own.download(name)).some((value, index) => value !== before.get(name)![index])) moved.push(name);
     expect(moved).toEqual(namesOf(lastLayer));
     step.dispose();
     await own.backend.dispose();

@@ -11,17 +11,29 @@ export type TrainableSettings = Pick<TrainingSettings, "method" | "unfrozenParam
  * A frozen parameter gets no gradient and no optimiser state, and the backward pass ends where nothing below it is trained.
  * @throws TrainingError "bad-settings" for a pattern that is no regular expression or matches nothing, or when nothing is left
  */
-export function trainableParameters(model: LanguageModel, { method, unfrozenParameters, frozenParameters }: TrainableSettings): readonly ParameterSpec[] {
+export function trainableParameters(
+  model: LanguageModel,
+  { method, unfrozenParameters, frozenParameters }: TrainableSettings,
+): readonly ParameterSpec[] {
   const parameters = model.trainableParameters(method);
   if (unfrozenParameters === undefined && frozenParameters === undefined) return parameters;
   if (method !== "full") {
     const [setting] = unfrozenParameters === undefined ? ["frozenParameters"] : ["unfrozenParameters"];
-    throw new TrainingError("bad-settings", `${setting} is for full fine-tuning; with LoRA the base is frozen already`, "Choose the adapter's place by target_modules, or train without an adapter.");
+    throw new TrainingError(
+      "bad-settings",
+      `${setting} is for full fine-tuning; with LoRA the base is frozen already`,
+      "Choose the adapter's place by target_modules, or train without an adapter.",
+    );
   }
   const isUnfrozen = unfrozenParameters === undefined ? () => true : matcher("unfrozenParameters", unfrozenParameters, parameters);
   const isFrozen = frozenParameters === undefined ? () => false : matcher("frozenParameters", frozenParameters, parameters);
   const trained = parameters.filter(({ name }) => isUnfrozen(name) && !isFrozen(name));
-  if (trained.length === 0) throw new TrainingError("bad-settings", "every parameter is frozen: there is nothing to train", "Let unfrozenParameters name something that frozenParameters does not.");
+  if (trained.length === 0)
+    throw new TrainingError(
+      "bad-settings",
+      "every parameter is frozen: there is nothing to train",
+      "Let unfrozenParameters name something that frozenParameters does not.",
+    );
   return trained;
 }
 
@@ -30,19 +42,33 @@ function matcher(setting: string, patterns: readonly string[], parameters: reado
   const expressions = patterns.map((pattern) => compile(setting, pattern));
   expressions.forEach((expression, index) => {
     if (parameters.some(({ name }) => expression.test(name))) return;
-    const names = closeNames(patterns[index]!.replaceAll("\\", ""), parameters.map(({ name }) => name));
-    throw new TrainingError("bad-settings", `${setting}: ${JSON.stringify(patterns[index])} matches no parameter from its first character on`, `Closest: ${names.join(", ")}.`);
+    const names = closeNames(
+      patterns[index]!.replaceAll("\\", ""),
+      parameters.map(({ name }) => name),
+    );
+    throw new TrainingError(
+      "bad-settings",
+      `${setting}: ${JSON.stringify(patterns[index])} matches no parameter from its first character on`,
+      `Closest: ${names.join(", ")}.`,
+    );
   });
   return (name) => expressions.some((expression) => expression.test(name));
 }
 
 function compile(setting: string, pattern: string): RegExp {
   if (/\[\d*:\d*\]$/.test(pattern)) {
-    throw new TrainingError("bad-settings", `${setting}: ${JSON.stringify(pattern)} names a range of rows, and parameters are frozen whole`, "Leave the range out.");
+    throw new TrainingError(
+      "bad-settings",
+      `${setting}: ${JSON.stringify(pattern)} names a range of rows, and parameters are frozen whole`,
+      "Leave the range out.",
+    );
   }
   try {
     return new RegExp(`^(?:${pattern})`);
   } catch (cause) {
-    throw new TrainingError("bad-settings", `${setting}: ${JSON.stringify(pattern)} is no valid regular expression: ${(cause as Error).message}`);
+    throw new TrainingError(
+      "bad-settings",
+      `${setting}: ${JSON.stringify(pattern)} is no valid regular expression: ${(cause as Error).message}`,
+    );
   }
 }

@@ -13,12 +13,21 @@ export function learningRateRatio({ name }: ParameterSpec, { loraPlusRatio }: Tr
 /** The state tensors of all parameters by the names under which they are bound and saved. */
 export function optimiserState(parameters: readonly ParameterSpec[], settings: TrainingSettings): ReadonlyMap<string, StateTensor> {
   const tensors = parameters.flatMap((parameter) =>
-    optimisers[settings.optimiser].ruleFor(parameter).state(parameter).map((tensor) => [stateNames.state(tensor.key, parameter.name), tensor] as const));
+    optimisers[settings.optimiser]
+      .ruleFor(parameter)
+      .state(parameter)
+      .map((tensor) => [stateNames.state(tensor.key, parameter.name), tensor] as const),
+  );
   return new Map(tensors);
 }
 
 /** What the host uploads for a step: each schedule tensor's name and its four numbers. */
-export function schedulesOfStep(parameters: readonly ParameterSpec[], settings: TrainingSettings, step: number, learningRate: number): ReadonlyMap<string, Float32Array> {
+export function schedulesOfStep(
+  parameters: readonly ParameterSpec[],
+  settings: TrainingSettings,
+  step: number,
+  learningRate: number,
+): ReadonlyMap<string, Float32Array> {
   const rest = optimisers[settings.optimiser].schedule(step, settings);
   const ratios = new Set(parameters.map((parameter) => learningRateRatio(parameter, settings)));
   return new Map([...ratios].map((ratio) => [stateNames.schedule(ratio), Float32Array.of(learningRate * ratio, ...rest)]));
@@ -33,7 +42,9 @@ export function updateProgram(parameters: readonly ParameterSpec[], settings: Tr
   parameters.forEach((spec, index) => {
     const rule = optimisers[settings.optimiser].ruleFor(spec);
     rule.record({
-      tape, norm, settings,
+      tape,
+      norm,
+      settings,
       parameter: tape.parameter(spec.name, spec.shape, false),
       gradient: gradients[index]!,
       state: rule.state(spec).map(({ key, shape, dtype }) => tape.external(stateNames.state(key, spec.name), "state", shape, dtype)),

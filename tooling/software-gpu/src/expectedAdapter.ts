@@ -8,7 +8,9 @@ export type AdapterExpectation = { readonly adapter: string } | { readonly adapt
  * adapter; otherwise the software GPU is set up. Without an adapter this throws when CI or SFT_EXPECT_ADAPTER is set, so that a
  * promised GPU cannot go missing quietly, and gives the reason for a skip elsewhere.
  */
-export async function expectedAdapter(environment: Readonly<Record<string, string | undefined>> = process.env): Promise<AdapterExpectation> {
+export async function expectedAdapter(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<AdapterExpectation> {
   const expected = environment["SFT_EXPECT_ADAPTER"];
   if (expected && !/swiftshader|software/i.test(expected)) return { adapter: expected };
   try {

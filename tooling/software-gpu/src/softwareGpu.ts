@@ -25,14 +25,22 @@ export function useSoftwareGpu(): Promise<SoftwareGpu> {
 
 async function load(): Promise<SoftwareGpu> {
   if (process.platform !== "linux" || process.arch !== "x64") {
-    throw new SoftwareGpuError("unsupported-platform", `SwiftShader is packaged for linux x64, this is ${process.platform} ${process.arch}`, "Run the tests on a machine with a GPU, or on linux x64.");
+    throw new SoftwareGpuError(
+      "unsupported-platform",
+      `SwiftShader is packaged for linux x64, this is ${process.platform} ${process.arch}`,
+      "Run the tests on a machine with a GPU, or on linux x64.",
+    );
   }
   const folder = unpackSwiftShader();
   const driver = join(folder, "vk_swiftshader_icd.json");
   process.env["VK_ICD_FILENAMES"] = driver;
   process.env["VK_DRIVER_FILES"] = driver;
   try {
-    process.dlopen({ exports: {} } as unknown as NodeJS.Module, join(folder, "libvulkan.so.1"), constants.dlopen.RTLD_NOW | constants.dlopen.RTLD_GLOBAL | RTLD_NODELETE);
+    process.dlopen(
+      { exports: {} } as unknown as NodeJS.Module,
+      join(folder, "libvulkan.so.1"),
+      constants.dlopen.RTLD_NOW | constants.dlopen.RTLD_GLOBAL | RTLD_NODELETE,
+    );
   } catch (error) {
     // A plain library registers no Node module: that complaint comes after it was loaded.
     if (!String(error).includes("did not self-register")) {
@@ -42,7 +50,12 @@ async function load(): Promise<SoftwareGpu> {
   const { create } = await import("webgpu");
   const gpu = create(["backend=vulkan"]);
   const adapter = await gpu.requestAdapter();
-  if (!adapter) throw new SoftwareGpuError("no-adapter", "SwiftShader was loaded but offers no WebGPU adapter", "Is another Vulkan loader forced by LD_PRELOAD or LD_LIBRARY_PATH?");
+  if (!adapter)
+    throw new SoftwareGpuError(
+      "no-adapter",
+      "SwiftShader was loaded but offers no WebGPU adapter",
+      "Is another Vulkan loader forced by LD_PRELOAD or LD_LIBRARY_PATH?",
+    );
   keptAlive.push(gpu);
   return { adapter: `${adapter.info.vendor} ${adapter.info.architecture}`.trim() };
 }

@@ -11,7 +11,7 @@ const BLOCK = 512;
  * size in octal at 124 and the type at 156, then the data padded to 512 bytes. Other entry types are passed over.
  */
 export function* tarEntries(archive: Uint8Array): Generator<TarEntry> {
-  for (let offset = 0; offset + BLOCK <= archive.length; ) {
+  for (let offset = 0; offset + BLOCK <= archive.length;) {
     const header = archive.subarray(offset, offset + BLOCK);
     if (header[0] === 0) return;
     const size = parseInt(text(header, 124, 12), 8);

@@ -21,7 +21,8 @@ export function unpackSwiftShader(): string {
     try {
       mkdirSync(cache, { recursive: true });
       const staging = mkdtempSync(join(cache, "sft-swiftshader-"));
-      for (const entry of tarEntries(brotliDecompressSync(readFileSync(archive)))) writeFileSync(join(staging, basename(entry.name)), entry.data);
+      for (const entry of tarEntries(brotliDecompressSync(readFileSync(archive))))
+        writeFileSync(join(staging, basename(entry.name)), entry.data);
       try {
         renameSync(staging, target);
       } catch (error) {
@@ -30,13 +31,27 @@ export function unpackSwiftShader(): string {
       }
     } catch (error) {
       if (["EACCES", "EROFS", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) continue;
-      throw new SoftwareGpuError("archive", `cannot unpack ${archive} into ${target}`, "Delete that folder and install the dependencies again.", error);
+      throw new SoftwareGpuError(
+        "archive",
+        `cannot unpack ${archive} into ${target}`,
+        "Delete that folder and install the dependencies again.",
+        error,
+      );
     }
     const missing = REQUIRED.filter((file) => !existsSync(join(target, file)));
-    if (missing.length > 0) throw new SoftwareGpuError("archive", `${archive} does not hold ${missing.join(", ")}`, "This version of @sparticuz/chromium is not the one pinned in the catalog.");
+    if (missing.length > 0)
+      throw new SoftwareGpuError(
+        "archive",
+        `${archive} does not hold ${missing.join(", ")}`,
+        "This version of @sparticuz/chromium is not the one pinned in the catalog.",
+      );
     return target;
   }
-  throw new SoftwareGpuError("archive", "neither node_modules/.cache nor the temporary folder can be written", "Set TMPDIR to a folder that can be written.");
+  throw new SoftwareGpuError(
+    "archive",
+    "neither node_modules/.cache nor the temporary folder can be written",
+    "Set TMPDIR to a folder that can be written.",
+  );
 }
 
 function archivePath(): string {

@@ -17,24 +17,40 @@ export async function loadBackendModule(specifier: string, cwd: string): Promise
   try {
     module = (await import(url)) as typeof module;
   } catch (cause) {
-    throw usageError("bad-backend", `--backend ${specifier}: the module cannot be loaded: ${(cause as Error).message}`, "It must be an ES module that Node can import; SFT_DEBUG=1 shows where it fails.");
+    throw usageError(
+      "bad-backend",
+      `--backend ${specifier}: the module cannot be loaded: ${(cause as Error).message}`,
+      "It must be an ES module that Node can import; SFT_DEBUG=1 shows where it fails.",
+    );
   }
   const create = module.createBackend ?? module.default;
   if (typeof create === "function") return create as CreateBackend;
   const found = Object.keys(module).join(", ") || "nothing";
-  throw usageError("bad-backend", `--backend ${specifier}: expected a module that exports createBackend, it exports ${found}.`, "Export `createBackend(options)`, a CreateBackend of @sft/kernels.");
+  throw usageError(
+    "bad-backend",
+    `--backend ${specifier}: expected a module that exports createBackend, it exports ${found}.`,
+    "Export `createBackend(options)`, a CreateBackend of @sft/kernels.",
+  );
 }
 
 function locate(specifier: string, cwd: string): string {
   const path = resolve(cwd, specifier);
   if (existsSync(path)) return pathToFileURL(path).href;
   if (/^[./]/.test(specifier)) {
-    throw usageError("bad-backend", `--backend ${specifier}: there is no file ${path}.`, "A path is looked for from the working directory.");
+    throw usageError(
+      "bad-backend",
+      `--backend ${specifier}: there is no file ${path}.`,
+      "A path is looked for from the working directory.",
+    );
   }
   try {
     return pathToFileURL(createRequire(join(cwd, "noop.js")).resolve(specifier)).href;
   } catch {
-    const hint = didYouMean(specifier, ["auto", "cpu", "webgpu"], "Known are auto, cpu and webgpu; others are npm packages installed here, or paths.");
+    const hint = didYouMean(
+      specifier,
+      ["auto", "cpu", "webgpu"],
+      "Known are auto, cpu and webgpu; others are npm packages installed here, or paths.",
+    );
     throw usageError("bad-backend", `--backend ${specifier} is neither a backend of sft, nor an installed package, nor a file.`, hint);
   }
 }

@@ -30,7 +30,11 @@ const builtIn: Readonly<Record<string, () => Promise<Create>>> = {
  * @throws CliError "bad-backend" for a module that is none; BackendError "no-adapter" for webgpu without a GPU
  */
 export async function selectBackend({ backend, threads, precision, profile }: BackendChoice, cwd: string): Promise<Backend> {
-  const options = { ...(threads === undefined ? {} : { threads }), ...(precision === undefined ? {} : { precision }), ...(profile === undefined ? {} : { profile }) };
+  const options = {
+    ...(threads === undefined ? {} : { threads }),
+    ...(precision === undefined ? {} : { precision }),
+    ...(profile === undefined ? {} : { profile }),
+  };
   if (backend === "auto") return (await realGpu(options)) ?? (await builtIn.cpu!())(options);
   const load = Object.hasOwn(builtIn, backend) ? builtIn[backend]! : (): Promise<CreateBackend> => loadBackendModule(backend, cwd);
   return (await load())(options);

@@ -35,7 +35,9 @@ export async function benchGemm(backend: Backend, { m, n, k, layout, dtype, repe
   const b = tape.input("b", transposeB ? [n, k] : [k, n], dtype);
   tape.apply(matmul, [a, b], { transposeA, transposeB, alpha: 1 }, [tape.output("c", [m, n])]);
   const program = tape.finish();
-  const bindings = new Map(program.tensors.filter(({ role }) => role !== "activation").map((tensor) => [tensor.name, backend.allocate(tensor)]));
+  const bindings = new Map(
+    program.tensors.filter(({ role }) => role !== "activation").map((tensor) => [tensor.name, backend.allocate(tensor)]),
+  );
   for (const name of ["a", "b"]) {
     const values = wave(bindings.get(name)!.length);
     backend.upload(bindings.get(name)!, dtype === "f32" ? values : float32ToFloat16(values));
@@ -48,7 +50,7 @@ export async function benchGemm(backend: Backend, { m, n, k, layout, dtype, repe
     return (performance.now() - started) / repeats;
   };
   // A GPU leaves its idle clock, a fifth of the full one, only after about a tenth of a second of work.
-  for (const started = performance.now(); performance.now() - started < warmUpMilliseconds; ) await time();
+  for (const started = performance.now(); performance.now() - started < warmUpMilliseconds;) await time();
   let msPerRun = Infinity;
   for (let sample = 0; sample < samples; sample++) msPerRun = Math.min(msPerRun, await time());
   const { backend: name, adapter } = backend.capabilities;

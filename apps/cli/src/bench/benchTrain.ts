@@ -53,10 +53,13 @@ export async function benchTrain(inner: Backend, options: TrainBenchOptions): Pr
   const update = updateProgram(optimiser.parameters, settings);
   const flops = estimateFlops(program).total + estimateFlops(update).total;
   return {
-    tokensPerSecond: (1000 * batch * sequence) / msPerStep, msPerStep,
-    peakBytes: peakBytes(), plannedBytes: plannedBytesOf([program, update]),
+    tokensPerSecond: (1000 * batch * sequence) / msPerStep,
+    msPerStep,
+    peakBytes: peakBytes(),
+    plannedBytes: plannedBytesOf([program, update]),
     flopsPerSecond: (1000 * flops) / msPerStep,
-    backend: backend.capabilities.backend, adapter: backend.capabilities.adapter,
+    backend: backend.capabilities.backend,
+    adapter: backend.capabilities.adapter,
   };
 }
 
@@ -76,12 +79,15 @@ function syntheticBatch(rows: number, length: number, vocabulary: number): Token
   const weights = Float32Array.from({ length: count }, (_, index) => (index % length < Math.floor(length / 3) ? 0 : 1));
   const supervised = weights.reduce((sum, weight) => sum + weight, 0);
   return {
-    rows, length,
+    rows,
+    length,
     inputIds: Int32Array.from({ length: count }, (_, index) => token(index)),
     targets: Int32Array.from({ length: count }, (_, index) => token(index + 1)),
     positions: Int32Array.from({ length: count }, (_, index) => index % length),
     segments: new Int32Array(count).fill(1),
-    weights, supervisedTokens: supervised, weightSum: supervised,
+    weights,
+    supervisedTokens: supervised,
+    weightSum: supervised,
   };
 }
 

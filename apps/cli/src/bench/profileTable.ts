@@ -14,13 +14,22 @@ interface Row {
  */
 export function profileTable(timings: readonly KernelTiming[], lines: number): string {
   const rows = new Map<string, Row>();
-  for (const { op, kernel, parameters: { m, n, k }, milliseconds, boundBytes } of timings) {
+  for (const {
+    op,
+    kernel,
+    parameters: { m, n, k },
+    milliseconds,
+    boundBytes,
+  } of timings) {
     const product = m !== undefined && n !== undefined && k !== undefined;
     const name = `${op}: ${kernel}${product ? `, ${m} x ${n} x ${k}` : ""}`;
     const row = rows.get(name);
     rows.set(name, {
-      name, calls: (row?.calls ?? 0) + 1, milliseconds: (row?.milliseconds ?? 0) + milliseconds,
-      flops: (row?.flops ?? 0) + (product ? 2 * m * n * k : 0), bytes: (row?.bytes ?? 0) + boundBytes,
+      name,
+      calls: (row?.calls ?? 0) + 1,
+      milliseconds: (row?.milliseconds ?? 0) + milliseconds,
+      flops: (row?.flops ?? 0) + (product ? 2 * m * n * k : 0),
+      bytes: (row?.bytes ?? 0) + boundBytes,
     });
   }
   const total = timings.reduce((sum, { milliseconds }) => sum + milliseconds, 0);

@@ -48,8 +48,15 @@ const command: CommandDef<ArgsDef> = defineCommand({
     const backend = await selectBackend({ ...backendOf(args), ...(profiled ? { profile: keepLongest } : {}) }, process.cwd());
     try {
       const result = await measure(backend);
-      if (profiled) process.stderr.write(longest.length > 0 ? `${profileTable(longest, 40)}\n` : "--profile needs a GPU with timestamps; nothing was timed\n");
-      const text = booleanOf(args, "json") ? JSON.stringify(result) : Object.entries(result).map(([key, value]) => `${key.padEnd(16)} ${shown(value)}`).join("\n");
+      if (profiled)
+        process.stderr.write(
+          longest.length > 0 ? `${profileTable(longest, 40)}\n` : "--profile needs a GPU with timestamps; nothing was timed\n",
+        );
+      const text = booleanOf(args, "json")
+        ? JSON.stringify(result)
+        : Object.entries(result)
+            .map(([key, value]) => `${key.padEnd(16)} ${shown(value)}`)
+            .join("\n");
       process.stdout.write(`${text}\n`);
     } finally {
       await backend.dispose();
@@ -63,10 +70,24 @@ type Measure = (backend: Backend) => Promise<object>;
 
 function trainBench(args: FlagValues): Measure {
   const model = textOf(args, "model");
-  if (model === undefined) throw usageError("missing-flag", "sft bench train needs a model.", "Give --model with a model folder, or with a config.json for random weights.");
+  if (model === undefined)
+    throw usageError(
+      "missing-flag",
+      "sft bench train needs a model.",
+      "Give --model with a model folder, or with a config.json for random weights.",
+    );
   const method = wordOf(args, "method", ["lora", "full"])!;
   const [batch, sequence, steps] = [countOf(args, "batch")!, countOf(args, "seq")!, countOf(args, "steps")!];
-  return (backend) => benchTrain(backend, { model: resolve(model), method, batch, sequence, steps, warmup: 2, gradientCheckpointing: booleanOf(args, "gradient-checkpointing") });
+  return (backend) =>
+    benchTrain(backend, {
+      model: resolve(model),
+      method,
+      batch,
+      sequence,
+      steps,
+      warmup: 2,
+      gradientCheckpointing: booleanOf(args, "gradient-checkpointing"),
+    });
 }
 
 function gemmBench(args: FlagValues): Measure {

@@ -27,39 +27,53 @@ const command: CommandDef<ArgsDef> = defineCommand({
   } as ArgsDef,
   async run({ args }) {
     const opening: readonly Message[] = textOf(args, "system") === undefined ? [] : [{ role: "system", content: textOf(args, "system")! }];
-    await useModel({ ...modelOf(args), template: textOf(args, "template") }, process.cwd(), async ({ opened: { tokenizer, config }, templateFor, load }) => {
-      const chosen = templateFor(tokenizer.chatTemplate === null ? "alpaca" : "messages");
-      const model = await load();
-      const terminal = createInterface({ input: process.stdin, output: process.stdout, prompt: "you  > ", terminal: process.stdin.isTTY === true });
-      let messages: readonly Message[] = opening;
-      let turn = 0;
-      terminal.prompt();
-      for await (const line of terminal) {
-        if (line.trim() === "/quit") break;
-        if (line.trim() === "/new") messages = opening;
-        else if (line.trim() !== "") messages = await answer([...messages, { role: "user", content: line, fields: { instruction: line, input: "" } }], turn++);
-        terminal.prompt();
-      }
-      terminal.close();
-
-      async function answer(asked: readonly Message[], number: number): Promise<readonly Message[]> {
-        const text = new AnswerText(tokenizer);
-        const stops = stopTokens(chosen.template, tokenizer, config.eosTokenIds);
-        const tokens: number[] = [];
-        process.stdout.write("model> ");
-        await generate(model, [promptIds({ messages: asked }, chosen, tokenizer)], {
-          stopTokens: stops, maxNewTokens: countOf(args, "max-new-tokens")!, temperature: numberOf(args, "temperature"), topP: numberOf(args, "top-p"),
-          repetitionPenalty: numberOf(args, "repetition-penalty"), seed: countOf(args, "seed", 0)! + number,
-          onToken: (_, token) => {
-            if (stops.has(token)) return;
-            tokens.push(token);
-            process.stdout.write(text.next(tokens));
-          },
+    await useModel(
+      { ...modelOf(args), template: textOf(args, "template") },
+      process.cwd(),
+      async ({ opened: { tokenizer, config }, templateFor, load }) => {
+        const chosen = templateFor(tokenizer.chatTemplate === null ? "alpaca" : "messages");
+        const model = await load();
+        const terminal = createInterface({
+          input: process.stdin,
+          output: process.stdout,
+          prompt: "you  > ",
+          terminal: process.stdin.isTTY === true,
         });
-        process.stdout.write(`${text.next(tokens, true)}\n`);
-        return [...asked, { role: "assistant", content: text.textOf(tokens) }];
-      }
-    });
+        let messages: readonly Message[] = opening;
+        let turn = 0;
+        terminal.prompt();
+        for await (const line of terminal) {
+          if (line.trim() === "/quit") break;
+          if (line.trim() === "/new") messages = opening;
+          else if (line.trim() !== "")
+            messages = await answer([...messages, { role: "user", content: line, fields: { instruction: line, input: "" } }], turn++);
+          terminal.prompt();
+        }
+        terminal.close();
+
+        async function answer(asked: readonly Message[], number: number): Promise<readonly Message[]> {
+          const text = new AnswerText(tokenizer);
+          const stops = stopTokens(chosen.template, tokenizer, config.eosTokenIds);
+          const tokens: number[] = [];
+          process.stdout.write("model> ");
+          await generate(model, [promptIds({ messages: asked }, chosen, tokenizer)], {
+            stopTokens: stops,
+            maxNewTokens: countOf(args, "max-new-tokens")!,
+            temperature: numberOf(args, "temperature"),
+            topP: numberOf(args, "top-p"),
+            repetitionPenalty: numberOf(args, "repetition-penalty"),
+            seed: countOf(args, "seed", 0)! + number,
+            onToken: (_, token) => {
+              if (stops.has(token)) return;
+              tokens.push(token);
+              process.stdout.write(text.next(tokens));
+            },
+          });
+          process.stdout.write(`${text.next(tokens, true)}\n`);
+          return [...asked, { role: "assistant", content: text.textOf(tokens) }];
+        }
+      },
+    );
   },
 });
 

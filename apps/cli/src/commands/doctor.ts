@@ -19,7 +19,10 @@ export const examples: readonly string[] = [
 ];
 
 const command: CommandDef<ArgsDef> = defineCommand({
-  meta: { name: "doctor", description: "Check this machine; with --data, look for faults in rows that spoil training. Exit code 1 when something is at fault." },
+  meta: {
+    name: "doctor",
+    description: "Check this machine; with --data, look for faults in rows that spoil training. Exit code 1 when something is at fault.",
+  },
   args: {
     data: { type: "string", description: "json, jsonl, csv, tsv or parquet" },
     tokenizer: { type: "string", description: "folder with tokenizer.json" },
@@ -35,7 +38,12 @@ const command: CommandDef<ArgsDef> = defineCommand({
       const checks = await inspectMachine();
       return reportMachine(tokenizer === undefined ? checks : [...checks, await libraryCheck(resolve(tokenizer))], json);
     }
-    if (tokenizer === undefined) throw usageError("missing-flag", "Rows can only be judged with the tokenizer that will read them.", "Give its folder with --tokenizer.");
+    if (tokenizer === undefined)
+      throw usageError(
+        "missing-flag",
+        "Rows can only be judged with the tokenizer that will read them.",
+        "Give its folder with --tokenizer.",
+      );
     const file = resolve(data);
     const { findings, count } = await examine(file, resolve(tokenizer), args);
     if (booleanOf(args, "sarif")) process.stdout.write(`${JSON.stringify(toSarif(findings, file), null, 2)}\n`);
@@ -52,12 +60,20 @@ async function examine(file: string, tokenizerFolder: string, args: FlagValues):
   const settings = rowSettings(args);
   const templateFor = await chooseTemplate(settings.template, tokenizer);
   const rows: EncodedRow[] = [];
-  for await (const row of encodeRows([{ path: file, type: settings.type }], { tokenizer, templateFor, mask: settings.mask, maxLength: settings.maxLength, truncation: settings.truncation })) rows.push(row);
+  for await (const row of encodeRows([{ path: file, type: settings.type }], {
+    tokenizer,
+    templateFor,
+    mask: settings.mask,
+    maxLength: settings.maxLength,
+    truncation: settings.truncation,
+  }))
+    rows.push(row);
   const lines = new Map(rows.map(({ place }) => [place.row, place.line]));
   const findings = doctor(rows, {
     tokenizer,
     ...(settings.maxLength === undefined ? {} : { maxLength: settings.maxLength }),
-    render: (conversation) => templateFor(conversation.record!.format).template.render(conversation, { specialTokens: specialTokensOf(tokenizer) }),
+    render: (conversation) =>
+      templateFor(conversation.record!.format).template.render(conversation, { specialTokens: specialTokensOf(tokenizer) }),
   });
   const placed = findings.map((finding): PlacedFinding => {
     const line = finding.row === null ? undefined : lines.get(finding.row);
@@ -87,7 +103,8 @@ async function libraryCheck(folder: string): Promise<MachineCheck> {
   const { compared, differences, refusal } = compareWithLibrary(await readTokenizerFiles(folder), probeTexts);
   if (refusal !== null) return { name: "tokenizer", state: "note", found: `${libraryName} cannot read it: ${refusal}`, hint: libraryHint };
   const texts = differences.map(({ text }) => JSON.stringify(text)).join(", ");
-  if (differences.length > 0) return { name: "tokenizer", state: "note", found: `${libraryName} gives other ids for ${texts}`, hint: libraryHint };
+  if (differences.length > 0)
+    return { name: "tokenizer", state: "note", found: `${libraryName} gives other ids for ${texts}`, hint: libraryHint };
   return { name: "tokenizer", state: "ok", found: `@huggingface/tokenizers gives the same ids for ${compared} awkward texts` };
 }
 
@@ -96,7 +113,9 @@ const label = (state: keyof typeof colours): string => paint(colours[state], sta
 
 function reportMachine(checks: readonly MachineCheck[], json: boolean): number {
   if (json) process.stdout.write(`${JSON.stringify(checks)}\n`);
-  else for (const { name, state, found, hint } of checks) process.stdout.write(`${label(state)} ${name}: ${found}${hint === undefined ? "" : `\n        ${hint}`}\n`);
+  else
+    for (const { name, state, found, hint } of checks)
+      process.stdout.write(`${label(state)} ${name}: ${found}${hint === undefined ? "" : `\n        ${hint}`}\n`);
   return checks.some(({ state }) => state === "fault") ? 1 : 0;
 }
 

@@ -16,7 +16,11 @@ export const examples: readonly string[] = [
 ];
 
 const command: CommandDef<ArgsDef> = defineCommand({
-  meta: { name: "eval", description: "Measure the loss of a model, with or without an adapter, on rows: sum(weight x cross-entropy) / sum(weight) over all of them." },
+  meta: {
+    name: "eval",
+    description:
+      "Measure the loss of a model, with or without an adapter, on rows: sum(weight x cross-entropy) / sum(weight) over all of them.",
+  },
   args: {
     ...modelFlags,
     data: { type: "string", required: true, description: "json, jsonl, csv, tsv or parquet" },
@@ -31,22 +35,40 @@ const command: CommandDef<ArgsDef> = defineCommand({
     await useModel({ ...modelOf(args), template: rows.template }, process.cwd(), async ({ place, opened, templateFor, policy, load }) => {
       const { maxPositions } = opened.config;
       const data = await readTrainingRows([{ path, type: rows.type }], {
-        tokenizer: opened.tokenizer, templateFor, mask: rows.mask ?? savedPolicy(policy), truncation: rows.truncation,
-        maxLength: rows.maxLength ?? maxPositions, lengthIsChosen: rows.maxLength !== undefined || rows.truncation !== undefined,
+        tokenizer: opened.tokenizer,
+        templateFor,
+        mask: rows.mask ?? savedPolicy(policy),
+        truncation: rows.truncation,
+        maxLength: rows.maxLength ?? maxPositions,
+        lengthIsChosen: rows.maxLength !== undefined || rows.truncation !== undefined,
       });
       const model = await load();
       const examples = data.rows.map(({ example }) => shiftTargets(example));
-      const { loss, supervisedTokens, milliseconds } = await evaluate(model, examples, { batchSize, multipleOf: lengthMultiple(maxPositions) });
+      const { loss, supervisedTokens, milliseconds } = await evaluate(model, examples, {
+        batchSize,
+        multipleOf: lengthMultiple(maxPositions),
+      });
       const { backend, adapter } = model.backend.capabilities;
       if (booleanOf(args, "json")) {
-        const figures = { eval_loss: loss, perplexity: Math.exp(loss), supervised_tokens: supervisedTokens, rows: data.rows.length, dropped: data.share.dropped + data.share.allMasked, eval_runtime: milliseconds / 1000 };
-        process.stdout.write(`${JSON.stringify({ ...figures, model: place.model, adapter_folder: place.adapter ?? null, template: data.chosen.template.name, mask_policy: data.policy, backend, adapter })}\n`);
+        const figures = {
+          eval_loss: loss,
+          perplexity: Math.exp(loss),
+          supervised_tokens: supervisedTokens,
+          rows: data.rows.length,
+          dropped: data.share.dropped + data.share.allMasked,
+          eval_runtime: milliseconds / 1000,
+        };
+        process.stdout.write(
+          `${JSON.stringify({ ...figures, model: place.model, adapter_folder: place.adapter ?? null, template: data.chosen.template.name, mask_policy: data.policy, backend, adapter })}\n`,
+        );
         return;
       }
       process.stdout.write(`model     ${place.model}${place.adapter === undefined ? "" : ` with ${place.adapter}`}\n`);
       process.stdout.write(`template  ${data.chosen.template.name}   measured on: ${data.policy}   backend: ${backend} (${adapter})\n`);
       for (const text of data.losses) process.stdout.write(`          ${text}\n`);
-      process.stdout.write(`loss      ${loss.toFixed(4)} (perplexity ${Math.exp(loss).toFixed(2)}) over ${supervisedTokens} tokens of ${data.rows.length} rows, ${formatDuration(milliseconds)}\n`);
+      process.stdout.write(
+        `loss      ${loss.toFixed(4)} (perplexity ${Math.exp(loss).toFixed(2)}) over ${supervisedTokens} tokens of ${data.rows.length} rows, ${formatDuration(milliseconds)}\n`,
+      );
     });
   },
 });

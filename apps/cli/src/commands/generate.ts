@@ -43,8 +43,13 @@ const command: CommandDef<ArgsDef> = defineCommand({
   async run({ args }) {
     const { template } = rowSettings(args);
     const sampling = {
-      temperature: numberOf(args, "temperature"), topK: countOf(args, "top-k", 0), topP: numberOf(args, "top-p"), minP: numberOf(args, "min-p"),
-      repetitionPenalty: numberOf(args, "repetition-penalty"), seed: countOf(args, "seed", 0), maxNewTokens: countOf(args, "max-new-tokens")!,
+      temperature: numberOf(args, "temperature"),
+      topK: countOf(args, "top-k", 0),
+      topP: numberOf(args, "top-p"),
+      minP: numberOf(args, "min-p"),
+      repetitionPenalty: numberOf(args, "repetition-penalty"),
+      seed: countOf(args, "seed", 0),
+      maxNewTokens: countOf(args, "max-new-tokens")!,
     };
     await useModel({ ...modelOf(args), template }, process.cwd(), async (use) => {
       const questions = textOf(args, "data") === undefined ? [singleQuestion(args, use)] : await questionsOfRows(args, use);
@@ -65,7 +70,8 @@ interface Question {
 
 function singleQuestion(args: FlagValues, { opened, templateFor }: ModelUse): Question {
   const prompt = textOf(args, "prompt");
-  if (prompt === undefined) throw usageError("missing-flag", "Nothing was asked.", "Give --prompt TEXT, or --data FILE for the questions of rows.");
+  if (prompt === undefined)
+    throw usageError("missing-flag", "Nothing was asked.", "Give --prompt TEXT, or --data FILE for the questions of rows.");
   const [input, system] = [textOf(args, "input") ?? "", textOf(args, "system")];
   const conversation: Conversation = {
     messages: [
@@ -80,7 +86,11 @@ function singleQuestion(args: FlagValues, { opened, templateFor }: ModelUse): Qu
 async function questionsOfRows(args: FlagValues, { opened, templateFor, policy }: ModelUse): Promise<Question[]> {
   const { type, mask = policy?.includes("+") ? undefined : policy } = rowSettings(args);
   const questions: Question[] = [];
-  for await (const row of encodeRows([{ path: resolve(textOf(args, "data")!), type }], { tokenizer: opened.tokenizer, templateFor, mask })) {
+  for await (const row of encodeRows([{ path: resolve(textOf(args, "data")!), type }], {
+    tokenizer: opened.tokenizer,
+    templateFor,
+    mask,
+  })) {
     const [ids] = promptsOfRows([row], opened.tokenizer, mask);
     questions.push({ ...questionOf(row.conversation), ids: ids!, terminators: row.chosen.template.terminators });
     if (questions.length === countOf(args, "rows")) break;
@@ -90,13 +100,21 @@ async function questionsOfRows(args: FlagValues, { opened, templateFor, policy }
 
 type Sampling = Omit<Parameters<typeof generate>[2], "stopTokens">;
 
-async function answer({ prompt, ids, terminators, reference }: Question, model: LanguageModel, { opened: { tokenizer, config } }: ModelUse, sampling: Sampling, stop: string | undefined, json: boolean): Promise<void> {
+async function answer(
+  { prompt, ids, terminators, reference }: Question,
+  model: LanguageModel,
+  { opened: { tokenizer, config } }: ModelUse,
+  sampling: Sampling,
+  stop: string | undefined,
+  json: boolean,
+): Promise<void> {
   const stops = stopTokens({ terminators }, tokenizer, config.eosTokenIds);
   const said = new AnswerText(tokenizer, stop === undefined ? [] : [stop]);
   const spoken: number[] = [];
   const streamed = !json && reference === undefined;
   const [result] = await generate(model, [ids], {
-    ...sampling, stopTokens: stops,
+    ...sampling,
+    stopTokens: stops,
     shouldStop: (_, sofar) => said.hasStopped(sofar),
     onToken: (_, token) => {
       if (stops.has(token)) return;
@@ -110,6 +128,15 @@ async function answer({ prompt, ids, terminators, reference }: Question, model: 
     return;
   }
   const text = said.textOf(spoken);
-  const line = json ? JSON.stringify({ prompt, answer: text, finish, prompt_tokens: ids.length, tokens: tokens.length, ...(reference === undefined ? {} : { reference }) }) : `${prompt}\n  ${text}\n  (reference: ${reference})`;
+  const line = json
+    ? JSON.stringify({
+        prompt,
+        answer: text,
+        finish,
+        prompt_tokens: ids.length,
+        tokens: tokens.length,
+        ...(reference === undefined ? {} : { reference }),
+      })
+    : `${prompt}\n  ${text}\n  (reference: ${reference})`;
   process.stdout.write(`${line}\n`);
 }

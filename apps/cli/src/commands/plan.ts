@@ -19,11 +19,18 @@ export const examples: readonly string[] = [
 ];
 
 const command: CommandDef<ArgsDef> = defineCommand({
-  meta: { name: "plan", description: "Say how much memory a recipe will take, before anything is allocated. Exit code 1 when it does not fit the budget." },
+  meta: {
+    name: "plan",
+    description: "Say how much memory a recipe will take, before anything is allocated. Exit code 1 when it does not fit the budget.",
+  },
   args: {
     recipe: { type: "positional", required: false, description: "YAML file" },
     budget: { type: "string", description: "memory that is there, such as 24GB; the plan says whether it fits" },
-    "supervised-share": { type: "string", default: "1", description: "share of the tokens that is trained, between 0 and 1; the output head's work depends on it" },
+    "supervised-share": {
+      type: "string",
+      default: "1",
+      description: "share of the tokens that is trained, between 0 and 1; the output head's work depends on it",
+    },
     json: { type: "boolean", description: "print one JSON object" },
     ...recipeFlags(),
   } as ArgsDef,
@@ -32,15 +39,27 @@ const command: CommandDef<ArgsDef> = defineCommand({
     await using folder = await openModelFolder(config.base_model);
     const length = config.sequence_len ?? Number(folder.config.max_position_embeddings);
     const budget = await planTraining({
-      config: folder.config, lora: loraOf(config), settings: toTrainingSettings({ ...config, max_steps: config.max_steps ?? 1 }, 1),
-      rows: config.micro_batch_size, length, supervisedShare: numberOf(args, "supervised-share")!,
+      config: folder.config,
+      lora: loraOf(config),
+      settings: toTrainingSettings({ ...config, max_steps: config.max_steps ?? 1 }, 1),
+      rows: config.micro_batch_size,
+      length,
+      supervisedShare: numberOf(args, "supervised-share")!,
       scratchOf: config.backend === "cpu" ? (program) => scratchBytesOf(program, config.threads ?? availableParallelism()) : gpuScratch,
     });
     const limit = byteSizeOf(args, "budget");
     const fits = limit === undefined ? undefined : budget.peak <= limit;
-    process.stdout.write(booleanOf(args, "json") ? `${JSON.stringify({ ...budget, ...(limit === undefined ? {} : { budget: limit, fits }) })}\n` : describe(budget, config.micro_batch_size, length));
+    process.stdout.write(
+      booleanOf(args, "json")
+        ? `${JSON.stringify({ ...budget, ...(limit === undefined ? {} : { budget: limit, fits }) })}\n`
+        : describe(budget, config.micro_batch_size, length),
+    );
     if (fits === false) {
-      throw new CliError("does-not-fit", `The plan needs ${gigabytes(budget.peak)}, the budget is ${gigabytes(limit!)}.`, "Lower micro_batch_size or sequence_len, or set gradient_checkpointing: true.");
+      throw new CliError(
+        "does-not-fit",
+        `The plan needs ${gigabytes(budget.peak)}, the budget is ${gigabytes(limit!)}.`,
+        "Lower micro_batch_size or sequence_len, or set gradient_checkpointing: true.",
+      );
     }
   },
 });

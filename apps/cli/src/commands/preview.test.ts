@@ -9,7 +9,10 @@ import { testFolder } from "../testing/testFolder.ts";
 async function preview(args: readonly string[]): Promise<PreviewRow[]> {
   const { stdout, stderr } = await runSft(["preview", "--tokenizer", dictionary.model, "--json", ...args]);
   expect(stderr).toBe("");
-  return stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as PreviewRow);
+  return stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as PreviewRow);
 }
 
 describe.concurrent("sft preview", () => {
@@ -23,7 +26,12 @@ describe.concurrent("sft preview", () => {
       expect(spans.map(({ start }) => start)).toEqual([0, ...spans.slice(0, -1).map(({ end }) => end)]);
       expect(spans.at(-1)!.end).toBe(ids.length);
       expect(weights).toHaveLength(ids.length);
-      expect(spans.filter(({ trained }) => trained).map((span) => span.text).join("")).toBe(`${records[index]!.output}<|endoftext|>`);
+      expect(
+        spans
+          .filter(({ trained }) => trained)
+          .map((span) => span.text)
+          .join(""),
+      ).toBe(`${records[index]!.output}<|endoftext|>`);
       spans.forEach(({ start, end, trained }) => expect(weights.slice(start, end).every((weight) => weight > 0 === trained)).toBe(true));
     });
   });
@@ -31,7 +39,10 @@ describe.concurrent("sft preview", () => {
   test("conversations under the model's own template: every assistant turn, each with its terminator", async () => {
     const [first] = await preview(["--data", dictionary.chat, "--template", "tokenizer", "--rows", "1"]);
     expect(first!.spans.filter(({ trained }) => trained).map(({ text }) => text)).toEqual([
-      "Close to noon.", "<|im_end|>", "A strong positive emotion of regard and affection.", "<|im_end|>",
+      "Close to noon.",
+      "<|im_end|>",
+      "A strong positive emotion of regard and affection.",
+      "<|im_end|>",
     ]);
   });
 
@@ -43,21 +54,40 @@ describe.concurrent("sft preview", () => {
     expect(cut!.warnings.map(({ code }) => code)).toContain("terminator-cut");
     const page = join(await testFolder(), "page.html");
     await runSft(["preview", "--tokenizer", dictionary.model, "--data", dictionary.test, "--rows", "2", "--html", page]);
-    expect(await readFile(page, "utf8")).toMatch(/<span class="trained" title="learned: [^"]+">Accent\.<\/span><span class="trained control"/);
+    expect(await readFile(page, "utf8")).toMatch(
+      /<span class="trained" title="learned: [^"]+">Accent\.<\/span><span class="trained control"/,
+    );
   });
 
   test("--export jsonl gives labels that PyTorch trainers read", async () => {
     const [row] = await preview(["--data", dictionary.test, "--rows", "1"]);
-    const { stdout } = await runSft(["preview", "--tokenizer", dictionary.model, "--data", dictionary.test, "--rows", "1", "--export", "jsonl"]);
+    const { stdout } = await runSft([
+      "preview",
+      "--tokenizer",
+      dictionary.model,
+      "--data",
+      dictionary.test,
+      "--rows",
+      "1",
+      "--export",
+      "jsonl",
+    ]);
     const { ids, weights } = row!;
-    expect(JSON.parse(stdout)).toEqual({ input_ids: ids, attention_mask: ids.map(() => 1), labels: ids.map((id, i) => (weights[i]! > 0 ? id : -100)) });
+    expect(JSON.parse(stdout)).toEqual({
+      input_ids: ids,
+      attention_mask: ids.map(() => 1),
+      labels: ids.map((id, i) => (weights[i]! > 0 ? id : -100)),
+    });
   });
 
   test("--export parquet writes the same rows as jsonl; what trains nothing is left out", async () => {
     const folder = await testFolder();
     const args = ["preview", "--tokenizer", dictionary.model, "--data", dictionary.test, "--rows", "40", "--max-length", "75"];
     const printed = (await runSft([...args, "--export", "jsonl"])).stdout;
-    const lines = printed.trimEnd().split("\n").map((line) => JSON.parse(line) as { input_ids: number[]; labels: number[] });
+    const lines = printed
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { input_ids: number[]; labels: number[] });
     expect(lines.length).toBeLessThan(40);
     expect(lines.every(({ labels }) => labels.some((label) => label !== -100))).toBe(true);
     await runSft([...args, "--export", "jsonl", join(folder, "labels.jsonl")]);
@@ -77,7 +107,10 @@ describe.concurrent("sft preview", () => {
     await writeFile(join(folder, "a.yaml"), `${recipe}completion\n`);
     await writeFile(join(folder, "b.yaml"), `${recipe}all\n`);
     const { stdout } = await runSft(["preview", "--diff", "a.yaml", "b.yaml", "--json"], { cwd: folder });
-    const { row, changes } = JSON.parse(stdout) as { row: number; changes: { text: string; before: { weight: number }; after: { weight: number } }[] };
+    const { row, changes } = JSON.parse(stdout) as {
+      row: number;
+      changes: { text: string; before: { weight: number }; after: { weight: number } }[];
+    };
     expect(row).toBe(1);
     expect(changes.map(({ text }) => text)).toContain("Say yes.");
     expect(changes.every(({ before, after }) => before.weight === 0 && after.weight === 1)).toBe(true);

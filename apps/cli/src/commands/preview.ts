@@ -33,7 +33,11 @@ const command: CommandDef<ArgsDef> = defineCommand({
     ...rowFlags,
     rows: { type: "string", description: "stop after so many rows (default: 5 on a terminal, else all)" },
     html: { type: "string", description: "write a page to this file" },
-    export: { type: "string", description: "jsonl or parquet: input_ids and labels (-100: no target) for PyTorch trainers, to the file that follows; jsonl without a file is printed" },
+    export: {
+      type: "string",
+      description:
+        "jsonl or parquet: input_ids and labels (-100: no target) for PyTorch trainers, to the file that follows; jsonl without a file is printed",
+    },
     diff: { type: "string", description: "a recipe, to compare with the one that follows" },
     after: { type: "positional", required: false, description: "the second recipe of --diff, or the file of --export" },
     json: { type: "boolean", description: "print one JSON object a row" },
@@ -62,7 +66,12 @@ const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
 async function* rowsOf(args: FlagValues, limit: number): AsyncGenerator<EncodedRow> {
   const [data, folder] = [textOf(args, "data"), textOf(args, "tokenizer")];
-  if (data === undefined || folder === undefined) throw usageError("missing-flag", "Rows and the tokenizer that will read them are needed.", "Give --data FILE and --tokenizer DIR, or compare two recipes with --diff A.yaml B.yaml.");
+  if (data === undefined || folder === undefined)
+    throw usageError(
+      "missing-flag",
+      "Rows and the tokenizer that will read them are needed.",
+      "Give --data FILE and --tokenizer DIR, or compare two recipes with --diff A.yaml B.yaml.",
+    );
   const settings = rowSettings(args);
   const tokenizer = await loadTokenizer(resolve(folder));
   const templateFor = await chooseTemplate(settings.template, tokenizer);
@@ -76,7 +85,8 @@ async function* rowsOf(args: FlagValues, limit: number): AsyncGenerator<EncodedR
 /** Rows that were dropped (over-long, or nothing to learn) are left out, as training leaves them out. */
 async function exportLabels(args: FlagValues, format: "jsonl" | "parquet", limit: number): Promise<void> {
   const file = textOf(args, "after");
-  if (file === undefined && format === "parquet") throw usageError("missing-flag", "--export parquet needs a file.", "Write --export parquet labels.parquet.");
+  if (file === undefined && format === "parquet")
+    throw usageError("missing-flag", "--export parquet needs a file.", "Write --export parquet labels.parquet.");
   const examples: Example[] = [];
   let count = 0;
   for await (const { example } of rowsOf(args, limit)) {
@@ -99,13 +109,17 @@ async function writePage(args: FlagValues, html: string, limit: number): Promise
     templates.add(row.chosen.template.name);
     policies.add(row.example.policy);
   }
-  await writeFileAtomic(resolve(html), htmlPreview(rows, { data: basename(textOf(args, "data")!), template: [...templates].join(", "), mask: [...policies].join(", ") }));
+  await writeFileAtomic(
+    resolve(html),
+    htmlPreview(rows, { data: basename(textOf(args, "data")!), template: [...templates].join(", "), mask: [...policies].join(", ") }),
+  );
   print(`wrote ${html}`);
 }
 
 async function printDiff(args: FlagValues, limit: number, json: boolean): Promise<void> {
   const after = textOf(args, "after");
-  if (after === undefined) throw usageError("missing-flag", "--diff compares two recipes, and one was given.", "Write --diff A.yaml B.yaml.");
+  if (after === undefined)
+    throw usageError("missing-flag", "--diff compares two recipes, and one was given.", "Write --diff A.yaml B.yaml.");
   let count = 0;
   for await (const difference of previewDiff(textOf(args, "diff")!, after, process.cwd())) {
     if (count++ >= limit) break;

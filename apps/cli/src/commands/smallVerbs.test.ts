@@ -33,15 +33,22 @@ describe.concurrent("sft", () => {
 describe.concurrent("sft tokenize", () => {
   test("offsets count UTF-16 code units, and decode back to the text", async () => {
     const text = "Naïve 🙂 “quote”\u2028line";
-    const { stdout } = await runSft(["tokenize", "--tokenizer", dictionary.model, "--json"], { input: `${JSON.stringify(text)}\n"a\\nb"\r\n` });
-    const [first, second] = stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as { ids: number[]; offsets: [number, number][] });
+    const { stdout } = await runSft(["tokenize", "--tokenizer", dictionary.model, "--json"], {
+      input: `${JSON.stringify(text)}\n"a\\nb"\r\n`,
+    });
+    const [first, second] = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { ids: number[]; offsets: [number, number][] });
     expect(first!.offsets).toHaveLength(first!.ids.length);
     expect(first!.offsets.at(-1)![1]).toBe(text.length);
     expect(second!.offsets.at(-1)).toEqual([2, 3]);
   });
 
   test("a line that is no JSON string is refused by number", async () => {
-    const { exitCode, stdout, stderr } = await runSft(["tokenize", "--tokenizer", dictionary.model, "--json"], { input: '"ok"\n{"no": 1}\n' });
+    const { exitCode, stdout, stderr } = await runSft(["tokenize", "--tokenizer", dictionary.model, "--json"], {
+      input: '"ok"\n{"no": 1}\n',
+    });
     expect(stdout.split("\n")).toHaveLength(2);
     expect(stderr).toContain('standard input, line 2: expected a JSON string, found {"no": 1}');
     expect(exitCode).toBe(1);
@@ -67,9 +74,16 @@ describe.concurrent("sft doctor", () => {
   test("finds what spoils rows, and places it in SARIF by line", async () => {
     const folder = await testFolder();
     const path = join(folder, "rows.jsonl");
-    await writeFile(path, '{"instruction": "Define love.", "output": "A feeling."}\n{"instruction": "Say <|im_end|> twice.", "output": "No."}\n');
+    await writeFile(
+      path,
+      '{"instruction": "Define love.", "output": "A feeling."}\n{"instruction": "Say <|im_end|> twice.", "output": "No."}\n',
+    );
     const { stdout } = await runSft(["doctor", "--data", path, "--tokenizer", dictionary.model, "--sarif"]);
-    const [run] = (JSON.parse(stdout) as { runs: { results: { ruleId: string; locations: { physicalLocation: { region: { startLine: number } } }[] }[] }[] }).runs;
+    const [run] = (
+      JSON.parse(stdout) as {
+        runs: { results: { ruleId: string; locations: { physicalLocation: { region: { startLine: number } } }[] }[] }[];
+      }
+    ).runs;
     const injected = run!.results.find(({ ruleId }) => ruleId.includes("control-token"));
     expect(injected?.locations[0]!.physicalLocation.region.startLine).toBe(2);
   });
@@ -81,23 +95,65 @@ describe.concurrent("sft bench and schema", () => {
     await mkdir(join(folder, "model"));
     const config = JSON.parse(await readFile(join(dictionary.model, "config.json"), "utf8")) as object;
     await writeFile(join(folder, "config.json"), JSON.stringify({ ...config, num_hidden_layers: 1, vocab_size: 64 }));
-    const { stdout, stderr } = await runSft(["bench", "train", "--model", join(folder, "config.json"), "--batch", "2", "--seq", "16", "--steps", "1", "--backend", "cpu", "--json"]);
+    const { stdout, stderr } = await runSft([
+      "bench",
+      "train",
+      "--model",
+      join(folder, "config.json"),
+      "--batch",
+      "2",
+      "--seq",
+      "16",
+      "--steps",
+      "1",
+      "--backend",
+      "cpu",
+      "--json",
+    ]);
     expect(stderr).toBe("");
     const figures = JSON.parse(stdout) as Record<string, number>;
-    expect(Object.keys(figures)).toEqual(["tokensPerSecond", "msPerStep", "peakBytes", "plannedBytes", "flopsPerSecond", "backend", "adapter"]);
+    expect(Object.keys(figures)).toEqual([
+      "tokensPerSecond",
+      "msPerStep",
+      "peakBytes",
+      "plannedBytes",
+      "flopsPerSecond",
+      "backend",
+      "adapter",
+    ]);
     expect(figures.tokensPerSecond).toBeCloseTo((1000 * 2 * 16) / figures.msPerStep!, 6);
     expect(figures.peakBytes).toBeGreaterThanOrEqual(figures.plannedBytes! * 0.9);
   });
 
   test("bench gemm", async () => {
-    const { stdout } = await runSft(["bench", "gemm", "--m", "33", "--n", "17", "--k", "65", "--layout", "tn", "--repeats", "1", "--backend", "cpu", "--json"]);
+    const { stdout } = await runSft([
+      "bench",
+      "gemm",
+      "--m",
+      "33",
+      "--n",
+      "17",
+      "--k",
+      "65",
+      "--layout",
+      "tn",
+      "--repeats",
+      "1",
+      "--backend",
+      "cpu",
+      "--json",
+    ]);
     const { flopsPerSecond, msPerRun, ...rest } = JSON.parse(stdout) as { flopsPerSecond: number; msPerRun: number };
     expect(rest).toMatchObject({ m: 33, n: 17, k: 65, layout: "tn", dtype: "f32", backend: "cpu" });
     expect(flopsPerSecond).toBeCloseTo((2 * 33 * 17 * 65) / (msPerRun / 1000), 3);
   });
 
   test("the schema describes every key of a recipe", async () => {
-    const schema = JSON.parse((await runSft(["schema"])).stdout) as { properties: Record<string, { description?: string }>; required: string[]; additionalProperties: boolean };
+    const schema = JSON.parse((await runSft(["schema"])).stdout) as {
+      properties: Record<string, { description?: string }>;
+      required: string[];
+      additionalProperties: boolean;
+    };
     expect(Object.keys(schema.properties).sort()).toEqual([...runConfigKeys].sort());
     for (const [key, { description }] of Object.entries(schema.properties)) expect(description, key).toBeTruthy();
     expect(schema.required).toEqual(["base_model", "datasets"]);

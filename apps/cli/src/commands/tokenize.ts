@@ -11,7 +11,11 @@ export const examples: readonly string[] = [
 ];
 
 const command: CommandDef<ArgsDef> = defineCommand({
-  meta: { name: "tokenize", description: "Read one JSON string a line from standard input; print {ids, offsets} a line. Offsets count UTF-16 code units, as JavaScript strings do." },
+  meta: {
+    name: "tokenize",
+    description:
+      "Read one JSON string a line from standard input; print {ids, offsets} a line. Offsets count UTF-16 code units, as JavaScript strings do.",
+  },
   args: {
     tokenizer: { type: "string", required: true, description: "folder with tokenizer.json" },
     "add-special-tokens": { type: "boolean", description: "add what the tokenizer's post-processor adds (BOS, EOS)" },
@@ -26,7 +30,11 @@ const command: CommandDef<ArgsDef> = defineCommand({
       if (line.trim() === "") continue;
       const { ids, offsets } = tokenizer.encode(parseString(line, number), { addSpecialTokens });
       const pairs = Array.from(ids, (_, i) => [offsets[2 * i], offsets[2 * i + 1]]);
-      await print(args.json === true ? JSON.stringify({ ids: Array.from(ids), offsets: pairs }) : Array.from(ids, (id) => tokenizer.idToToken(id)).join(" "));
+      await print(
+        args.json === true
+          ? JSON.stringify({ ids: Array.from(ids), offsets: pairs })
+          : Array.from(ids, (id) => tokenizer.idToToken(id)).join(" "),
+      );
     }
   },
 });
@@ -38,10 +46,18 @@ function parseString(line: string, number: number): string {
   try {
     value = JSON.parse(line);
   } catch (cause) {
-    throw new CliError("bad-input-line", `standard input, line ${number}: expected a JSON string, found ${line.slice(0, 60)} (${(cause as Error).message}).`, "Give one string in double quotes a line.");
+    throw new CliError(
+      "bad-input-line",
+      `standard input, line ${number}: expected a JSON string, found ${line.slice(0, 60)} (${(cause as Error).message}).`,
+      "Give one string in double quotes a line.",
+    );
   }
   if (typeof value === "string") return value;
-  throw new CliError("bad-input-line", `standard input, line ${number}: expected a JSON string, found ${line.slice(0, 60)}.`, "Give one string in double quotes a line.");
+  throw new CliError(
+    "bad-input-line",
+    `standard input, line ${number}: expected a JSON string, found ${line.slice(0, 60)}.`,
+    "Give one string in double quotes a line.",
+  );
 }
 
 /** Waits for a slow reader, so that a long input does not pile up in memory. */

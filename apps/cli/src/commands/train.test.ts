@@ -9,18 +9,28 @@ const base = ["--base-model", dictionary.model, "--backend", "cpu", "--micro-bat
 
 async function readMetrics(folder: string): Promise<Record<string, number>[]> {
   const text = await readFile(join(folder, "metrics.jsonl"), "utf8");
-  return text.trimEnd().split("\n").map((line) => JSON.parse(line) as Record<string, number>);
+  return text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, number>);
 }
 
-const withoutTimes = (lines: readonly Record<string, number>[]): unknown[] => lines.map((line) => ({ ...line, tokens_per_second: 0, eval_runtime: 0 }));
+const withoutTimes = (lines: readonly Record<string, number>[]): unknown[] =>
+  lines.map((line) => ({ ...line, tokens_per_second: 0, eval_runtime: 0 }));
 
 describe.concurrent("sft train", () => {
   test("writes the run folder, and its adapter is used as it was trained", async () => {
     const folder = await testFolder();
     const data = await someRows(folder, 6);
     const recipe = join(folder, "recipe.yaml");
-    await writeFile(recipe, `base_model: ${dictionary.model}\ndatasets: [{ path: rows.json }]\nval_set_size: 2\nmax_steps: 9\nlr: 1e-3\nsample_prompts: 1\nsample_max_new_tokens: 3\n`);
-    const { exitCode, stdout, stderr } = await runSft(["train", recipe, "--max-steps", "3", "--micro-batch-size", "2", "--output-dir", "out", "--backend", "cpu"], { cwd: folder });
+    await writeFile(
+      recipe,
+      `base_model: ${dictionary.model}\ndatasets: [{ path: rows.json }]\nval_set_size: 2\nmax_steps: 9\nlr: 1e-3\nsample_prompts: 1\nsample_max_new_tokens: 3\n`,
+    );
+    const { exitCode, stdout, stderr } = await runSft(
+      ["train", recipe, "--max-steps", "3", "--micro-batch-size", "2", "--output-dir", "out", "--backend", "cpu"],
+      { cwd: folder },
+    );
     expect(stderr).toBe("");
     expect(exitCode).toBe(0);
     expect(stdout).toContain("note: lr is read as learning_rate");
@@ -29,8 +39,22 @@ describe.concurrent("sft train", () => {
 
     const out = join(folder, "out");
     expect((await readdir(out)).sort()).toEqual(["checkpoint-3", "config.yaml", "metrics.jsonl", "samples.json"]);
-    expect(parse(await readFile(join(out, "config.yaml"), "utf8"))).toMatchObject({ max_steps: 3, learning_rate: 1e-3, datasets: [{ path: data }], lora_r: 8, output_dir: out });
-    expect((await readdir(join(out, "checkpoint-3"))).sort()).toEqual(["README.md", "adapter_config.json", "adapter_model.safetensors", "base_model.json", "optimizer.safetensors", "prompt_settings.json", "trainer_state.json"]);
+    expect(parse(await readFile(join(out, "config.yaml"), "utf8"))).toMatchObject({
+      max_steps: 3,
+      learning_rate: 1e-3,
+      datasets: [{ path: data }],
+      lora_r: 8,
+      output_dir: out,
+    });
+    expect((await readdir(join(out, "checkpoint-3"))).sort()).toEqual([
+      "README.md",
+      "adapter_config.json",
+      "adapter_model.safetensors",
+      "base_model.json",
+      "optimizer.safetensors",
+      "prompt_settings.json",
+      "trainer_state.json",
+    ]);
 
     const metrics = await readMetrics(out);
     expect(metrics.map(({ step }) => step)).toEqual([0, 1, 2, 3, 3]);
@@ -38,13 +62,31 @@ describe.concurrent("sft train", () => {
     expect(Object.keys(metrics[4]!)).toEqual(["step", "epoch", "eval_loss", "eval_runtime"]);
     expect(metrics[4]!.eval_loss).toBeLessThan(metrics[0]!.eval_loss!);
 
-    const answer = await runSft(["generate", "--model", "out", "--prompt", "Give a synonym of 'dress'.", "--max-new-tokens", "2", "--backend", "cpu", "--json"], { cwd: folder });
+    const answer = await runSft(
+      ["generate", "--model", "out", "--prompt", "Give a synonym of 'dress'.", "--max-new-tokens", "2", "--backend", "cpu", "--json"],
+      { cwd: folder },
+    );
     expect(JSON.parse(answer.stdout)).toMatchObject({ prompt: "Give a synonym of 'dress'.", prompt_tokens: 58 });
   });
 
   test("k + m steps are k steps, a new process, m steps: the same losses and weights, bit for bit", async () => {
     const folder = await testFolder();
-    const args = ["train", ...base, "--data", await someRows(folder, 7), "--val-set-size", "1", "--max-steps", "3", "--save-steps", "2", "--lora-dropout", "0.1", "--seed", "5"];
+    const args = [
+      "train",
+      ...base,
+      "--data",
+      await someRows(folder, 7),
+      "--val-set-size",
+      "1",
+      "--max-steps",
+      "3",
+      "--save-steps",
+      "2",
+      "--lora-dropout",
+      "0.1",
+      "--seed",
+      "5",
+    ];
     await runSft([...args, "--output-dir", "whole", "--quiet"], { cwd: folder });
     await cp(join(folder, "whole"), join(folder, "parts"), { recursive: true });
     await rm(join(folder, "parts/checkpoint-3"), { recursive: true });
@@ -60,7 +102,9 @@ describe.concurrent("sft train", () => {
 
   test("Ctrl-C ends after the step in flight, saves, and says how to go on", async () => {
     const folder = await testFolder();
-    const child = startSft(["train", ...base, "--data", await someRows(folder, 4), "--max-steps", "100000", "--output-dir", "out"], { cwd: folder });
+    const child = startSft(["train", ...base, "--data", await someRows(folder, 4), "--max-steps", "100000", "--output-dir", "out"], {
+      cwd: folder,
+    });
     const ending = finished(child);
     child.stdout.on("data", (text: string) => text.includes("step      1/100000") && child.kill("SIGINT"));
     const { exitCode, stdout, stderr } = await ending;
@@ -74,11 +118,38 @@ describe.concurrent("sft train", () => {
     const folder = await testFolder();
     const log = join(folder, "calls.jsonl");
     const example = join(cliFolder, "../../examples/counting-backend/countingBackend.js");
-    const args = ["train", "--base-model", dictionary.model, "--data", await someRows(folder, 2), "--backend", example, "--max-steps", "2", "--output-dir", "out", "--json"];
+    const args = [
+      "train",
+      "--base-model",
+      dictionary.model,
+      "--data",
+      await someRows(folder, 2),
+      "--backend",
+      example,
+      "--max-steps",
+      "2",
+      "--output-dir",
+      "out",
+      "--json",
+    ];
     const { exitCode, stdout } = await runSft(args, { cwd: folder, env: { COUNTING_BACKEND_LOG: log } });
     expect(exitCode).toBe(0);
-    const events = stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as { event: string; backend?: string });
-    expect(events.map(({ event }) => event)).toEqual(["model", "policy", "data", "backend", "start", "step", "step", "saved", "end", "done"]);
+    const events = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { event: string; backend?: string });
+    expect(events.map(({ event }) => event)).toEqual([
+      "model",
+      "policy",
+      "data",
+      "backend",
+      "start",
+      "step",
+      "step",
+      "saved",
+      "end",
+      "done",
+    ]);
     expect(events[3]!.backend).toBe("counting");
     const { calls, ops } = JSON.parse(await readFile(log, "utf8")) as { calls: Record<string, number>; ops: Record<string, number> };
     // Each step runs three programs: zero the gradients, forward and backward, update; one AdamW op a matrix of 28 LoRA pairs.
@@ -88,10 +159,28 @@ describe.concurrent("sft train", () => {
 
   test("save_total_limit keeps the newest checkpoints, and --overwrite replaces a run but no other file", async () => {
     const folder = await testFolder();
-    const args = ["train", ...base, "--data", await someRows(folder, 2), "--save-steps", "1", "--save-total-limit", "2", "--output-dir", "out", "--quiet"];
+    const args = [
+      "train",
+      ...base,
+      "--data",
+      await someRows(folder, 2),
+      "--save-steps",
+      "1",
+      "--save-total-limit",
+      "2",
+      "--output-dir",
+      "out",
+      "--quiet",
+    ];
     await runSft([...args, "--max-steps", "3"], { cwd: folder });
     await writeFile(join(folder, "out/notes.txt"), "mine");
-    expect((await readdir(join(folder, "out"))).sort()).toEqual(["checkpoint-2", "checkpoint-3", "config.yaml", "metrics.jsonl", "notes.txt"]);
+    expect((await readdir(join(folder, "out"))).sort()).toEqual([
+      "checkpoint-2",
+      "checkpoint-3",
+      "config.yaml",
+      "metrics.jsonl",
+      "notes.txt",
+    ]);
     const { exitCode, stdout } = await runSft([...args, "--max-steps", "1", "--overwrite"], { cwd: folder });
     expect([exitCode, stdout]).toEqual([0, ""]);
     expect((await readdir(join(folder, "out"))).sort()).toEqual(["checkpoint-1", "config.yaml", "metrics.jsonl", "notes.txt"]);
@@ -100,7 +189,26 @@ describe.concurrent("sft train", () => {
   test("full fine-tuning writes a model folder that other verbs read", async () => {
     const folder = await testFolder();
     const data = await someRows(folder, 2);
-    const { exitCode } = await runSft(["train", ...base, "--adapter", "none", "--data", data, "--test-data", data, "--max-steps", "1", "--learning-rate", "1e-3", "--output-dir", "out", "--quiet"], { cwd: folder });
+    const { exitCode } = await runSft(
+      [
+        "train",
+        ...base,
+        "--adapter",
+        "none",
+        "--data",
+        data,
+        "--test-data",
+        data,
+        "--max-steps",
+        "1",
+        "--learning-rate",
+        "1e-3",
+        "--output-dir",
+        "out",
+        "--quiet",
+      ],
+      { cwd: folder },
+    );
     expect(exitCode).toBe(0);
     const { stdout } = await runSft(["eval", "--model", "out", "--data", data, "--backend", "cpu", "--json"], { cwd: folder });
     const { eval_loss } = JSON.parse(stdout) as { eval_loss: number };

@@ -33,14 +33,18 @@ const command: CommandDef<ArgsDef> = defineCommand({
   async run({ args }) {
     const cwd = process.cwd();
     const { config, notices } = await resolveRunConfig(args.recipe as string | undefined, givenRecipeFlags(args), cwd);
-    const reporter = createReporter(styleOf(args), (text) => void process.stdout.write(text), { columns: terminalWidth, loggingSteps: config.logging_steps });
+    const reporter = createReporter(styleOf(args), (text) => void process.stdout.write(text), {
+      columns: terminalWidth,
+      loggingSteps: config.logging_steps,
+    });
     for (const text of notices) reporter.say(`note: ${text}`, { event: "notice", text });
     const entry = await decideEntry(config.output_dir, { resume: config.resume_from_checkpoint, overwrite: args.overwrite === true });
     const prepared = await prepareRun(config);
     const interruption = listenForInterruption();
     try {
       describeData(reporter, prepared);
-      const changes = entry.kind === "resume" ? await resumeNotices(entry.from.path, toTrainingSettings(config, prepared.trainRows.length)) : [];
+      const changes =
+        entry.kind === "resume" ? await resumeNotices(entry.from.path, toTrainingSettings(config, prepared.trainRows.length)) : [];
       for (const text of changes) reporter.say(`note: ${text}`, { event: "notice", text });
       const backend = await selectBackend(config, cwd);
       try {
@@ -70,11 +74,30 @@ function describeData(reporter: Reporter, { opened, training, trainRows, heldOut
   const { share, policy, losses } = training;
   const percent = (100 * share.share).toFixed(1);
   const { name, hash } = chosen.template;
-  reporter.say(`model     ${opened.folder.path} (${opened.config.modelType}, ${opened.config.layers} layers)`, { event: "model", path: opened.folder.path, model_type: opened.config.modelType });
-  reporter.say(`template  ${name} (${hash.slice(0, 12)})   train on: ${policy}`, { event: "policy", template: name, template_hash: hash, mask_policy: policy });
-  reporter.say(`rows      ${trainRows.length} to train, ${heldOutRows.length} held out; ${percent} % of ${share.tokens.toLocaleString("en")} tokens are supervised`, {
-    event: "data", train_rows: trainRows.length, held_out_rows: heldOutRows.length, tokens: share.tokens, supervised_tokens: share.supervised, supervised_share: share.share, dropped: share.dropped, all_masked: share.allMasked,
+  reporter.say(`model     ${opened.folder.path} (${opened.config.modelType}, ${opened.config.layers} layers)`, {
+    event: "model",
+    path: opened.folder.path,
+    model_type: opened.config.modelType,
   });
+  reporter.say(`template  ${name} (${hash.slice(0, 12)})   train on: ${policy}`, {
+    event: "policy",
+    template: name,
+    template_hash: hash,
+    mask_policy: policy,
+  });
+  reporter.say(
+    `rows      ${trainRows.length} to train, ${heldOutRows.length} held out; ${percent} % of ${share.tokens.toLocaleString("en")} tokens are supervised`,
+    {
+      event: "data",
+      train_rows: trainRows.length,
+      held_out_rows: heldOutRows.length,
+      tokens: share.tokens,
+      supervised_tokens: share.supervised,
+      supervised_share: share.share,
+      dropped: share.dropped,
+      all_masked: share.allMasked,
+    },
+  );
   for (const text of losses) reporter.say(`          ${text}`, { event: "notice", text });
   for (const text of heldOutLosses) reporter.say(`          held out: ${text}`, { event: "notice", text: `held out: ${text}` });
 }
@@ -88,6 +111,12 @@ function conclude(reporter: Reporter, config: RunConfig, { step, aborted, checkp
   if (samples.length > 0) reporter.say(`\n${sampleTable(samples, terminalWidth())}\n`, { event: "samples", samples });
   const heldOut = history.flatMap(({ eval_loss }) => (eval_loss === undefined ? [] : [eval_loss]));
   const change = heldOut.length > 0 ? `held-out loss ${heldOut[0]!.toFixed(4)} -> ${heldOut.at(-1)!.toFixed(4)}; ` : "";
-  reporter.say(`done: ${change}saved ${saved}`, { event: "done", step, checkpoint, output_dir: config.output_dir, eval_loss: heldOut.at(-1) });
+  reporter.say(`done: ${change}saved ${saved}`, {
+    event: "done",
+    step,
+    checkpoint,
+    output_dir: config.output_dir,
+    eval_loss: heldOut.at(-1),
+  });
   return 0;
 }

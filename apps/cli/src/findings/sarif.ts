@@ -14,14 +14,33 @@ export function toSarif(findings: readonly PlacedFinding[], file: string): unkno
   return {
     $schema: "https://json.schemastore.org/sarif-2.1.0.json",
     version: "2.1.0",
-    runs: [{
-      tool: { driver: { name: "sft doctor", version, rules: doctorRules.map(({ id, description, severity }) => ({ id, shortDescription: { text: description }, defaultConfiguration: { level: levels[severity] } })) } },
-      results: findings.map(({ rule, severity, row, line, message, fix }) => ({
-        ruleId: rule,
-        level: levels[severity],
-        message: { text: `${row === null ? "" : `row ${row}: `}${message} ${fix}` },
-        locations: [{ physicalLocation: { artifactLocation: { uri: pathToFileURL(file).href }, ...(line === undefined ? {} : { region: { startLine: line } }) } }],
-      })),
-    }],
+    runs: [
+      {
+        tool: {
+          driver: {
+            name: "sft doctor",
+            version,
+            rules: doctorRules.map(({ id, description, severity }) => ({
+              id,
+              shortDescription: { text: description },
+              defaultConfiguration: { level: levels[severity] },
+            })),
+          },
+        },
+        results: findings.map(({ rule, severity, row, line, message, fix }) => ({
+          ruleId: rule,
+          level: levels[severity],
+          message: { text: `${row === null ? "" : `row ${row}: `}${message} ${fix}` },
+          locations: [
+            {
+              physicalLocation: {
+                artifactLocation: { uri: pathToFileURL(file).href },
+                ...(line === undefined ? {} : { region: { startLine: line } }),
+              },
+            },
+          ],
+        })),
+      },
+    ],
   };
 }

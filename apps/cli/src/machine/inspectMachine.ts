@@ -19,7 +19,12 @@ export async function inspectMachine(): Promise<MachineCheck[]> {
 export function nodeCheck(version: string): MachineCheck {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const isNew = major > lowestNode[0] || (major === lowestNode[0] && minor >= lowestNode[1]);
-  return { name: "node", state: isNew ? "ok" : "fault", found: version, ...(isNew ? {} : { hint: `Install Node ${lowestNode.join(".")} or newer.` }) };
+  return {
+    name: "node",
+    state: isNew ? "ok" : "fault",
+    found: version,
+    ...(isNew ? {} : { hint: `Install Node ${lowestNode.join(".")} or newer.` }),
+  };
 }
 
 function processorCheck(): MachineCheck {
@@ -37,10 +42,20 @@ async function backendCheck(name: "cpu" | "webgpu"): Promise<MachineCheck> {
     const { adapter, hardwareAccelerated } = backend.capabilities;
     await backend.dispose();
     if (hardwareAccelerated) return { name: `backend ${name}`, state: "ok", found: adapter };
-    return { name: `backend ${name}`, state: "note", found: `${adapter} (software)`, hint: "--backend auto never takes a GPU in software: the CPU backend is faster." };
+    return {
+      name: `backend ${name}`,
+      state: "note",
+      found: `${adapter} (software)`,
+      hint: "--backend auto never takes a GPU in software: the CPU backend is faster.",
+    };
   } catch (error) {
     const [message, ...rest] = (error as Error).message.split("\n");
     const hint = (error as { hint?: string }).hint ?? rest.join(" ");
-    return { name: `backend ${name}`, state: name === "cpu" ? "fault" : "note", found: `not available: ${message}`, ...(hint ? { hint } : {}) };
+    return {
+      name: `backend ${name}`,
+      state: name === "cpu" ? "fault" : "note",
+      found: `not available: ${message}`,
+      ...(hint ? { hint } : {}),
+    };
   }
 }

@@ -30,7 +30,8 @@ export async function findTrained({ model, adapter }: ModelRequest, cwd: string)
     if (!(await isAdapter(first))) return { model: first, adapter: undefined, trained: first };
     return { model: await baseOf(first, cwd), adapter: first, trained: first };
   }
-  if (adapter === undefined) throw usageError("missing-flag", "No model was given.", "Give --model with a model folder, an adapter folder or a run folder.");
+  if (adapter === undefined)
+    throw usageError("missing-flag", "No model was given.", "Give --model with a model folder, an adapter folder or a run folder.");
   const put = await newest(resolve(cwd, adapter));
   return { model: first ?? (await baseOf(put, cwd)), adapter: put, trained: put };
 }
@@ -48,6 +49,7 @@ async function isAdapter(folder: string): Promise<boolean> {
 async function baseOf(adapter: string, cwd: string): Promise<string> {
   await using folder = await openAdapterFolder(adapter);
   const base = folder.config.base_model_name_or_path;
-  if (base === null) throw usageError("missing-flag", `${adapter} does not name its base model.`, "Give the base model's folder with --model.");
+  if (base === null)
+    throw usageError("missing-flag", `${adapter} does not name its base model.`, "Give the base model's folder with --model.");
   return isAbsolute(base) ? base : resolve(cwd, base);
 }

@@ -8,7 +8,11 @@ import type { BackendChoice } from "../backend/selectBackend.ts";
 export const backendFlags: ArgsDef = {
   backend: { type: "string", default: "auto", description: "auto, cpu, webgpu, or a module that exports createBackend" },
   threads: { type: "string", description: "threads of the CPU backend" },
-  precision: { type: "string", default: "float32", description: "float32, or mixed: float16 products with float32 sums on a GPU with matrix units" },
+  precision: {
+    type: "string",
+    default: "float32",
+    description: "float32, or mixed: float16 products with float32 sums on a GPU with matrix units",
+  },
 };
 
 /** Flags of every verb that uses a model that is there already. */
@@ -22,10 +26,19 @@ export const modelFlags: ArgsDef = {
 export function backendOf(args: FlagValues): BackendChoice {
   const threads = countOf(args, "threads");
   const precision = args["precision"] === undefined ? undefined : wordOf(args, "precision", ["float32", "mixed"]);
-  return { backend: textOf(args, "backend") ?? "auto", ...(threads === undefined ? {} : { threads }), ...(precision === undefined ? {} : { precision }) };
+  return {
+    backend: textOf(args, "backend") ?? "auto",
+    ...(threads === undefined ? {} : { threads }),
+    ...(precision === undefined ? {} : { precision }),
+  };
 }
 
 export function modelOf(args: FlagValues): ModelRequest & BackendChoice & { readonly tokenizer?: string } {
   const tokenizer = textOf(args, "tokenizer");
-  return { model: textOf(args, "model"), adapter: textOf(args, "adapter"), ...(tokenizer === undefined ? {} : { tokenizer: resolve(tokenizer) }), ...backendOf(args) };
+  return {
+    model: textOf(args, "model"),
+    adapter: textOf(args, "adapter"),
+    ...(tokenizer === undefined ? {} : { tokenizer: resolve(tokenizer) }),
+    ...backendOf(args),
+  };
 }

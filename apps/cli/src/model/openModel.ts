@@ -23,7 +23,11 @@ export async function openModel(path: string, tokenizerPath: string = path): Pro
     const config = findFamily(folder.config).readConfig(folder.config);
     const tokenizer = await loadTokenizer(tokenizerPath);
     if (tokenizer.vocabSize > config.vocabSize) {
-      throw new CliError("vocabulary-mismatch", `The tokenizer in ${tokenizerPath} has ${tokenizer.vocabSize} tokens, the embedding of ${path} only ${config.vocabSize} rows.`, "Give the tokenizer that belongs to the model.");
+      throw new CliError(
+        "vocabulary-mismatch",
+        `The tokenizer in ${tokenizerPath} has ${tokenizer.vocabSize} tokens, the embedding of ${path} only ${config.vocabSize} rows.`,
+        "Give the tokenizer that belongs to the model.",
+      );
     }
     return { folder, config, tokenizer, [Symbol.asyncDispose]: () => folder.close() };
   } catch (error) {
@@ -34,7 +38,13 @@ export async function openModel(path: string, tokenizerPath: string = path): Pro
 
 /** Reads the weights into a backend; `positions` is the longest sequence that will run. */
 export async function loadModel({ folder }: OpenedModel, backend: Backend, positions?: number, quantise?: "nf4"): Promise<LanguageModel> {
-  return LanguageModel.load({ backend, config: folder.config, weights: folder.tensors, ...(positions === undefined ? {} : { positions }), ...(quantise === undefined ? {} : { quantise }) });
+  return LanguageModel.load({
+    backend,
+    config: folder.config,
+    weights: folder.tensors,
+    ...(positions === undefined ? {} : { positions }),
+    ...(quantise === undefined ? {} : { quantise }),
+  });
 }
 
 /** Puts a saved PEFT adapter on a model, without its dropout. @throws CliError "other-base-model"; ModelError "adapter-mismatch" and others */

@@ -28,7 +28,8 @@ export async function useModel<T>(options: UseModelOptions, cwd: string, use: (m
   let loaded: LanguageModel | undefined;
   try {
     const saved = await readPromptSettings(place.trained);
-    const templateFor = options.template === undefined && saved ? () => saved.chosen : await chooseTemplate(options.template, opened.tokenizer);
+    const templateFor =
+      options.template === undefined && saved ? () => saved.chosen : await chooseTemplate(options.template, opened.tokenizer);
     const load = async (): Promise<LanguageModel> => {
       loaded = await loadModel(opened, await selectBackend(options, cwd));
       if (place.adapter !== undefined) await attachAdapter(loaded, place.adapter, opened.folder);

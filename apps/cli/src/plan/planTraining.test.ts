@@ -21,10 +21,19 @@ async function measure(settings: TrainingSettings, adapter: LoraConfig | null): 
   const optimiser = await OptimiserStep.create(model, settings);
   const size = rows * length;
   const batch: TokenBatch = {
-    rows, length, inputIds: new Int32Array(size).fill(3), targets: new Int32Array(size).fill(4), positions: Int32Array.from({ length: size }, (_, index) => index % length),
-    segments: new Int32Array(size).fill(1), weights: new Float32Array(size).fill(1), supervisedTokens: size, weightSum: size,
+    rows,
+    length,
+    inputIds: new Int32Array(size).fill(3),
+    targets: new Int32Array(size).fill(4),
+    positions: Int32Array.from({ length: size }, (_, index) => index % length),
+    segments: new Int32Array(size).fill(1),
+    weights: new Float32Array(size).fill(1),
+    supervisedTokens: size,
+    weightSum: size,
   };
-  await (await optimiser.run([batch], 0)).metrics;
+  await (
+    await optimiser.run([batch], 0)
+  ).metrics;
   await backend.dispose();
   return peakBytes();
 }
@@ -35,25 +44,51 @@ describe("planTraining", () => {
     ["full", null, true],
     ["lora", lora, false],
     ["lora", lora, true],
-  ] as const)("is within 5 %% of what a %s step then takes (adapter %o, checkpointing %s)", async (method, adapter, gradientCheckpointing) => {
-    const settings: TrainingSettings = { ...defaultSettings, method, gradientCheckpointing, maxSteps: 1 };
-    const plan = await planTraining({ config, lora: adapter, settings, rows, length, supervisedShare: 1, scratchOf: scratchBytesOf });
-    const taken = await measure(settings, adapter);
-    expect(Math.abs(plan.peak - taken) / taken).toBeLessThan(0.05);
-    expect(plan.weights + plan.gradients + plan.optimizer + plan.activations + plan.inputs).toBe(plan.peak);
-  });
+  ] as const)(
+    "is within 5 %% of what a %s step then takes (adapter %o, checkpointing %s)",
+    async (method, adapter, gradientCheckpointing) => {
+      const settings: TrainingSettings = { ...defaultSettings, method, gradientCheckpointing, maxSteps: 1 };
+      const plan = await planTraining({ config, lora: adapter, settings, rows, length, supervisedShare: 1, scratchOf: scratchBytesOf });
+      const taken = await measure(settings, adapter);
+      expect(Math.abs(plan.peak - taken) / taken).toBeLessThan(0.05);
+      expect(plan.weights + plan.gradients + plan.optimizer + plan.activations + plan.inputs).toBe(plan.peak);
+    },
+  );
 
   it("shows what checkpointing saves", async () => {
-    const plan = (gradientCheckpointing: boolean) => planTraining({
-      config: { ...config, num_hidden_layers: 8 }, lora: null, settings: { ...defaultSettings, method: "full", gradientCheckpointing, maxSteps: 1 }, rows, length, supervisedShare: 0.1,
-    });
+    const plan = (gradientCheckpointing: boolean) =>
+      planTraining({
+        config: { ...config, num_hidden_layers: 8 },
+        lora: null,
+        settings: { ...defaultSettings, method: "full", gradientCheckpointing, maxSteps: 1 },
+        rows,
+        length,
+        supervisedShare: 0.1,
+      });
     expect((await plan(true)).activations).toBeLessThan((await plan(false)).activations / 3);
   });
 
   it("plans a model of eight billion parameters without allocating it", async () => {
-    const big = { ...config, hidden_size: 4096, intermediate_size: 14336, num_hidden_layers: 32, num_attention_heads: 32, num_key_value_heads: 8, head_dim: 128, vocab_size: 128256, max_position_embeddings: 8192 };
+    const big = {
+      ...config,
+      hidden_size: 4096,
+      intermediate_size: 14336,
+      num_hidden_layers: 32,
+      num_attention_heads: 32,
+      num_key_value_heads: 8,
+      head_dim: 128,
+      vocab_size: 128256,
+      max_position_embeddings: 8192,
+    };
     const before = process.memoryUsage().rss;
-    const plan = await planTraining({ config: big, lora: { ...lora, r: 16 }, settings: { ...defaultSettings, method: "lora", gradientCheckpointing: true, maxSteps: 1 }, rows: 4, length: 1024, supervisedShare: 0.67 });
+    const plan = await planTraining({
+      config: big,
+      lora: { ...lora, r: 16 },
+      settings: { ...defaultSettings, method: "lora", gradientCheckpointing: true, maxSteps: 1 },
+      rows: 4,
+      length: 1024,
+      supervisedShare: 0.67,
+    });
     expect(plan.weights).toBeGreaterThan(32e9);
     expect(process.memoryUsage().rss - before).toBeLessThan(2e9);
   });

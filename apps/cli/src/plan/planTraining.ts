@@ -36,7 +36,9 @@ export async function planTraining(request: PlanRequest): Promise<MemoryBudget> 
   const model = await LanguageModel.load({ backend, config: request.config, positions: length, empty: true });
   if (request.lora) {
     const parameters = adapterParameters(layoutLora(model.parameters, request.lora));
-    const tensors = new Map(parameters.map(({ name, shape }) => [name, new Float32Array(shape.reduce((product, size) => product * size, 1))]));
+    const tensors = new Map(
+      parameters.map(({ name, shape }) => [name, new Float32Array(shape.reduce((product, size) => product * size, 1))]),
+    );
     await model.attachLora(request.lora, { tensors });
   }
   const weights = backend.allocatedBytes;
@@ -50,5 +52,12 @@ export async function planTraining(request: PlanRequest): Promise<MemoryBudget> 
   const supervised = Math.max(32, Math.ceil((rows * length * request.supervisedShare) / 32) * 32);
   const program = microBatchProgram(model, settings, { batch: rows, length, supervised });
   await backend.compile(program, model.bind(program, optimiser.state).bindings);
-  return { weights, gradients, optimizer, activations: backend.scratchBytes, inputs: backend.allocatedBytes - beforeInputs, peak: backend.peakBytes };
+  return {
+    weights,
+    gradients,
+    optimizer,
+    activations: backend.scratchBytes,
+    inputs: backend.allocatedBytes - beforeInputs,
+    peak: backend.peakBytes,
+  };
 }

@@ -13,7 +13,10 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; font: 14px/1.9 ui-monospac
 `;
 
 /** A page that shows, colour by colour, which text of each row is trained; the reason is each span's tooltip. */
-export function htmlPreview(rows: readonly PreviewRow[], settings: { readonly data: string; readonly template: string; readonly mask: string }): string {
+export function htmlPreview(
+  rows: readonly PreviewRow[],
+  settings: { readonly data: string; readonly template: string; readonly mask: string },
+): string {
   const tokens = rows.reduce((sum, { ids }) => sum + ids.length, 0);
   const trained = rows.reduce((sum, row) => sum + trainedTokens(row), 0);
   const share = tokens === 0 ? 0 : (100 * trained) / tokens;

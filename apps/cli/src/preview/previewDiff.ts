@@ -19,7 +19,9 @@ export async function* previewDiff(before: string, after: string, cwd: string): 
   for (const { path, type } of left.datasets) {
     for await (const { row, line, value } of readRows(path)) {
       const place: RowPlace = { file: path, row, ...(line === undefined ? {} : { line }) };
-      const spans = [leftSettings, rightSettings].map((settings) => encodeRow(value, place, type, settings).flatMap(({ example }) => example.spans));
+      const spans = [leftSettings, rightSettings].map((settings) =>
+        encodeRow(value, place, type, settings).flatMap(({ example }) => example.spans),
+      );
       const changes = diffMasks({ spans: spans[0]! }, { spans: spans[1]! });
       if (changes.length > 0) yield { row, changes };
     }
@@ -28,5 +30,11 @@ export async function* previewDiff(before: string, after: string, cwd: string): 
 
 async function settingsOf(config: RunConfig): Promise<EncodeSettings> {
   const tokenizer = await loadTokenizer(config.tokenizer ?? config.base_model);
-  return { tokenizer, templateFor: await chooseTemplate(config.chat_template, tokenizer), mask: config.train_on, maxLength: config.sequence_len, truncation: config.truncation };
+  return {
+    tokenizer,
+    templateFor: await chooseTemplate(config.chat_template, tokenizer),
+    mask: config.train_on,
+    maxLength: config.sequence_len,
+    truncation: config.truncation,
+  };
 }

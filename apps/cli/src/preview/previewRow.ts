@@ -30,7 +30,16 @@ export function previewRow({ place, rendering, example }: EncodedRow): PreviewRo
     text: rendering.segments.map((segment) => segment.text).join(""),
     ids: Array.from(example.ids),
     weights: Array.from(example.weights),
-    spans: example.spans.map(({ start, end, kind, role, message, text, trained, reason }) => ({ start, end, kind, role, message, text, trained, reason })),
+    spans: example.spans.map(({ start, end, kind, role, message, text, trained, reason }) => ({
+      start,
+      end,
+      kind,
+      role,
+      message,
+      text,
+      trained,
+      reason,
+    })),
     warnings: [...example.warnings, ...(rendering.warnings ?? []).map(({ code, message }) => ({ code, message, token: null }))],
   };
 }

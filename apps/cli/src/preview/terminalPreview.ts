@@ -7,7 +7,12 @@ function formatOf(trained: boolean, kind: string): Format {
   return trained ? "green" : "dim";
 }
 
-const legend: readonly (readonly [string, Format])[] = [["trained", "green"], ["trained terminator", ["green", "bold", "underline"]], ["context, not trained", "dim"], ["control token, not trained", "magenta"]];
+const legend: readonly (readonly [string, Format])[] = [
+  ["trained", "green"],
+  ["trained terminator", ["green", "bold", "underline"]],
+  ["context, not trained", "dim"],
+  ["control token, not trained", "magenta"],
+];
 
 /** What the colours mean; printed once, above the rows. */
 export function terminalLegend(): string {

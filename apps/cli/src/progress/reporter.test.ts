@@ -3,7 +3,16 @@ import { describe, expect, test } from "vitest";
 import { createReporter, type ReportStyle } from "./reporter.ts";
 
 const step = (number: number, milliseconds = 1000): StepEvent => ({
-  type: "step", step: number, epoch: number / 10, loss: 4 - number / 8, gradNorm: 1.5, learningRate: 1e-3, tokens: 200, supervisedTokens: 20, milliseconds, tokensPerSecond: 200,
+  type: "step",
+  step: number,
+  epoch: number / 10,
+  loss: 4 - number / 8,
+  gradNorm: 1.5,
+  learningRate: 1e-3,
+  tokens: 200,
+  supervisedTokens: 20,
+  milliseconds,
+  tokensPerSecond: 200,
 });
 const start: TrainingEvent = { type: "start", step: 0, maxSteps: 10, trainableParameters: 1234, backend: "cpu", adapter: "two threads" };
 const evaluation: TrainingEvent = { type: "evaluation", step: 2, epoch: 0.2, loss: 3.5, supervisedTokens: 4738, milliseconds: 61_000 };
@@ -33,7 +42,9 @@ function screenAfter(text: string): string[] {
 
 describe("plain lines", () => {
   test("the first, every loggingSteps-th and the last step, with what is left at the mean of recent steps", () => {
-    const lines = written("plain", [start, step(1), step(2, 3000), step(3), evaluation, step(10), end]).trimEnd().split("\n");
+    const lines = written("plain", [start, step(1), step(2, 3000), step(3), evaluation, step(10), end])
+      .trimEnd()
+      .split("\n");
     expect(lines).toEqual([
       "step  1/10  loss 3.8750  grad norm 1.500  lr 1.00e-3  200 tokens/s  9 s left",
       "step  2/10  loss 3.7500  grad norm 1.500  lr 1.00e-3  100 tokens/s  16 s left",
@@ -65,7 +76,10 @@ describe("the live display", () => {
 
 describe("machines and silence", () => {
   test("json: one object a line, measurements under Hugging Face's names", () => {
-    const objects = written("json", [start, step(1), evaluation]).trimEnd().split("\n").map((line) => JSON.parse(line) as unknown);
+    const objects = written("json", [start, step(1), evaluation])
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as unknown);
     expect(objects).toEqual([
       { event: "start", step: 0, maxSteps: 10, trainableParameters: 1234, backend: "cpu", adapter: "two threads" },
       { event: "step", step: 1, epoch: 0.1, loss: 3.875, grad_norm: 1.5, learning_rate: 1e-3, tokens_per_second: 200 },

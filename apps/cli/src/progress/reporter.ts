@@ -14,7 +14,11 @@ export interface Reporter {
 export type ReportStyle = "live" | "plain" | "json" | "quiet";
 
 /** A reporter that writes through `write`; `columns` is asked anew for each drawing, since terminals are resized. */
-export function createReporter(style: ReportStyle, write: (text: string) => void, options: { readonly columns: () => number; readonly loggingSteps: number }): Reporter {
+export function createReporter(
+  style: ReportStyle,
+  write: (text: string) => void,
+  options: { readonly columns: () => number; readonly loggingSteps: number },
+): Reporter {
   switch (style) {
     case "quiet":
       return { say: () => {}, event: () => {} };
@@ -82,6 +86,8 @@ function words(event: Exclude<TrainingEvent, StepEvent>, { maxSteps }: RunProgre
     case "non-finite":
       return `step ${event.step}: the gradient was not finite; nothing was changed`;
     case "end":
-      return event.aborted ? `stopped at step ${event.step} of ${maxSteps}` : `${event.step} steps in ${formatDuration(event.milliseconds)}`;
+      return event.aborted
+        ? `stopped at step ${event.step} of ${maxSteps}`
+        : `${event.step} steps in ${formatDuration(event.milliseconds)}`;
   }
 }

@@ -17,7 +17,16 @@ export interface RunProgress {
 /** Steps that count as recent. */
 const window = 20;
 
-export const noProgress: RunProgress = { step: 0, maxSteps: 0, losses: [], last: undefined, heldOut: undefined, timeLeft: undefined, tokensPerSecond: undefined, recent: [] };
+export const noProgress: RunProgress = {
+  step: 0,
+  maxSteps: 0,
+  losses: [],
+  last: undefined,
+  heldOut: undefined,
+  timeLeft: undefined,
+  tokensPerSecond: undefined,
+  recent: [],
+};
 
 /** The progress after one more event. */
 export function advance(progress: RunProgress, event: TrainingEvent): RunProgress {
@@ -29,7 +38,11 @@ export function advance(progress: RunProgress, event: TrainingEvent): RunProgres
       const milliseconds = recent.reduce((sum, step) => sum + step.milliseconds, 0);
       const tokens = recent.reduce((sum, step) => sum + step.tokens, 0);
       return {
-        ...progress, step: event.step, losses: [...progress.losses, event.loss], last: event, recent,
+        ...progress,
+        step: event.step,
+        losses: [...progress.losses, event.loss],
+        last: event,
+        recent,
         timeLeft: (milliseconds / recent.length) * (progress.maxSteps - event.step),
         tokensPerSecond: (1000 * tokens) / milliseconds,
       };

@@ -9,6 +9,13 @@ test("a sparkline spans the range of its values, averages groups, and passes ove
   expect(sparkline([], 5)).toBe("");
 });
 
-test.each([[0, "0 s"], [59_400, "59 s"], [59_600, "1 min 00 s"], [3_599_000, "59 min 59 s"], [3_900_000, "1 h 05 min"], [-5, "0 s"]])("%i ms is %s", (milliseconds, words) => {
+test.each([
+  [0, "0 s"],
+  [59_400, "59 s"],
+  [59_600, "1 min 00 s"],
+  [3_599_000, "59 min 59 s"],
+  [3_900_000, "1 h 05 min"],
+  [-5, "0 s"],
+])("%i ms is %s", (milliseconds, words) => {
   expect(formatDuration(milliseconds)).toBe(words);
 });

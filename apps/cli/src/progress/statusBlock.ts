@@ -13,7 +13,11 @@ export function statusBlock({ step, maxSteps, losses, last, heldOut, timeLeft, t
   const lines = [`${bar}  ${step}/${maxSteps}${left}`];
   if (last) {
     lines.push(`loss ${last.loss.toFixed(4)} ${paint("cyan", sparkline(losses, Math.max(8, Math.min(60, width - 20))))}`);
-    const figures = [`${Math.round(tokensPerSecond ?? 0)} tokens/s`, `lr ${last.learningRate.toExponential(2)}`, `grad norm ${last.gradNorm.toFixed(3)}`];
+    const figures = [
+      `${Math.round(tokensPerSecond ?? 0)} tokens/s`,
+      `lr ${last.learningRate.toExponential(2)}`,
+      `grad norm ${last.gradNorm.toFixed(3)}`,
+    ];
     lines.push(dim([...figures, ...(heldOut === undefined ? [] : [`held-out loss ${heldOut.toFixed(4)}`])].join("  ")));
   }
   return lines;

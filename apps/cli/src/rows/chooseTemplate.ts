@@ -15,15 +15,25 @@ export type TemplateForFormat = (format: RecordFormat) => ChosenTemplate;
  * The template that was asked for: a built-in style, "tokenizer" for the model's own, or a .jinja file. Nothing asked
  * for: the style that suits the rows' format, and for conversations the model's own where it has one.
  */
-export async function chooseTemplate(wanted: string | undefined, tokenizer: { readonly chatTemplate: string | null }): Promise<TemplateForFormat> {
+export async function chooseTemplate(
+  wanted: string | undefined,
+  tokenizer: { readonly chatTemplate: string | null },
+): Promise<TemplateForFormat> {
   const own = tokenizer.chatTemplate;
   if (wanted === "tokenizer") {
-    if (own === null) throw usageError("bad-config", "The tokenizer's folder has no chat template, so \"tokenizer\" names none.", "Name a built-in style such as chatml, or a .jinja file.");
+    if (own === null)
+      throw usageError(
+        "bad-config",
+        'The tokenizer\'s folder has no chat template, so "tokenizer" names none.',
+        "Name a built-in style such as chatml, or a .jinja file.",
+      );
     const chosen = fromSource(own, "tokenizer");
     return () => chosen;
   }
   if (wanted !== undefined) {
-    const chosen = /\.(jinja|jinja2|j2)$/.test(wanted) ? fromSource(await readTemplate(wanted), wanted) : { template: findTemplate(wanted), source: null };
+    const chosen = /\.(jinja|jinja2|j2)$/.test(wanted)
+      ? fromSource(await readTemplate(wanted), wanted)
+      : { template: findTemplate(wanted), source: null };
     return () => chosen;
   }
   const made = new Map<RecordFormat, ChosenTemplate>();
@@ -31,7 +41,8 @@ export async function chooseTemplate(wanted: string | undefined, tokenizer: { re
     const known = made.get(format);
     if (known) return known;
     const isConversation = format === "messages" || format === "sharegpt";
-    const chosen = isConversation && own !== null ? fromSource(own, "tokenizer") : { template: findTemplate(defaultTemplateName(format)), source: null };
+    const chosen =
+      isConversation && own !== null ? fromSource(own, "tokenizer") : { template: findTemplate(defaultTemplateName(format)), source: null };
     made.set(format, chosen);
     return chosen;
   };
@@ -45,6 +56,10 @@ async function readTemplate(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (cause) {
-    throw usageError("bad-config", `The template ${path} cannot be read (${(cause as NodeJS.ErrnoException).code ?? String(cause)}).`, "Give a built-in style's name, \"tokenizer\", or the path of a .jinja file.");
+    throw usageError(
+      "bad-config",
+      `The template ${path} cannot be read (${(cause as NodeJS.ErrnoException).code ?? String(cause)}).`,
+      'Give a built-in style\'s name, "tokenizer", or the path of a .jinja file.',
+    );
   }
 }

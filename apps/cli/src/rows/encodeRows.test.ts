@@ -12,7 +12,10 @@ const chosen = { template: findTemplate("alpaca"), source: null };
 describe("BOS", () => {
   it.each([true, false, undefined])("opens an alpaca row, and its prompt alike, where add_bos_token is %s", (addBosToken) => {
     const tokenizer = { ...dictionary, bos: { id: 1, text: "<|pad|>" }, addBosToken };
-    const [{ example, conversation }] = encodeRow(row, { file: "rows.json", row: 1 }, "alpaca", { tokenizer, templateFor: () => chosen }) as [ReturnType<typeof encodeRow>[number]];
+    const [{ example, conversation }] = encodeRow(row, { file: "rows.json", row: 1 }, "alpaca", {
+      tokenizer,
+      templateFor: () => chosen,
+    }) as [ReturnType<typeof encodeRow>[number]];
     expect(example.ids[0] === 1).toBe(addBosToken === true);
     expect([...example.ids].filter((id) => id === 1)).toHaveLength(addBosToken === true ? 1 : 0);
     expect(example.weights[0]).toBe(0);
@@ -22,7 +25,10 @@ describe("BOS", () => {
 
   it("is left to a model's own Jinja template", () => {
     const tokenizer = { ...dictionary, bos: { id: 1, text: "<|pad|>" }, addBosToken: true };
-    const [one] = encodeRow(row, { file: "rows.json", row: 1 }, "alpaca", { tokenizer, templateFor: () => ({ ...chosen, source: "{{ messages }}" }) });
+    const [one] = encodeRow(row, { file: "rows.json", row: 1 }, "alpaca", {
+      tokenizer,
+      templateFor: () => ({ ...chosen, source: "{{ messages }}" }),
+    });
     expect(one!.example.ids[0]).not.toBe(1);
   });
 });

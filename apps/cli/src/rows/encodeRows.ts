@@ -94,6 +94,7 @@ export function describePlace({ file, row, line }: RowPlace): string {
 
 /** The same error, its message opened by the row's place. */
 function placed(error: unknown, place: RowPlace): unknown {
-  if (error instanceof Error && !error.message.includes(place.file)) error.message = `${describePlace(place)}: ${error.message.replace(/^row \d+: /, "")}`;
+  if (error instanceof Error && !error.message.includes(place.file))
+    error.message = `${describePlace(place)}: ${error.message.replace(/^row \d+: /, "")}`;
   return error;
 }

@@ -9,8 +9,14 @@ const truncations: readonly TruncationStrategy[] = ["drop", "error", "keepRespon
 
 /** Flags of every verb that turns rows into tokens. */
 export const rowFlags: ArgsDef = {
-  template: { type: "string", description: 'built-in style, "tokenizer" for the folder\'s own chat template, or a .jinja file; default: by the rows\' format' },
-  mask: { type: "string", description: "policy (completion, assistant, last, all) or a peer's name (litgpt, trl, ...); default: by the rows' format" },
+  template: {
+    type: "string",
+    description: "built-in style, \"tokenizer\" for the folder's own chat template, or a .jinja file; default: by the rows' format",
+  },
+  mask: {
+    type: "string",
+    description: "policy (completion, assistant, last, all) or a peer's name (litgpt, trl, ...); default: by the rows' format",
+  },
   "max-length": { type: "string", description: "longest row in tokens" },
   truncation: { type: "string", description: `what becomes of a longer row: ${truncations.join(", ")}` },
   type: { type: "string", description: `record format: ${formats.join(", ")}; default: detected` },

@@ -16,13 +16,17 @@ export interface SeededBatchOptions {
 export function seededBatches(rows: readonly EncodedRow[], options: SeededBatchOptions): BatchSource {
   const examples = rows.map(({ example }) => shiftTargets(example));
   const sampler = createBatchSampler({ rows: rows.length, batchSize: options.rowsPerStep, seed: options.seed });
-  return paddedBatches(examples, {
-    next: () => sampler.next().indices,
-    get epoch() {
-      const { epoch, batch } = sampler.state();
-      return epoch + batch / sampler.batchesPerEpoch;
+  return paddedBatches(
+    examples,
+    {
+      next: () => sampler.next().indices,
+      get epoch() {
+        const { epoch, batch } = sampler.state();
+        return epoch + batch / sampler.batchesPerEpoch;
+      },
+      state: () => sampler.state(),
+      restore: (state) => sampler.restore(state as BatchSamplerState),
     },
-    state: () => sampler.state(),
-    restore: (state) => sampler.restore(state as BatchSamplerState),
-  }, { microBatchSize: options.microBatchSize, multipleOf: options.multipleOf });
+    { microBatchSize: options.microBatchSize, multipleOf: options.multipleOf },
+  );
 }

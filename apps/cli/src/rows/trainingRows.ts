@@ -30,7 +30,11 @@ export async function readTrainingRows(sources: readonly RowSource[], options: T
   for await (const row of encodeRows(sources, options)) {
     const { dropped } = row.example;
     if (dropped && !options.lengthIsChosen) {
-      throw new CliError("row-too-long", `${describePlace(row.place)} has ${dropped.length} tokens; the model has ${dropped.maxLength} positions.`, "Set sequence_len to drop longer rows, or truncation to say what becomes of them.");
+      throw new CliError(
+        "row-too-long",
+        `${describePlace(row.place)} has ${dropped.length} tokens; the model has ${dropped.maxLength} positions.`,
+        "Set sequence_len to drop longer rows, or truncation to say what becomes of them.",
+      );
     }
     all.push(row);
   }
@@ -42,12 +46,21 @@ export async function readTrainingRows(sources: readonly RowSource[], options: T
   ];
   const names = sources.map(({ path }) => path).join(", ");
   if (rows.length === 0) {
-    throw new CliError("no-supervised-rows", `${names}: none of ${all.length} rows can be trained (${losses.join("; ")}).`, "Look at them with `sft preview`, or choose another train_on or sequence_len.");
+    throw new CliError(
+      "no-supervised-rows",
+      `${names}: none of ${all.length} rows can be trained (${losses.join("; ")}).`,
+      "Look at them with `sft preview`, or choose another train_on or sequence_len.",
+    );
   }
   const [first, ...others] = new Map(rows.map(({ chosen }) => [chosen.template.hash, chosen])).values();
   if (others.length > 0) {
     const templates = [first!, ...others].map(({ template }) => template.name).join(" and ");
-    throw new CliError("bad-config", `${names}: the rows' formats ask for several templates, ${templates}.`, "Name one for all rows with chat_template.", { usage: true });
+    throw new CliError(
+      "bad-config",
+      `${names}: the rows' formats ask for several templates, ${templates}.`,
+      "Name one for all rows with chat_template.",
+      { usage: true },
+    );
   }
   const policy = [...new Set(rows.map(({ example }) => example.policy))].join("+");
   return { rows, share, chosen: first!, policy, losses };

@@ -26,7 +26,10 @@ export async function prepareRun(config: RunConfig): Promise<PreparedRun> {
     checkAgainstModel(config, opened);
     const templateFor = await chooseTemplate(config.chat_template, opened.tokenizer);
     const options = {
-      tokenizer: opened.tokenizer, templateFor, mask: config.train_on, truncation: config.truncation,
+      tokenizer: opened.tokenizer,
+      templateFor,
+      mask: config.train_on,
+      truncation: config.truncation,
       maxLength: config.sequence_len ?? opened.config.maxPositions,
       lengthIsChosen: config.sequence_len !== undefined || config.truncation !== undefined,
     };
@@ -34,7 +37,8 @@ export async function prepareRun(config: RunConfig): Promise<PreparedRun> {
     const heldOut = config.test_datasets ? await readTrainingRows(config.test_datasets, options) : undefined;
     const split = config.val_set_size > 0 ? splitRows(training.rows, { testSize: config.val_set_size, seed: config.seed }) : undefined;
     return {
-      opened, training,
+      opened,
+      training,
       trainRows: split?.train ?? training.rows,
       heldOutRows: heldOut?.rows ?? split?.test ?? [],
       heldOutLosses: heldOut?.losses ?? [],
@@ -49,7 +53,11 @@ export async function prepareRun(config: RunConfig): Promise<PreparedRun> {
 /** Refuses a sequence length or LoRA targets that the model does not have, before any row is read. */
 function checkAgainstModel(config: RunConfig, { config: model, folder }: OpenedModel): void {
   if (config.sequence_len !== undefined && config.sequence_len > model.maxPositions) {
-    throw usageError("bad-config", `sequence_len ${config.sequence_len} is longer than the model's ${model.maxPositions} positions (max_position_embeddings of ${config.base_model}).`, `Set sequence_len to ${model.maxPositions} or less.`);
+    throw usageError(
+      "bad-config",
+      `sequence_len ${config.sequence_len} is longer than the model's ${model.maxPositions} positions (max_position_embeddings of ${config.base_model}).`,
+      `Set sequence_len to ${model.maxPositions} or less.`,
+    );
   }
   const lora = loraOf(config);
   if (lora) layoutLora(findFamily(folder.config).parameters(model), lora);

@@ -44,12 +44,22 @@ export async function runTraining({ config, prepared, entry, backend, reporter, 
   const sampleRows = heldOutRows.slice(0, config.sample_prompts);
   const prompts = promptsOfRows(sampleRows, tokenizer, config.train_on);
   const lengths = [...trainRows, ...heldOutRows].map(({ example }) => example.ids.length);
-  const model = await loadModel(opened, backend, positionsNeeded([...lengths, ...prompts.map((prompt) => prompt.length + config.sample_max_new_tokens)], maxPositions), config.load_in_4bit ? "nf4" : undefined);
+  const model = await loadModel(
+    opened,
+    backend,
+    positionsNeeded([...lengths, ...prompts.map((prompt) => prompt.length + config.sample_max_new_tokens)], maxPositions),
+    config.load_in_4bit ? "nf4" : undefined,
+  );
   const lora = loraOf(config);
   if (lora) await model.attachLora(lora, { seed: config.seed });
 
   const answer = async (): Promise<Answer[]> =>
-    prompts.length === 0 ? [] : answerPrompts(model, tokenizer, prompts, { maxNewTokens: config.sample_max_new_tokens, stopTokens: stopTokens(chosen.template, tokenizer, opened.config.eosTokenIds) });
+    prompts.length === 0
+      ? []
+      : answerPrompts(model, tokenizer, prompts, {
+          maxNewTokens: config.sample_max_new_tokens,
+          stopTokens: stopTokens(chosen.template, tokenizer, opened.config.eosTokenIds),
+        });
   const before = await answer();
 
   const metrics = await enterFolder(config, entry);
@@ -57,7 +67,12 @@ export async function runTraining({ config, prepared, entry, backend, reporter, 
   const result = await train({
     model,
     settings: toTrainingSettings(config, trainRows.length),
-    batches: seededBatches(trainRows, { rowsPerStep: rowsPerStep(config), microBatchSize: config.micro_batch_size, multipleOf, seed: config.seed }),
+    batches: seededBatches(trainRows, {
+      rowsPerStep: rowsPerStep(config),
+      microBatchSize: config.micro_batch_size,
+      multipleOf,
+      seed: config.seed,
+    }),
     heldOut: heldOutRows.map(({ example }) => shiftTargets(example)),
     evaluation: { batchSize: config.micro_batch_size, multipleOf },
     outputDir: config.output_dir,
@@ -72,7 +87,11 @@ export async function runTraining({ config, prepared, entry, backend, reporter, 
     },
   });
   const after = result.aborted ? [] : await answer();
-  const samples = after.map((answered, index): Sample => ({ ...questionOf(sampleRows[index]!.conversation), before: before[index]!, after: answered }));
+  const samples = after.map((answered, index): Sample => ({
+    ...questionOf(sampleRows[index]!.conversation),
+    before: before[index]!,
+    after: answered,
+  }));
   if (samples.length > 0) await writeFileAtomic(join(config.output_dir, runFiles.samples), `${JSON.stringify(samples, null, 2)}\n`);
   disposeModel(model, backend);
   return { ...result, samples };

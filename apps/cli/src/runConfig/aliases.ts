@@ -9,7 +9,11 @@ const invertedToTrainOn = (value: unknown): unknown => (value === true ? "all" :
 
 /** transformers' names of the optimisers that go by a shorter one here. */
 const optimisers: Readonly<Record<string, string>> = {
-  adamw_torch: "adamw", adamw_torch_fused: "adamw", adamw_hf: "adamw", adamw_bnb_8bit: "adamw_8bit", lion_32bit: "lion",
+  adamw_torch: "adamw",
+  adamw_torch_fused: "adamw",
+  adamw_hf: "adamw",
+  adamw_bnb_8bit: "adamw_8bit",
+  lion_32bit: "lion",
 };
 const optimiserNamed = (value: unknown): unknown => optimisers[String(value)] ?? value;
 
@@ -74,7 +78,11 @@ export function translateAliases(given: Readonly<Record<string, unknown>>): Tran
     }
     if (alias.key in given) continue;
     const translated = alias.value ? alias.value(value) : value;
-    notices.push(translated === undefined ? `${name}: ${String(value)} is the default here` : `${name} is read as ${alias.key}${alias.value ? `: ${String(translated)}` : ""}`);
+    notices.push(
+      translated === undefined
+        ? `${name}: ${String(value)} is the default here`
+        : `${name} is read as ${alias.key}${alias.value ? `: ${String(translated)}` : ""}`,
+    );
     if (translated === undefined) continue;
     values[alias.key] = translated;
     written.set(alias.key, name);

@@ -20,7 +20,11 @@ export async function readConfigText(path: string): Promise<ConfigText> {
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? "";
     const problem = code === "ENOENT" ? "there is no such file" : code === "EISDIR" ? "it is a folder" : `it cannot be read (${code})`;
-    throw usageError("bad-config", `${path}: expected a recipe, but ${problem}.`, "Give the path of a YAML file; `sft schema` prints what it may hold.");
+    throw usageError(
+      "bad-config",
+      `${path}: expected a recipe, but ${problem}.`,
+      "Give the path of a YAML file; `sft schema` prints what it may hold.",
+    );
   }
   return parseConfigText(text, path);
 }
@@ -34,10 +38,15 @@ export function parseConfigText(text: string, path: string): ConfigText {
     return `${path}:${line}:${col}`;
   };
   const [fault] = document.errors;
-  if (fault) throw usageError("bad-config", `${at(fault.pos[0])}: not valid YAML: ${fault.message}`, "Mend the file; indentation counts in YAML.");
+  if (fault)
+    throw usageError("bad-config", `${at(fault.pos[0])}: not valid YAML: ${fault.message}`, "Mend the file; indentation counts in YAML.");
   const values: unknown = document.toJS() ?? {};
   if (typeof values !== "object" || values === null || Array.isArray(values)) {
-    throw usageError("bad-config", `${path}: expected keys and values, found ${Array.isArray(values) ? "a list" : `the ${typeof values} ${JSON.stringify(values)}`}.`, "Write one `key: value` a line.");
+    throw usageError(
+      "bad-config",
+      `${path}: expected keys and values, found ${Array.isArray(values) ? "a list" : `the ${typeof values} ${JSON.stringify(values)}`}.`,
+      "Write one `key: value` a line.",
+    );
   }
   return {
     values: values as Record<string, unknown>,
@@ -54,8 +63,13 @@ function offsetOf(document: Document, keys: readonly PropertyKey[], part: "key" 
     const parent = depth === 1 ? document.contents : document.getIn(keys.slice(0, depth - 1), true);
     const pairs = (parent as { items?: readonly unknown[] } | null)?.items ?? [];
     for (const [index, item] of pairs.entries()) {
-      const pair = item as { key?: { value?: unknown; range?: readonly number[] }; value?: { range?: readonly number[] } | null; range?: readonly number[] };
-      if (pair.key?.value === keys[depth - 1]) return (part === "key" || depth < keys.length ? pair.key : (pair.value ?? pair.key)).range?.[0];
+      const pair = item as {
+        key?: { value?: unknown; range?: readonly number[] };
+        value?: { range?: readonly number[] } | null;
+        range?: readonly number[];
+      };
+      if (pair.key?.value === keys[depth - 1])
+        return (part === "key" || depth < keys.length ? pair.key : (pair.value ?? pair.key)).range?.[0];
       if (pair.key === undefined && index === keys[depth - 1]) return pair.range?.[0];
     }
   }

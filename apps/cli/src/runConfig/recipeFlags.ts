@@ -2,20 +2,27 @@ import type { ArgsDef } from "citty";
 import { runConfigKeys, runConfigSchema, type RunConfig } from "./schema.ts";
 
 /** Keys whose flag has a shorter name. */
-const flagNames: Partial<Record<keyof RunConfig, string>> = { datasets: "data", test_datasets: "test-data", resume_from_checkpoint: "resume", load_in_4bit: "qlora" };
+const flagNames: Partial<Record<keyof RunConfig, string>> = {
+  datasets: "data",
+  test_datasets: "test-data",
+  resume_from_checkpoint: "resume",
+  load_in_4bit: "qlora",
+};
 
 const flagOf = (key: keyof RunConfig): string => flagNames[key] ?? key.replaceAll("_", "-");
 
 /** One flag a key of a recipe, described by the schema. */
 export function recipeFlags(): ArgsDef {
-  return Object.fromEntries(runConfigKeys.map((key) => {
-    const field = runConfigSchema.shape[key];
-    const input = runConfigSchema.shape[key].def as { type: string; innerType?: { def: { type: string } }; defaultValue?: unknown };
-    const isBoolean = input.type === "boolean" || input.innerType?.def.type === "boolean";
-    const shown = input.type === "default" ? ` (default ${String(input.defaultValue)})` : "";
-    const alias = flagNames[key] ? [key.replaceAll("_", "-")] : [];
-    return [flagOf(key), { type: isBoolean ? "boolean" : "string", alias, description: `${field.description ?? ""}${shown}` }];
-  }));
+  return Object.fromEntries(
+    runConfigKeys.map((key) => {
+      const field = runConfigSchema.shape[key];
+      const input = runConfigSchema.shape[key].def as { type: string; innerType?: { def: { type: string } }; defaultValue?: unknown };
+      const isBoolean = input.type === "boolean" || input.innerType?.def.type === "boolean";
+      const shown = input.type === "default" ? ` (default ${String(input.defaultValue)})` : "";
+      const alias = flagNames[key] ? [key.replaceAll("_", "-")] : [];
+      return [flagOf(key), { type: isBoolean ? "boolean" : "string", alias, description: `${field.description ?? ""}${shown}` }];
+    }),
+  );
 }
 
 /** The recipe keys that were given as flags. */

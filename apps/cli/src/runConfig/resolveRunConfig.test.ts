@@ -17,7 +17,10 @@ async function resolveText(text: string, flags: Record<string, string | boolean>
 }
 
 async function failureOf(text: string, flags?: Record<string, string | boolean>): Promise<string> {
-  const error: unknown = await resolveText(text, flags).then(() => undefined, (thrown: unknown) => thrown);
+  const error: unknown = await resolveText(text, flags).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
   expect(error).toBeInstanceOf(CliError);
   expect(error).toMatchObject({ code: "bad-config", usage: true });
   return (error as CliError).message.replaceAll(join(folder, "recipe.yaml"), "recipe.yaml");
@@ -28,23 +31,38 @@ const minimal = "base_model: model\ndatasets:\n  - path: rows.json\n";
 describe("a recipe", () => {
   test("has defaults, and paths that it reads stand beside it", async () => {
     const { config, notices } = await resolveText(minimal);
-    expect(config).toMatchObject({ base_model: join(folder, "model"), datasets: [{ path: join(folder, "rows.json") }], learning_rate: 2e-4, adapter: "lora", output_dir: join(folder, "runs/sft") });
+    expect(config).toMatchObject({
+      base_model: join(folder, "model"),
+      datasets: [{ path: join(folder, "rows.json") }],
+      learning_rate: 2e-4,
+      adapter: "lora",
+      output_dir: join(folder, "runs/sft"),
+    });
     expect(notices).toEqual([]);
   });
 
   test("is overridden by flags, whose text is read as YAML reads it", async () => {
-    const { config } = await resolveText(`${minimal}learning_rate: 2e-3\nnum_epochs: 3\n`, { learning_rate: "1e-3", max_steps: "10", lora_target_modules: "q_proj,v_proj" });
+    const { config } = await resolveText(`${minimal}learning_rate: 2e-3\nnum_epochs: 3\n`, {
+      learning_rate: "1e-3",
+      max_steps: "10",
+      lora_target_modules: "q_proj,v_proj",
+    });
     expect(config).toMatchObject({ learning_rate: 1e-3, max_steps: 10, lora_target_modules: ["q_proj", "v_proj"] });
     expect(config.num_epochs).toBeUndefined();
   });
 
   test("may be flags alone, whose paths stand in the working directory", async () => {
     const { config } = await resolveRunConfig(undefined, { base_model: "m", datasets: "a.json,b.json" }, folder);
-    expect(config).toMatchObject({ base_model: join(folder, "m"), datasets: [{ path: join(folder, "a.json") }, { path: join(folder, "b.json") }] });
+    expect(config).toMatchObject({
+      base_model: join(folder, "m"),
+      datasets: [{ path: join(folder, "a.json") }, { path: join(folder, "b.json") }],
+    });
   });
 
   test("takes the names of LitGPT, TRL and Axolotl, and says so", async () => {
-    const { config, notices } = await resolveText("checkpoint_dir: model\ntrain_file: rows.json\nper_device_train_batch_size: 8\ntrain_on_inputs: true\nmask_prompt: true\nlr_warmup_steps: 5\n");
+    const { config, notices } = await resolveText(
+      "checkpoint_dir: model\ntrain_file: rows.json\nper_device_train_batch_size: 8\ntrain_on_inputs: true\nmask_prompt: true\nlr_warmup_steps: 5\n",
+    );
     expect(config).toMatchObject({ base_model: join(folder, "model"), micro_batch_size: 8, train_on: "all", warmup_steps: 5 });
     expect(notices).toContain("checkpoint_dir is read as base_model");
     expect(notices).toContain("train_on_inputs is read as train_on: all");
@@ -56,9 +74,13 @@ describe("errors name file, line, column and key", () => {
   test.each([
     ["an unknown key", `${minimal}max_stpes: 3\n`, "recipe.yaml:4:1: unknown key max_stpes. Did you mean max_steps?"],
     ["an unknown key inside a data set", `${minimal}    typ: alpaca\n`, "recipe.yaml:4:5: unknown key datasets.0.typ. Did you mean type?"],
-    ["a wrong type", `${minimal}learning_rate: fast\n`, 'recipe.yaml:4:16: learning_rate: invalid input: expected number, received string, got "fast".'],
+    [
+      "a wrong type",
+      `${minimal}learning_rate: fast\n`,
+      'recipe.yaml:4:16: learning_rate: invalid input: expected number, received string, got "fast".',
+    ],
     ["a number out of range", `${minimal}lora_r:   0\n`, "recipe.yaml:4:11: lora_r: too small: expected number to be >0, got 0."],
-    ["a word that is none", `${minimal}lr_scheduler: cosine_\n`, 'Did you mean cosine?'],
+    ["a word that is none", `${minimal}lr_scheduler: cosine_\n`, "Did you mean cosine?"],
     ["a key that is missing", "datasets: rows.json\n", "recipe.yaml: base_model is missing: folder of the base model"],
     ["a wrong value under an alias", `${minimal}lr: -1\n`, "recipe.yaml:4:5: learning_rate: too small"],
     ["rivals", `${minimal}warmup_steps: 1\nwarmup_ratio: 0.1\n`, "recipe.yaml:5:15: both warmup_steps and warmup_ratio are given."],
@@ -76,10 +98,14 @@ describe("errors name file, line, column and key", () => {
   });
 
   test("a flag is named as a flag", async () => {
-    expect(await failureOf(minimal, { lora_r: "none" })).toContain('--lora-r: lora_r: invalid input: expected number, received string, got "none".');
+    expect(await failureOf(minimal, { lora_r: "none" })).toContain(
+      '--lora-r: lora_r: invalid input: expected number, received string, got "none".',
+    );
   });
 
   test("a recipe that is not there", async () => {
-    await expect(resolveRunConfig("nowhere.yaml", {}, folder)).rejects.toThrow(`${join(folder, "nowhere.yaml")}: expected a recipe, but there is no such file.`);
+    await expect(resolveRunConfig("nowhere.yaml", {}, folder)).rejects.toThrow(
+      `${join(folder, "nowhere.yaml")}: expected a recipe, but there is no such file.`,
+    );
   });
 });

@@ -18,10 +18,16 @@ export interface ResolvedRunConfig {
  * files) is looked for beside the recipe; what flags name, and output_dir, from the working directory.
  * @throws CliError "bad-config" naming file, line, column and key, or the flag
  */
-export async function resolveRunConfig(path: string | undefined, flags: Readonly<Record<string, string | boolean>>, cwd: string): Promise<ResolvedRunConfig> {
+export async function resolveRunConfig(
+  path: string | undefined,
+  flags: Readonly<Record<string, string | boolean>>,
+  cwd: string,
+): Promise<ResolvedRunConfig> {
   const file = path === undefined ? undefined : await readConfigText(resolve(cwd, path));
   const translated = translateAliases(file?.values ?? {});
-  const fromFlags = Object.fromEntries(Object.entries(flags).map(([key, value]) => [key, typeof value === "string" ? scalar(value) : value]));
+  const fromFlags = Object.fromEntries(
+    Object.entries(flags).map(([key, value]) => [key, typeof value === "string" ? scalar(value) : value]),
+  );
   const merged = { ...withoutRivals(translated.values, fromFlags), ...fromFlags };
   const checked = runConfigSchema.safeParse(merged, { reportInput: true });
   if (!checked.success) {
@@ -46,7 +52,11 @@ function scalar(text: string): unknown {
 }
 
 /** Settings of which one makes the other void: a flag for the one drops the file's other. */
-const rivals: readonly (readonly [keyof RunConfig, keyof RunConfig])[] = [["max_steps", "num_epochs"], ["warmup_steps", "warmup_ratio"], ["test_datasets", "val_set_size"]];
+const rivals: readonly (readonly [keyof RunConfig, keyof RunConfig])[] = [
+  ["max_steps", "num_epochs"],
+  ["warmup_steps", "warmup_ratio"],
+  ["test_datasets", "val_set_size"],
+];
 
 function withoutRivals(values: Readonly<Record<string, unknown>>, flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const kept = { ...values };
@@ -62,13 +72,25 @@ function checkRivals(config: RunConfig, place: (key: string) => string): void {
     throw usageError("bad-config", `${place("warmup_ratio")}: both warmup_steps and warmup_ratio are given.`, "Keep one of them.");
   }
   if (config.min_lr > config.learning_rate) {
-    throw usageError("bad-config", `${place("min_lr")}: min_lr ${config.min_lr} is larger than learning_rate ${config.learning_rate}.`, "The decay ends at min_lr: it must be at most learning_rate.");
+    throw usageError(
+      "bad-config",
+      `${place("min_lr")}: min_lr ${config.min_lr} is larger than learning_rate ${config.learning_rate}.`,
+      "The decay ends at min_lr: it must be at most learning_rate.",
+    );
   }
   if (config.load_in_4bit && config.adapter === "none") {
-    throw usageError("bad-config", `${place("load_in_4bit")}: load_in_4bit keeps the base frozen, and adapter is none.`, "Train an adapter, or leave load_in_4bit out.");
+    throw usageError(
+      "bad-config",
+      `${place("load_in_4bit")}: load_in_4bit keeps the base frozen, and adapter is none.`,
+      "Train an adapter, or leave load_in_4bit out.",
+    );
   }
   if (config.test_datasets && config.val_set_size > 0) {
-    throw usageError("bad-config", `${place("val_set_size")}: both test_datasets and val_set_size are given.`, "Keep one of them: held-out rows come from a file, or from the training rows.");
+    throw usageError(
+      "bad-config",
+      `${place("val_set_size")}: both test_datasets and val_set_size are given.`,
+      "Keep one of them: held-out rows come from a file, or from the training rows.",
+    );
   }
 }
 
@@ -88,13 +110,16 @@ function explainIssue(issue: z.core.$ZodIssue, origin: Origin): string[] {
   const name = issue.path.map(String).join(".");
   if (issue.code === "unrecognized_keys") {
     const known = issue.path.length === 0 ? [...runConfigKeys, ...aliasNames] : ["path", "type"];
-    return issue.keys.map((key) => `${placeOf([...issue.path, key], origin, "key")}: unknown key ${[...issue.path, key].map(String).join(".")}. ${didYouMean(key, known, "")}`.trimEnd());
+    return issue.keys.map((key) =>
+      `${placeOf([...issue.path, key], origin, "key")}: unknown key ${[...issue.path, key].map(String).join(".")}. ${didYouMean(key, known, "")}`.trimEnd(),
+    );
   }
   if (issue.input === undefined) {
     const where = issue.path.length > 1 ? placeOf(issue.path, origin) : origin.file?.place([]);
     return [`${where ?? "the command line"}: ${name} is missing: ${descriptionOf(issue.path)}.`];
   }
-  const close = issue.code === "invalid_value" && typeof issue.input === "string" ? ` ${didYouMean(issue.input, issue.values.map(String), "")}` : "";
+  const close =
+    issue.code === "invalid_value" && typeof issue.input === "string" ? ` ${didYouMean(issue.input, issue.values.map(String), "")}` : "";
   return [`${placeOf(issue.path, origin)}: ${name}: ${lowerFirst(issue.message)}, got ${JSON.stringify(issue.input)}.${close}`.trimEnd()];
 }
 
@@ -112,9 +137,13 @@ function withAbsolutePaths(config: RunConfig, beside: (key: string) => string, c
     base_model: from("base_model", config.base_model),
     ...(config.tokenizer === undefined ? {} : { tokenizer: from("tokenizer", config.tokenizer) }),
     datasets: config.datasets.map((set) => ({ ...set, path: from("datasets", set.path) })),
-    ...(config.test_datasets ? { test_datasets: config.test_datasets.map((set) => ({ ...set, path: from("test_datasets", set.path) })) } : {}),
+    ...(config.test_datasets
+      ? { test_datasets: config.test_datasets.map((set) => ({ ...set, path: from("test_datasets", set.path) })) }
+      : {}),
     ...(isTemplateFile ? { chat_template: from("chat_template", config.chat_template!) } : {}),
     output_dir: resolve(cwd, config.output_dir),
-    ...(config.resume_from_checkpoint === undefined || config.resume_from_checkpoint === "auto" ? {} : { resume_from_checkpoint: resolve(cwd, config.resume_from_checkpoint) }),
+    ...(config.resume_from_checkpoint === undefined || config.resume_from_checkpoint === "auto"
+      ? {}
+      : { resume_from_checkpoint: resolve(cwd, config.resume_from_checkpoint) }),
   };
 }

@@ -6,11 +6,17 @@ const share = z.number().min(0).max(1);
 
 const dataset = z.strictObject({
   path: z.string().min(1).describe("json, jsonl, csv, tsv or parquet; text formats also as .gz"),
-  type: z.enum(["alpaca", "prompt-completion", "messages", "sharegpt", "text"]).optional().describe("record format; detected row by row when absent"),
+  type: z
+    .enum(["alpaca", "prompt-completion", "messages", "sharegpt", "text"])
+    .optional()
+    .describe("record format; detected row by row when absent"),
 });
 
 /** A file name is short for `[{ path }]`. */
-const datasets = z.preprocess((value) => (typeof value === "string" ? value.split(",").map((path) => ({ path })) : value), z.array(dataset).min(1));
+const datasets = z.preprocess(
+  (value) => (typeof value === "string" ? value.split(",").map((path) => ({ path })) : value),
+  z.array(dataset).min(1),
+);
 
 /**
  * A recipe: what `sft train` reads. Keys are those that Axolotl, TRL and LitGPT users know; each description is at once
@@ -23,10 +29,21 @@ export const runConfigSchema = z.strictObject({
   datasets: datasets.describe("rows to train on"),
   test_datasets: datasets.optional().describe("held-out rows"),
   val_set_size: z.number().nonnegative().default(0).describe("hold out this share (below 1) or number of the training rows"),
-  chat_template: z.string().min(1).optional().describe('a built-in style, "tokenizer" for the model\'s own chat template, or a .jinja file; default: by the rows\' format'),
-  train_on: z.string().min(1).optional().describe("mask policy (completion, assistant, last, all) or the name of a peer to imitate; default: by the rows' format"),
+  chat_template: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("a built-in style, \"tokenizer\" for the model's own chat template, or a .jinja file; default: by the rows' format"),
+  train_on: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("mask policy (completion, assistant, last, all) or the name of a peer to imitate; default: by the rows' format"),
   sequence_len: count.optional().describe("longest row in tokens; default: the model's positions"),
-  truncation: z.enum(["drop", "error", "keepResponse", "splitTurns", "left", "right"]).optional().describe("what becomes of a longer row; default: drop"),
+  truncation: z
+    .enum(["drop", "error", "keepResponse", "splitTurns", "left", "right"])
+    .optional()
+    .describe("what becomes of a longer row; default: drop"),
 
   micro_batch_size: count.default(4).describe("rows that run at once"),
   gradient_accumulation_steps: count.default(1).describe("micro batches of one optimiser step"),
@@ -34,8 +51,14 @@ export const runConfigSchema = z.strictObject({
   max_steps: count.optional().describe("optimiser steps; wins over num_epochs"),
 
   learning_rate: z.number().nonnegative().default(2e-4).describe("peak learning rate"),
-  optimizer: z.enum(["adamw", "adamw_8bit", "sgd", "lion", "adafactor", "muon"]).default("adamw").describe("how parameters move along their gradients"),
-  lr_scheduler: z.enum(["cosine", "linear", "constant", "constant_with_warmup", "inverse_sqrt", "one_cycle", "warmup_stable_decay"]).default("cosine").describe("course of the learning rate after its rise"),
+  optimizer: z
+    .enum(["adamw", "adamw_8bit", "sgd", "lion", "adafactor", "muon"])
+    .default("adamw")
+    .describe("how parameters move along their gradients"),
+  lr_scheduler: z
+    .enum(["cosine", "linear", "constant", "constant_with_warmup", "inverse_sqrt", "one_cycle", "warmup_stable_decay"])
+    .default("cosine")
+    .describe("course of the learning rate after its rise"),
   warmup_steps: steps.optional().describe("steps over which the learning rate rises"),
   warmup_ratio: share.optional().describe("the same as a share of all steps"),
   min_lr: z.number().nonnegative().default(0).describe("learning rate at which the decay ends"),
@@ -47,22 +70,44 @@ export const runConfigSchema = z.strictObject({
   adam_epsilon: z.number().positive().default(1e-8).describe("AdamW's epsilon"),
   max_grad_norm: z.number().nonnegative().default(1).describe("clip the gradient's global norm; 0 does not clip"),
   label_smoothing: z.number().min(0).lt(1).default(0).describe("share of each target's probability spread over the vocabulary"),
-  neftune_noise_alpha: z.number().nonnegative().default(0).describe("NEFTune: uniform noise on the embeddings while training, within alpha / sqrt(length * hidden size)"),
+  neftune_noise_alpha: z
+    .number()
+    .nonnegative()
+    .default(0)
+    .describe("NEFTune: uniform noise on the embeddings while training, within alpha / sqrt(length * hidden size)"),
   z_loss: z.number().nonnegative().default(0).describe("weight of the squared logSumExp of the logits in the loss"),
-  gradient_checkpointing: z.boolean().default(false).describe("keep one activation a layer and compute the others again: less memory, a third more work"),
+  gradient_checkpointing: z
+    .boolean()
+    .default(false)
+    .describe("keep one activation a layer and compute the others again: less memory, a third more work"),
 
-  unfrozen_parameters: z.preprocess((value) => (typeof value === "string" ? [value] : value), z.array(z.string().min(1)).min(1)).optional().describe("without an adapter: train only parameters whose names match one of these regular expressions from their start"),
+  unfrozen_parameters: z
+    .preprocess((value) => (typeof value === "string" ? [value] : value), z.array(z.string().min(1)).min(1))
+    .optional()
+    .describe("without an adapter: train only parameters whose names match one of these regular expressions from their start"),
 
   adapter: z.enum(["lora", "none"]).default("lora").describe('"lora" trains an adapter, "none" all weights'),
-  load_in_4bit: z.boolean().default(false).describe("QLoRA: keep the base's linear layers in 4-bit NormalFloat while an adapter is trained"),
+  load_in_4bit: z
+    .boolean()
+    .default(false)
+    .describe("QLoRA: keep the base's linear layers in 4-bit NormalFloat while an adapter is trained"),
   lora_r: count.default(8).describe("LoRA rank"),
   lora_alpha: z.number().positive().default(16).describe("LoRA scale times rank"),
   lora_dropout: z.number().min(0).lt(1).default(0).describe("dropout on the adapter's input"),
   lora_target_modules: z
-    .preprocess((value) => (typeof value === "string" && value.includes(",") && !/[()[\]*+?|\\]/.test(value) ? value.split(",").map((name) => name.trim()) : value), z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]))
+    .preprocess(
+      (value) =>
+        typeof value === "string" && value.includes(",") && !/[()[\]*+?|\\]/.test(value)
+          ? value.split(",").map((name) => name.trim())
+          : value,
+      z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]),
+    )
     .default("all-linear")
     .describe('"all-linear", a list of module names or endings, or a regular expression'),
-  lora_modules_to_save: z.preprocess((value) => (typeof value === "string" ? value.split(",") : value), z.array(z.string().min(1)).min(1)).optional().describe("modules of which a whole copy is trained and saved beside the adapter"),
+  lora_modules_to_save: z
+    .preprocess((value) => (typeof value === "string" ? value.split(",") : value), z.array(z.string().min(1)).min(1))
+    .optional()
+    .describe("modules of which a whole copy is trained and saved beside the adapter"),
   loraplus_lr_ratio: z.number().positive().default(1).describe("LoRA+: learning rate of B as a multiple of A's"),
   use_rslora: z.boolean().default(false).describe("scale by alpha / sqrt(r)"),
   use_dora: z.boolean().default(false).describe("learn a magnitude for each output row beside the pair"),

@@ -24,7 +24,9 @@ export function promptSettingsFiles({ template, source }: ChosenTemplate, policy
  * The template that `folder` was trained with; null when sft did not save it.
  * @throws CliError "bad-prompt-settings" for a file that is damaged or a template that is no longer the same
  */
-export async function readPromptSettings(folder: string): Promise<{ readonly chosen: ChosenTemplate; readonly settings: PromptSettings } | null> {
+export async function readPromptSettings(
+  folder: string,
+): Promise<{ readonly chosen: ChosenTemplate; readonly settings: PromptSettings } | null> {
   const path = join(folder, promptSettingsFile);
   const text = await readFile(path, "utf8").catch(() => null);
   if (text === null) return null;
@@ -33,7 +35,11 @@ export async function readPromptSettings(folder: string): Promise<{ readonly cho
   const { name, hash } = settings.template;
   const template = source === null ? findTemplate(name) : createJinjaTemplate(source, { name });
   if (template.hash !== hash) {
-    throw new CliError("bad-prompt-settings", `${path}: the template "${name}" has changed since training (hash ${hash.slice(0, 12)}, now ${template.hash.slice(0, 12)}).`, "Choose one with --template, or use the version of sft that trained it.");
+    throw new CliError(
+      "bad-prompt-settings",
+      `${path}: the template "${name}" has changed since training (hash ${hash.slice(0, 12)}, now ${template.hash.slice(0, 12)}).`,
+      "Choose one with --template, or use the version of sft that trained it.",
+    );
   }
   return { chosen: { template, source }, settings };
 }
@@ -41,9 +47,14 @@ export async function readPromptSettings(folder: string): Promise<{ readonly cho
 function parse(text: string, path: string): PromptSettings {
   try {
     const value = JSON.parse(text) as PromptSettings;
-    if (typeof value.template.name === "string" && typeof value.template.hash === "string" && typeof value.mask_policy === "string") return value;
+    if (typeof value.template.name === "string" && typeof value.template.hash === "string" && typeof value.mask_policy === "string")
+      return value;
   } catch {
     // Said below, as for fields that are missing.
   }
-  throw new CliError("bad-prompt-settings", `${path}: expected template.name, template.hash and mask_policy.`, "Choose a template with --template, or save again.");
+  throw new CliError(
+    "bad-prompt-settings",
+    `${path}: expected template.name, template.hash and mask_policy.`,
+    "Choose a template with --template, or save again.",
+  );
 }

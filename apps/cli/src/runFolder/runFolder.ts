@@ -28,12 +28,21 @@ export type Entry = { readonly kind: "new" } | { readonly kind: "overwrite" } | 
  * Decides how a run may enter `folder`, without touching it. `resume` is a checkpoint, or "auto" for the newest one.
  * @throws CliError "output-folder-in-use", "nothing-to-resume"
  */
-export async function decideEntry(folder: string, options: { readonly resume?: string | undefined; readonly overwrite: boolean }): Promise<Entry> {
+export async function decideEntry(
+  folder: string,
+  options: { readonly resume?: string | undefined; readonly overwrite: boolean },
+): Promise<Entry> {
   const checkpoints = await findCheckpoints(folder);
   if (options.resume !== undefined) {
     const wanted = options.resume;
     const from = wanted === "auto" ? checkpoints.at(-1) : checkpointAt(wanted);
-    if (!from) throw new CliError("nothing-to-resume", `${wanted === "auto" ? folder : wanted} holds no checkpoint to go on from.`, "Give a checkpoint-<step> folder, or leave --resume out to begin anew.", { usage: true });
+    if (!from)
+      throw new CliError(
+        "nothing-to-resume",
+        `${wanted === "auto" ? folder : wanted} holds no checkpoint to go on from.`,
+        "Give a checkpoint-<step> folder, or leave --resume out to begin anew.",
+        { usage: true },
+      );
     return { kind: "resume", from };
   }
   const holdsRun = checkpoints.length > 0 || (await namesIn(folder)).some((name) => name === runFiles.config || name === runFiles.metrics);
@@ -71,7 +80,11 @@ async function namesIn(folder: string): Promise<string[]> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return [];
-    if (code === "ENOTDIR") throw new CliError("output-folder-in-use", `${folder} is a file, or lies inside one.`, "Give another --output-dir.", { usage: true, cause: error });
+    if (code === "ENOTDIR")
+      throw new CliError("output-folder-in-use", `${folder} is a file, or lies inside one.`, "Give another --output-dir.", {
+        usage: true,
+        cause: error,
+      });
     throw error;
   }
 }

@@ -31,5 +31,7 @@ test.each([
 test("a prompt that is not the row's beginning is refused by token", async () => {
   const [row] = await someRows(dictionary.test, 1);
   const other = await chooseTemplate("chatml", tokenizer);
-  expect(() => promptsOfRows([{ ...row!, chosen: other("alpaca") }], tokenizer)).toThrow(expect.objectContaining({ code: "prompt-not-prefix" }));
+  expect(() => promptsOfRows([{ ...row!, chosen: other("alpaca") }], tokenizer)).toThrow(
+    expect.objectContaining({ code: "prompt-not-prefix" }),
+  );
 });

@@ -29,13 +29,22 @@ export function promptsOfRows(rows: readonly EncodedRow[], tokenizer: Tokenizer,
 }
 
 /** Tokens at which an answer ends: the template's terminators and the EOS of tokenizer and model. */
-export function stopTokens(template: Pick<Rendering, "terminators">, tokenizer: Tokenizer, modelEos: readonly number[] = []): ReadonlySet<number> {
+export function stopTokens(
+  template: Pick<Rendering, "terminators">,
+  tokenizer: Tokenizer,
+  modelEos: readonly number[] = [],
+): ReadonlySet<number> {
   const ids = template.terminators.map((text) => (text === "eos" ? (tokenizer.eos?.id ?? null) : tokenizer.tokenToId(text)));
   return new Set([...ids, tokenizer.eos?.id ?? null, ...modelEos].filter((id) => id !== null));
 }
 
 /** Answers prompts together, in one batch. */
-export async function answerPrompts(model: LanguageModel, tokenizer: Tokenizer, prompts: readonly Int32Array[], options: GenerateOptions): Promise<Answer[]> {
+export async function answerPrompts(
+  model: LanguageModel,
+  tokenizer: Tokenizer,
+  prompts: readonly Int32Array[],
+  options: GenerateOptions,
+): Promise<Answer[]> {
   const results = await generate(model, prompts, options);
   return results.map(({ tokens, finish }) => {
     const spoken = finish === "stop" ? tokens.slice(0, -1) : tokens;

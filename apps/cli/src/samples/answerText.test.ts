@@ -14,11 +14,14 @@ function stream(text: string, stops: readonly string[] = []): readonly string[] 
 }
 
 describe("AnswerText", () => {
-  it.each(["A strong positive emotion.", "naïve 👩‍💻 café, 中文 text", "trailing space ", ""])("gives out %j piece by piece, whole characters only", (text) => {
-    const pieces = stream(text);
-    expect(pieces.join("")).toBe(text);
-    expect(pieces.some((piece) => piece.includes("\uFFFD"))).toBe(false);
-  });
+  it.each(["A strong positive emotion.", "naïve 👩‍💻 café, 中文 text", "trailing space ", ""])(
+    "gives out %j piece by piece, whole characters only",
+    (text) => {
+      const pieces = stream(text);
+      expect(pieces.join("")).toBe(text);
+      expect(pieces.some((piece) => piece.includes("\uFFFD"))).toBe(false);
+    },
+  );
 
   it("ends before a stop string and never shows the beginning of one", () => {
     expect(stream("one\n\ntwo\n### End", ["\n### "]).join("")).toBe("one\n\ntwo");

@@ -37,9 +37,13 @@ export class AnswerText {
 
   /** Length of the longest end of the text that begins a stop string. */
   private pendingStop(text: string): number {
-    return Math.max(0, ...this.stops.map((stop) => {
-      for (let length = Math.min(stop.length - 1, text.length); length > 0; length--) if (text.endsWith(stop.slice(0, length))) return length;
-      return 0;
-    }));
+    return Math.max(
+      0,
+      ...this.stops.map((stop) => {
+        for (let length = Math.min(stop.length - 1, text.length); length > 0; length--)
+          if (text.endsWith(stop.slice(0, length))) return length;
+        return 0;
+      }),
+    );
   }
 }

@@ -21,7 +21,10 @@ export function sampleTable(samples: readonly Sample[], width: number): string {
   const [head] = row(["before", "after", "reference"]);
   return [
     paint("dim", head!),
-    ...samples.flatMap(({ prompt, before, after, reference }) => [paint("bold", oneLine(prompt)), ...row([words(before), words(after), reference])]),
+    ...samples.flatMap(({ prompt, before, after, reference }) => [
+      paint("bold", oneLine(prompt)),
+      ...row([words(before), words(after), reference]),
+    ]),
   ].join("\n");
 }
 

@@ -9,9 +9,15 @@ await probe.close();
 for (const method of ["write", "writeFile", "appendFile", "writev"]) {
   const real = prototype[method];
   prototype[method] = async function (data, ...rest) {
-    const bytes = typeof data === "string" ? Buffer.byteLength(data) : Array.isArray(data) ? data.reduce((sum, part) => sum + part.byteLength, 0) : data.byteLength;
+    const bytes =
+      typeof data === "string"
+        ? Buffer.byteLength(data)
+        : Array.isArray(data)
+          ? data.reduce((sum, part) => sum + part.byteLength, 0)
+          : data.byteLength;
     left -= bytes;
-    if (left < 0) throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC", errno: -28, syscall: "write" });
+    if (left < 0)
+      throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC", errno: -28, syscall: "write" });
     return real.call(this, data, ...rest);
   };
 }

@@ -33,9 +33,15 @@ export const dictionary: { readonly model: string; readonly train: string; reado
 };
 
 /** Starts the command line as a process of its own, from its source. */
-export function startSft(args: readonly string[], { cwd = cliFolder, env = {}, preload = [] }: SftOptions = {}): ChildProcessWithoutNullStreams {
+export function startSft(
+  args: readonly string[],
+  { cwd = cliFolder, env = {}, preload = [] }: SftOptions = {},
+): ChildProcessWithoutNullStreams {
   const imports = [tsx, ...preload].flatMap((module) => ["--import", module]);
-  return spawn(process.execPath, [...imports, "--conditions", "@sft/source", main, ...args], { cwd, env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0", ...env } });
+  return spawn(process.execPath, [...imports, "--conditions", "@sft/source", main, ...args], {
+    cwd,
+    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0", ...env },
+  });
 }
 
 /** Runs the command line to its end. */

@@ -26,6 +26,7 @@ export async function someRows(folder: string, count: number): Promise<string> {
 export async function modelWith(folder: string, changes: Readonly<Record<string, unknown>>): Promise<string> {
   const config = JSON.parse(await readFile(join(dictionary.model, "config.json"), "utf8")) as Record<string, unknown>;
   await writeFile(join(folder, "config.json"), JSON.stringify({ ...config, ...changes }));
-  for (const name of ["model.safetensors", "tokenizer.json", "tokenizer_config.json"]) await symlink(join(dictionary.model, name), join(folder, name));
+  for (const name of ["model.safetensors", "tokenizer.json", "tokenizer_config.json"])
+    await symlink(join(dictionary.model, name), join(folder, name));
   return folder;
 }

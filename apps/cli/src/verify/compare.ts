@@ -39,12 +39,26 @@ export async function compareCase(model: LanguageModel, golden: GoldenCase, meth
 }
 
 /** Repeats the recorded optimiser steps from the model's present weights and gives the largest differences. */
-export async function compareTrajectory(model: LanguageModel, trajectory: GoldenTrajectory, expected: GoldenSteps, batches: readonly GoldenBatch[], method: TrainingMethod): Promise<TrajectoryComparison> {
+export async function compareTrajectory(
+  model: LanguageModel,
+  trajectory: GoldenTrajectory,
+  expected: GoldenSteps,
+  batches: readonly GoldenBatch[],
+  method: TrainingMethod,
+): Promise<TrajectoryComparison> {
   const { optimizer, schedule, micro_batches_per_step: microBatches } = trajectory;
   const settings: TrainingSettings = {
-    ...defaultSettings, method, maxSteps: schedule.steps, warmupSteps: schedule.warmup_steps, schedule: "cosine",
-    learningRate: optimizer.lr, adamBeta1: optimizer.betas[0], adamBeta2: optimizer.betas[1], adamEpsilon: optimizer.eps,
-    weightDecay: optimizer.weight_decay, maxGradNorm: optimizer.max_grad_norm,
+    ...defaultSettings,
+    method,
+    maxSteps: schedule.steps,
+    warmupSteps: schedule.warmup_steps,
+    schedule: "cosine",
+    learningRate: optimizer.lr,
+    adamBeta1: optimizer.betas[0],
+    adamBeta2: optimizer.betas[1],
+    adamEpsilon: optimizer.eps,
+    weightDecay: optimizer.weight_decay,
+    maxGradNorm: optimizer.max_grad_norm,
   };
   const tokenBatches = batches.map(toTokenBatch);
   const optimiser = await OptimiserStep.create(model, settings);
@@ -55,7 +69,10 @@ export async function compareTrajectory(model: LanguageModel, trajectory: Golden
       const micro = Array.from({ length: microBatches }, (_, index) => tokenBatches[(step * microBatches + index) % tokenBatches.length]!);
       const { loss, gradNorm } = await (await optimiser.run(micro, step)).metrics;
       maxLossDiff = Math.max(maxLossDiff, notANumberAsInfinity(Math.abs(loss - expected.loss[step]!)));
-      maxGradNormRelDiff = Math.max(maxGradNormRelDiff, notANumberAsInfinity(Math.abs(gradNorm - expected.grad_norm[step]!) / expected.grad_norm[step]!));
+      maxGradNormRelDiff = Math.max(
+        maxGradNormRelDiff,
+        notANumberAsInfinity(Math.abs(gradNorm - expected.grad_norm[step]!) / expected.grad_norm[step]!),
+      );
     }
   } finally {
     optimiser.dispose();
@@ -64,11 +81,18 @@ export async function compareTrajectory(model: LanguageModel, trajectory: Golden
 }
 
 /** Greedy continuation of the golden prompt, with the key/value cache: prompt and new tokens equal to PyTorch's. */
-export async function compareGreedy(model: LanguageModel, greedy: Int32Array, newTokens: number): Promise<{ readonly match: boolean; readonly tokens: readonly number[] }> {
+export async function compareGreedy(
+  model: LanguageModel,
+  greedy: Int32Array,
+  newTokens: number,
+): Promise<{ readonly match: boolean; readonly tokens: readonly number[] }> {
   const prompt = greedy.slice(0, greedy.length - newTokens);
   const [result] = await generate(model, [prompt], { stopTokens: new Set(), maxNewTokens: newTokens });
   const expected = greedy.subarray(prompt.length);
-  return { match: result!.tokens.length === newTokens && result!.tokens.every((token, index) => token === expected[index]), tokens: result!.tokens };
+  return {
+    match: result!.tokens.length === newTokens && result!.tokens.every((token, index) => token === expected[index]),
+    tokens: result!.tokens,
+  };
 }
 
 async function computeLogits(model: LanguageModel, batch: GoldenBatch): Promise<ArrayLike<number>> {
@@ -78,7 +102,11 @@ async function computeLogits(model: LanguageModel, batch: GoldenBatch): Promise<
   const { bindings, made } = model.bind(program);
   const executable = await model.backend.compile(program, bindings);
   const positions = Int32Array.from({ length: batch.rows * batch.length }, (_, index) => index % batch.length);
-  for (const [name, data] of [[inputNames.ids, batch.inputIds], [inputNames.positions, positions], [inputNames.segments, batch.attentionMask]] as const) {
+  for (const [name, data] of [
+    [inputNames.ids, batch.inputIds],
+    [inputNames.positions, positions],
+    [inputNames.segments, batch.attentionMask],
+  ] as const) {
     const buffer = made.get(name);
     if (buffer) model.backend.upload(buffer, data);
   }
@@ -95,9 +123,13 @@ function toTokenBatch(batch: GoldenBatch): TokenBatch {
     const start = row * batch.length;
     const mask = batch.attentionMask.subarray(start, start + batch.length);
     const length = mask.reduce((sum, attended) => sum + attended, 0);
-    if (mask.subarray(0, length).includes(0)) throw new Error(`row ${row}: attention_mask has padding before tokens; only right padding is compared`);
+    if (mask.subarray(0, length).includes(0))
+      throw new Error(`row ${row}: attention_mask has padding before tokens; only right padding is compared`);
     const labels = batch.labels.subarray(start, start + length);
-    return shiftTargets({ ids: batch.inputIds.slice(start, start + length), weights: Float32Array.from(labels, (label, index) => (index > 0 && label >= 0 ? 1 : 0)) });
+    return shiftTargets({
+      ids: batch.inputIds.slice(start, start + length),
+      weights: Float32Array.from(labels, (label, index) => (index > 0 && label >= 0 ? 1 : 0)),
+    });
   });
   return padBatch(rows);
 }
@@ -108,7 +140,11 @@ function attendedElements(batch: GoldenBatch, vocabSize: number): (index: number
 }
 
 /** ||actual - expected|| / ||expected|| in float64; Infinity when lengths differ or a value is not a number. */
-export function relativeL2(actual: ArrayLike<number>, expected: ArrayLike<number>, included: (index: number) => boolean = () => true): number {
+export function relativeL2(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  included: (index: number) => boolean = () => true,
+): number {
   if (actual.length !== expected.length) return Infinity;
   let difference = 0;
   let norm = 0;

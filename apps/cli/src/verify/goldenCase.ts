@@ -27,8 +27,11 @@ export interface GoldenBatch {
 /** `trajectory.json`: the optimiser's settings and the figures of every step. */
 export interface GoldenTrajectory {
   readonly optimizer: {
-    readonly lr: number; readonly betas: readonly [number, number]; readonly eps: number;
-    readonly weight_decay: number; readonly max_grad_norm: number;
+    readonly lr: number;
+    readonly betas: readonly [number, number];
+    readonly eps: number;
+    readonly weight_decay: number;
+    readonly max_grad_norm: number;
   };
   readonly schedule: { readonly warmup_steps: number; readonly steps: number };
   readonly micro_batches_per_step: number;
@@ -54,13 +57,15 @@ export async function readGoldenCase(path: string, base?: GoldenCase): Promise<G
     }
     const [rows, length] = file.tensors.get("logits")!.shape as [number, number];
     const batch = base?.batch ?? {
-      rows, length,
+      rows,
+      length,
       inputIds: await file.readInt32("input_ids"),
       attentionMask: await file.readInt32("attention_mask"),
       labels: await file.readInt32("labels"),
     };
     return {
-      batch, gradients,
+      batch,
+      gradients,
       logits: await file.readFloat32("logits"),
       loss: (await file.readFloat32("loss"))[0]!,
       greedy: file.tensors.has("greedy") ? await file.readInt32("greedy") : undefined,
@@ -83,7 +88,8 @@ export async function readGoldenBatches(path: string): Promise<readonly GoldenBa
     for (let index = 0; file.tensors.has(`input_ids.${index}`); index++) {
       const [rows, length] = file.tensors.get(`input_ids.${index}`)!.shape as [number, number];
       batches.push({
-        rows, length,
+        rows,
+        length,
         inputIds: await file.readInt32(`input_ids.${index}`),
         attentionMask: await file.readInt32(`attention_mask.${index}`),
         labels: await file.readInt32(`labels.${index}`),

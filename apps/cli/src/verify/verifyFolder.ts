@@ -18,7 +18,9 @@ export interface VerifyBounds {
 /** "cpu" sums in float64 or in PyTorch's own precision; a GPU's float32 exp, tanh and reductions are coarser. */
 export function boundsFor(backend: string): VerifyBounds {
   const trajectory = { trajectoryLoss: 2e-3, trajectoryGradNorm: 1e-2 };
-  return backend === "cpu" ? { logits: 1e-5, loss: 1e-5, grads: 1e-4, ...trajectory } : { logits: 1e-4, loss: 1e-4, grads: 1e-3, ...trajectory };
+  return backend === "cpu"
+    ? { logits: 1e-5, loss: 1e-5, grads: 1e-4, ...trajectory }
+    : { logits: 1e-4, loss: 1e-4, grads: 1e-3, ...trajectory };
 }
 
 /** One element of `sft verify --json`. */
@@ -63,13 +65,25 @@ export async function verifyFolder(folder: string, backend: Backend): Promise<Fo
     }
     const trajectory = existsSync(join(folder, "trajectory.json")) ? await compareTrajectories(folder, load) : undefined;
     const cases = [base, ...Object.values(adapters)];
-    const pass = refused.length === 0 && (greedy?.match ?? true) && cases.every((one) => withinCase(one, bounds)) &&
-      Object.values(trajectory ?? {}).every((one) => one.maxLossDiff <= bounds.trajectoryLoss && one.maxGradNormRelDiff <= bounds.trajectoryGradNorm);
+    const pass =
+      refused.length === 0 &&
+      (greedy?.match ?? true) &&
+      cases.every((one) => withinCase(one, bounds)) &&
+      Object.values(trajectory ?? {}).every(
+        (one) => one.maxLossDiff <= bounds.trajectoryLoss && one.maxGradNormRelDiff <= bounds.trajectoryGradNorm,
+      );
     const { backend: name, adapter } = backend.capabilities;
     return {
-      folder, family: String(source.config.model_type ?? basename(folder)), backend: name, adapter, pass, ...base,
-      ...(greedy ? { greedy: { match: greedy.match } } : {}), ...adapters,
-      ...(trajectory ? { trajectory } : {}), ...(refused.length > 0 ? { refused } : {}),
+      folder,
+      family: String(source.config.model_type ?? basename(folder)),
+      backend: name,
+      adapter,
+      pass,
+      ...base,
+      ...(greedy ? { greedy: { match: greedy.match } } : {}),
+      ...adapters,
+      ...(trajectory ? { trajectory } : {}),
+      ...(refused.length > 0 ? { refused } : {}),
     };
   } finally {
     await source.close();
@@ -77,7 +91,12 @@ export async function verifyFolder(folder: string, backend: Backend): Promise<Fo
 }
 
 function withinCase({ logits, loss, grads }: CaseComparison, bounds: VerifyBounds): boolean {
-  return logits.relL2 <= bounds.logits && Math.abs(loss.actual - loss.expected) <= bounds.loss && grads.count > 0 && grads.worst.relL2 <= bounds.grads;
+  return (
+    logits.relL2 <= bounds.logits &&
+    Math.abs(loss.actual - loss.expected) <= bounds.loss &&
+    grads.count > 0 &&
+    grads.worst.relL2 <= bounds.grads
+  );
 }
 
 async function compareAdapter(folder: string, load: () => Promise<LanguageModel>, base: GoldenCase): Promise<CaseComparison> {
@@ -90,7 +109,10 @@ async function compareAdapter(folder: string, load: () => Promise<LanguageModel>
   }
 }
 
-async function compareTrajectories(folder: string, load: () => Promise<LanguageModel>): Promise<{ full: TrajectoryComparison; lora?: TrajectoryComparison }> {
+async function compareTrajectories(
+  folder: string,
+  load: () => Promise<LanguageModel>,
+): Promise<{ full: TrajectoryComparison; lora?: TrajectoryComparison }> {
   const trajectory = await readGoldenTrajectory(folder);
   const batches = await readGoldenBatches(join(folder, "batches.safetensors"));
   const model = await load();

@@ -26,7 +26,12 @@ interface Chunk {
 }
 
 /** Goes through this part's supervised rows in chunks; `visit` gets the first row of the chunk and its length. */
-function overChunks(call: Call<LinearCrossEntropyAttributes>, weight: Operand, rows: Operand, visit: (first: number, count: number, chunk: Chunk) => void): void {
+function overChunks(
+  call: Call<LinearCrossEntropyAttributes>,
+  weight: Operand,
+  rows: Operand,
+  visit: (first: number, count: number, chunk: Chunk) => void,
+): void {
   const [vocabulary, width] = weight.shape;
   const size = chunkRows(vocabulary);
   const hidden = call.ownAddress + MULTIPLY_SCRATCH_BYTES;
@@ -47,14 +52,34 @@ function gather(x: Operand, rows: Operand, first: number, count: number, target:
 
 const floatsAt = (like: Operand, address: number, length: number): Float32Array => new Float32Array(like.data.buffer, address, length);
 
-function logitsOf(wasm: WasmFunctions, call: Call, x: Operand, weight: Operand, rows: Operand, first: number, count: number, chunk: Chunk): void {
+function logitsOf(
+  wasm: WasmFunctions,
+  call: Call,
+  x: Operand,
+  weight: Operand,
+  rows: Operand,
+  first: number,
+  count: number,
+  chunk: Chunk,
+): void {
   const [vocabulary, width] = weight.shape;
   gather(x, rows, first, count, floatsAt(x, chunk.hidden, count * padded(width)), padded(width));
-  multiply(wasm, {
-    m: count, n: vocabulary, k: width, alpha: 1,
-    a: { address: chunk.hidden, row: chunk.hiddenRow, column: 4 }, b: matrixAt(weight.address, width, true),
-    y: chunk.logits, yRow: chunk.logitsRow, source: 0, sourceRow: 0,
-  }, call.ownAddress);
+  multiply(
+    wasm,
+    {
+      m: count,
+      n: vocabulary,
+      k: width,
+      alpha: 1,
+      a: { address: chunk.hidden, row: chunk.hiddenRow, column: 4 },
+      b: matrixAt(weight.address, width, true),
+      y: chunk.logits,
+      yRow: chunk.logitsRow,
+      source: 0,
+      sourceRow: 0,
+    },
+    call.ownAddress,
+  );
 }
 
 function sumOf(values: Float32Array, start: number, count: number): number {
@@ -72,30 +97,33 @@ export function fastLinearCrossEntropy(wasm: WasmFunctions): Kernel<LinearCrossE
   const [referenceRows, sumOfRows] = reference.linearCrossEntropy.phases;
   return {
     ownBytes: ([, weight]) => chunkBytes(weight),
-    phases: [(call) => {
-      if (call.attributes.softcap !== 0) return referenceRows(call);
-      const [x, weight, rows, targets] = call.inputs;
-      const [, logSumExp, rowLoss] = call.outputs;
-      const [vocabulary] = weight.shape;
-      overChunks(call, weight, rows, (first, count, chunk) => {
-        logitsOf(wasm, call, x, weight, rows, first, count, chunk);
-        const logits = floatsAt(x, chunk.logits, count * padded(vocabulary));
-        for (let r = 0; r < count; r++) {
-          const row = first + r;
-          logSumExp.data[row] = 0;
-          rowLoss.data[row] = 0;
-          if (rows.data[row] < 0) continue;
-          const target = logits[r * padded(vocabulary) + targets.data[row]];
-          const sum = call.attributes.labelSmoothing === 0 ? 0 : sumOf(logits, r * padded(vocabulary), vocabulary);
-          const address = chunk.logits + r * chunk.logitsRow;
-          const largest = wasm.largest(address, 0, vocabulary);
-          const total = wasm.exponentials(address, 0, vocabulary, vocabulary, largest);
-          const logTotal = largest + Math.log(total);
-          logSumExp.data[row] = logTotal;
-          rowLoss.data[row] = reference.lossOfRow(logTotal, target, sum, vocabulary, call.attributes);
-        }
-      });
-    }, sumOfRows],
+    phases: [
+      (call) => {
+        if (call.attributes.softcap !== 0) return referenceRows(call);
+        const [x, weight, rows, targets] = call.inputs;
+        const [, logSumExp, rowLoss] = call.outputs;
+        const [vocabulary] = weight.shape;
+        overChunks(call, weight, rows, (first, count, chunk) => {
+          logitsOf(wasm, call, x, weight, rows, first, count, chunk);
+          const logits = floatsAt(x, chunk.logits, count * padded(vocabulary));
+          for (let r = 0; r < count; r++) {
+            const row = first + r;
+            logSumExp.data[row] = 0;
+            rowLoss.data[row] = 0;
+            if (rows.data[row] < 0) continue;
+            const target = logits[r * padded(vocabulary) + targets.data[row]];
+            const sum = call.attributes.labelSmoothing === 0 ? 0 : sumOf(logits, r * padded(vocabulary), vocabulary);
+            const address = chunk.logits + r * chunk.logitsRow;
+            const largest = wasm.largest(address, 0, vocabulary);
+            const total = wasm.exponentials(address, 0, vocabulary, vocabulary, largest);
+            const logTotal = largest + Math.log(total);
+            logSumExp.data[row] = logTotal;
+            rowLoss.data[row] = reference.lossOfRow(logTotal, target, sum, vocabulary, call.attributes);
+          }
+        });
+      },
+      sumOfRows,
+    ],
   };
 }
 
@@ -103,36 +131,50 @@ export function fastLinearCrossEntropyGrad(wasm: WasmFunctions): Kernel<LinearCr
   const [clear, referenceRows] = reference.linearCrossEntropyGrad.phases;
   return {
     ownBytes: ([, , weight]) => chunkBytes(weight),
-    phases: [clear, (call) => {
-      if (call.attributes.softcap !== 0) return referenceRows(call);
-      const [dLoss, x, weight, rows, targets, weights, logSumExp] = call.inputs;
-      const [dx] = call.outputs;
-      const [vocabulary, width] = weight.shape;
-      const { labelSmoothing, zLoss } = call.attributes;
-      overChunks(call, weight, rows, (first, count, chunk) => {
-        logitsOf(wasm, call, x, weight, rows, first, count, chunk);
-        const logits = floatsAt(x, chunk.logits, count * padded(vocabulary));
-        for (let r = 0; r < count; r++) {
-          const row = first + r;
-          const address = chunk.logits + r * chunk.logitsRow;
-          const factor = dLoss.data[0] * weights.data[row];
-          wasm.exponentials(address, 0, vocabulary, vocabulary, logSumExp.data[row]);
-          wasm.scaleRow(address, vocabulary, factor * (1 + 2 * zLoss * logSumExp.data[row]));
-          if (labelSmoothing > 0) subtract(logits, r * padded(vocabulary), vocabulary, (factor * labelSmoothing) / vocabulary);
-          logits[r * padded(vocabulary) + targets.data[row]] -= factor * (1 - labelSmoothing);
-        }
-        multiply(wasm, {
-          m: count, n: width, k: vocabulary, alpha: 1,
-          a: { address: chunk.logits, row: chunk.logitsRow, column: 4 }, b: matrixAt(weight.address, width),
-          y: chunk.hidden, yRow: chunk.hiddenRow, source: 0, sourceRow: 0,
-        }, call.ownAddress);
-        const gradients = floatsAt(x, chunk.hidden, count * padded(width));
-        for (let r = 0; r < count; r++) {
-          const target = rows.data[first + r] * width;
-          if (target >= 0) dx.data.set(gradients.subarray(r * padded(width), r * padded(width) + width), target);
-        }
-      });
-    }],
+    phases: [
+      clear,
+      (call) => {
+        if (call.attributes.softcap !== 0) return referenceRows(call);
+        const [dLoss, x, weight, rows, targets, weights, logSumExp] = call.inputs;
+        const [dx] = call.outputs;
+        const [vocabulary, width] = weight.shape;
+        const { labelSmoothing, zLoss } = call.attributes;
+        overChunks(call, weight, rows, (first, count, chunk) => {
+          logitsOf(wasm, call, x, weight, rows, first, count, chunk);
+          const logits = floatsAt(x, chunk.logits, count * padded(vocabulary));
+          for (let r = 0; r < count; r++) {
+            const row = first + r;
+            const address = chunk.logits + r * chunk.logitsRow;
+            const factor = dLoss.data[0] * weights.data[row];
+            wasm.exponentials(address, 0, vocabulary, vocabulary, logSumExp.data[row]);
+            wasm.scaleRow(address, vocabulary, factor * (1 + 2 * zLoss * logSumExp.data[row]));
+            if (labelSmoothing > 0) subtract(logits, r * padded(vocabulary), vocabulary, (factor * labelSmoothing) / vocabulary);
+            logits[r * padded(vocabulary) + targets.data[row]] -= factor * (1 - labelSmoothing);
+          }
+          multiply(
+            wasm,
+            {
+              m: count,
+              n: width,
+              k: vocabulary,
+              alpha: 1,
+              a: { address: chunk.logits, row: chunk.logitsRow, column: 4 },
+              b: matrixAt(weight.address, width),
+              y: chunk.hidden,
+              yRow: chunk.hiddenRow,
+              source: 0,
+              sourceRow: 0,
+            },
+            call.ownAddress,
+          );
+          const gradients = floatsAt(x, chunk.hidden, count * padded(width));
+          for (let r = 0; r < count; r++) {
+            const target = rows.data[first + r] * width;
+            if (target >= 0) dx.data.set(gradients.subarray(r * padded(width), r * padded(width) + width), target);
+          }
+        });
+      },
+    ],
   };
 }
 
@@ -167,10 +209,22 @@ export function fastLinearCrossEntropyWeightGrad(wasm: WasmFunctions): Kernel<Li
         const [from, to] = shareOf(Math.ceil(vocabulary / 16), call);
         for (let first = from * 16; first < Math.min(vocabulary, to * 16); first += VOCABULARY_BLOCK) {
           const ids = Math.min(VOCABULARY_BLOCK, Math.min(vocabulary, to * 16) - first);
-          multiply(wasm, {
-            m: count, n: ids, k: width, alpha: 1, a: hidden, b: matrixAt(weight.address + 4 * first * width, width, true),
-            y: slopes, yRow: slopeRow, source: 0, sourceRow: 0,
-          }, call.ownAddress);
+          multiply(
+            wasm,
+            {
+              m: count,
+              n: ids,
+              k: width,
+              alpha: 1,
+              a: hidden,
+              b: matrixAt(weight.address + 4 * first * width, width, true),
+              y: slopes,
+              yRow: slopeRow,
+              source: 0,
+              sourceRow: 0,
+            },
+            call.ownAddress,
+          );
           for (let r = 0; r < count; r++) {
             const factor = rows.data[r] < 0 ? 0 : dLoss.data[0] * weights.data[r];
             wasm.exponentials(slopes + r * slopeRow, 0, ids, ids, logSumExp.data[r]);
@@ -180,10 +234,22 @@ export function fastLinearCrossEntropyWeightGrad(wasm: WasmFunctions): Kernel<Li
             if (target >= 0 && target < ids) logits[r * VOCABULARY_BLOCK + target] -= factor * (1 - labelSmoothing);
           }
           const start = 4 * first * width;
-          multiply(wasm, {
-            m: ids, n: width, k: count, alpha: 1, a: { address: slopes, row: 4, column: slopeRow }, b: hidden,
-            y: dWeight.address + start, yRow: 4 * width, source: addend ? addend.address + start : 0, sourceRow: 4 * width,
-          }, call.ownAddress);
+          multiply(
+            wasm,
+            {
+              m: ids,
+              n: width,
+              k: count,
+              alpha: 1,
+              a: { address: slopes, row: 4, column: slopeRow },
+              b: hidden,
+              y: dWeight.address + start,
+              yRow: 4 * width,
+              source: addend ? addend.address + start : 0,
+              sourceRow: 4 * width,
+            },
+            call.ownAddress,
+          );
         }
       },
     ],

@@ -12,13 +12,18 @@ function overRanges(call: Call, compute: (addresses: readonly number[], count: n
   const [from, to] = shareOf(Math.ceil(total / LINE_FLOATS), call);
   const count = Math.min(total, to * LINE_FLOATS) - from * LINE_FLOATS;
   if (count <= 0) return;
-  compute([...call.inputs, ...call.outputs].map(({ address }) => address + from * LINE_FLOATS * 4), count);
+  compute(
+    [...call.inputs, ...call.outputs].map(({ address }) => address + from * LINE_FLOATS * 4),
+    count,
+  );
 }
 
 export function fastElementwise(wasm: WasmFunctions): Readonly<Record<string, Kernel>> {
   const add: Kernel = { phases: [(call) => overRanges(call, ([a, b, y], n) => wasm.addVectors(a, b, y, n))] };
   const multiply: Kernel = { phases: [(call) => overRanges(call, ([a, b, y], n) => wasm.multiplyVectors(a, b, y, n))] };
-  const scale: Kernel<ScaleAttributes> = { phases: [(call) => overRanges(call, ([x, y], n) => wasm.scaleVectors(x, y, n, call.attributes.factor))] };
+  const scale: Kernel<ScaleAttributes> = {
+    phases: [(call) => overRanges(call, ([x, y], n) => wasm.scaleVectors(x, y, n, call.attributes.factor))],
+  };
   return { add, multiply, scale: scale as unknown as Kernel };
 }
 
@@ -26,17 +31,24 @@ export function fastElementwise(wasm: WasmFunctions): Readonly<Record<string, Ke
 type FastKind = Exclude<ActivationKind, "gelu">;
 
 export function fastActivations(wasm: WasmFunctions): Readonly<Record<string, Kernel>> {
-  const withGelu = (reference: Kernel<ActivationAttributes>, compute: (kind: FastKind, addresses: readonly number[], n: number) => void): Kernel => ({
-    phases: [(call) => {
-      const { kind } = call.attributes as unknown as ActivationAttributes;
-      if (kind === "gelu") reference.phases[0](call as unknown as Call<ActivationAttributes>);
-      else overRanges(call, (addresses, n) => compute(kind, addresses, n));
-    }],
+  const withGelu = (
+    reference: Kernel<ActivationAttributes>,
+    compute: (kind: FastKind, addresses: readonly number[], n: number) => void,
+  ): Kernel => ({
+    phases: [
+      (call) => {
+        const { kind } = call.attributes as unknown as ActivationAttributes;
+        if (kind === "gelu") reference.phases[0](call as unknown as Call<ActivationAttributes>);
+        else overRanges(call, (addresses, n) => compute(kind, addresses, n));
+      },
+    ],
   });
   return {
     activation: withGelu(activation, (kind, [x, y], n) => wasm[kind](x, y, n)),
     activationGrad: withGelu(activationGrad, (kind, [dy, x, dx], n) => wasm[`${kind}Grad`](dy, x, dx, n)),
     gatedActivation: withGelu(gatedActivation, (kind, [gate, up, y], n) => wasm[`${kind}Gate`](gate, up, y, n)),
-    gatedActivationGrad: withGelu(gatedActivationGrad, (kind, [dy, gate, up, dGate, dUp], n) => wasm[`${kind}GateGrad`](dy, gate, up, dGate, dUp, n)),
+    gatedActivationGrad: withGelu(gatedActivationGrad, (kind, [dy, gate, up, dGate, dUp], n) =>
+      wasm[`${kind}GateGrad`](dy, gate, up, dGate, dUp, n),
+    ),
   };
 }

@@ -14,32 +14,38 @@ const LINE_FLOATS = 16;
 export function fastMatmul(wasm: WasmFunctions): Kernel<MatmulAttributes> {
   return {
     ownBytes: () => MULTIPLY_SCRATCH_BYTES,
-    phases: [(call) => {
-      const [m, n] = call.outputs[0].shape;
-      const { transposeA, transposeB } = call.attributes;
-      if (call.inputs[0].data instanceof Uint16Array || call.inputs[1].data instanceof Uint16Array) return reference.phases[0](call);
-      if (transposeB && !transposeA && m <= FEW_ROWS) return dotProducts(wasm, call);
-      const [a, b, addend] = call.inputs;
-      const k = a.shape[transposeA ? 0 : 1];
-      const byColumns = n >= 2 * LINE_FLOATS * call.parts;
-      const [firstRow, endRow] = byColumns ? [0, m] : sharedUnits(m, TILE_ROWS, call);
-      const [firstColumn, endColumn] = byColumns ? sharedUnits(n, LINE_FLOATS, call) : [0, n];
-      const left = matrixAt(a.address, a.shape[1], transposeA);
-      const right = matrixAt(b.address, b.shape[1], transposeB);
-      const corner = 4 * (firstRow * n + firstColumn);
-      multiply(wasm, {
-        m: endRow - firstRow,
-        n: endColumn - firstColumn,
-        k,
-        alpha: call.attributes.alpha,
-        a: { ...left, address: left.address + firstRow * left.row },
-        b: { ...right, address: right.address + firstColumn * right.column },
-        y: call.outputs[0].address + corner,
-        yRow: 4 * n,
-        source: addend ? addend.address + corner : 0,
-        sourceRow: 4 * n,
-      }, call.ownAddress);
-    }],
+    phases: [
+      (call) => {
+        const [m, n] = call.outputs[0].shape;
+        const { transposeA, transposeB } = call.attributes;
+        if (call.inputs[0].data instanceof Uint16Array || call.inputs[1].data instanceof Uint16Array) return reference.phases[0](call);
+        if (transposeB && !transposeA && m <= FEW_ROWS) return dotProducts(wasm, call);
+        const [a, b, addend] = call.inputs;
+        const k = a.shape[transposeA ? 0 : 1];
+        const byColumns = n >= 2 * LINE_FLOATS * call.parts;
+        const [firstRow, endRow] = byColumns ? [0, m] : sharedUnits(m, TILE_ROWS, call);
+        const [firstColumn, endColumn] = byColumns ? sharedUnits(n, LINE_FLOATS, call) : [0, n];
+        const left = matrixAt(a.address, a.shape[1], transposeA);
+        const right = matrixAt(b.address, b.shape[1], transposeB);
+        const corner = 4 * (firstRow * n + firstColumn);
+        multiply(
+          wasm,
+          {
+            m: endRow - firstRow,
+            n: endColumn - firstColumn,
+            k,
+            alpha: call.attributes.alpha,
+            a: { ...left, address: left.address + firstRow * left.row },
+            b: { ...right, address: right.address + firstColumn * right.column },
+            y: call.outputs[0].address + corner,
+            yRow: 4 * n,
+            source: addend ? addend.address + corner : 0,
+            sourceRow: 4 * n,
+          },
+          call.ownAddress,
+        );
+      },
+    ],
   };
 }
 

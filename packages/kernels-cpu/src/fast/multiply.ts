@@ -48,7 +48,21 @@ export function multiply(wasm: WasmFunctions, { m, n, k, alpha, a, b, y, yRow, s
       wasm.pack(b.address + p * b.row + j * b.column, b.row, b.column, depth, columns, scratch);
       const first = p === 0;
       const from = first ? (source === 0 ? 0 : source + 4 * j) : target;
-      wasm.multiplyPanels(a.address + p * a.column, a.row, a.column, scratch, m, columns, depth, target, yRow, from, first ? sourceRow : yRow, alpha, edge);
+      wasm.multiplyPanels(
+        a.address + p * a.column,
+        a.row,
+        a.column,
+        scratch,
+        m,
+        columns,
+        depth,
+        target,
+        yRow,
+        from,
+        first ? sourceRow : yRow,
+        alpha,
+        edge,
+      );
       p += depth;
     } while (p < k);
   }

@@ -26,44 +26,52 @@ const curves: Readonly<Record<ActivationKind, Curve>> = {
 };
 
 export const activation: Kernel<ActivationAttributes> = {
-  phases: [(call) => {
-    const [x] = call.inputs;
-    const [y] = call.outputs;
-    const { value } = curves[call.attributes.kind];
-    const [from, to] = shareOf(y.data.length, call);
-    for (let i = from; i < to; i++) y.data[i] = value(x.data[i]);
-  }],
+  phases: [
+    (call) => {
+      const [x] = call.inputs;
+      const [y] = call.outputs;
+      const { value } = curves[call.attributes.kind];
+      const [from, to] = shareOf(y.data.length, call);
+      for (let i = from; i < to; i++) y.data[i] = value(x.data[i]);
+    },
+  ],
 };
 
 export const activationGrad: Kernel<ActivationAttributes> = {
-  phases: [(call) => {
-    const [dy, x] = call.inputs;
-    const [dx] = call.outputs;
-    const { slope } = curves[call.attributes.kind];
-    const [from, to] = shareOf(dx.data.length, call);
-    for (let i = from; i < to; i++) dx.data[i] = dy.data[i] * slope(x.data[i]);
-  }],
+  phases: [
+    (call) => {
+      const [dy, x] = call.inputs;
+      const [dx] = call.outputs;
+      const { slope } = curves[call.attributes.kind];
+      const [from, to] = shareOf(dx.data.length, call);
+      for (let i = from; i < to; i++) dx.data[i] = dy.data[i] * slope(x.data[i]);
+    },
+  ],
 };
 
 export const gatedActivation: Kernel<ActivationAttributes> = {
-  phases: [(call) => {
-    const [gate, up] = call.inputs;
-    const [y] = call.outputs;
-    const { value } = curves[call.attributes.kind];
-    const [from, to] = shareOf(y.data.length, call);
-    for (let i = from; i < to; i++) y.data[i] = value(gate.data[i]) * up.data[i];
-  }],
+  phases: [
+    (call) => {
+      const [gate, up] = call.inputs;
+      const [y] = call.outputs;
+      const { value } = curves[call.attributes.kind];
+      const [from, to] = shareOf(y.data.length, call);
+      for (let i = from; i < to; i++) y.data[i] = value(gate.data[i]) * up.data[i];
+    },
+  ],
 };
 
 export const gatedActivationGrad: Kernel<ActivationAttributes> = {
-  phases: [(call) => {
-    const [dy, gate, up] = call.inputs;
-    const [dGate, dUp] = call.outputs;
-    const { value, slope } = curves[call.attributes.kind];
-    const [from, to] = shareOf(dGate.data.length, call);
-    for (let i = from; i < to; i++) {
-      dGate.data[i] = dy.data[i] * up.data[i] * slope(gate.data[i]);
-      dUp.data[i] = dy.data[i] * value(gate.data[i]);
-    }
-  }],
+  phases: [
+    (call) => {
+      const [dy, gate, up] = call.inputs;
+      const [dGate, dUp] = call.outputs;
+      const { value, slope } = curves[call.attributes.kind];
+      const [from, to] = shareOf(dGate.data.length, call);
+      for (let i = from; i < to; i++) {
+        dGate.data[i] = dy.data[i] * up.data[i] * slope(gate.data[i]);
+        dUp.data[i] = dy.data[i] * value(gate.data[i]);
+      }
+    },
+  ],
 };

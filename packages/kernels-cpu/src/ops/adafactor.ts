@@ -46,18 +46,20 @@ export const factoredDirection: Kernel<SecondMomentAttributes> = {
 };
 
 export const elementDirection: Kernel<SecondMomentAttributes> = {
-  phases: [(call) => {
-    const [gradient, v, schedule, norm] = call.inputs;
-    const [direction, newV] = call.outputs;
-    const { epsilon, maxGradNorm } = call.attributes;
-    const clip = clipFactor(norm, maxGradNorm);
-    const beta = schedule.data[1];
-    const [from, to] = shareOf(gradient.data.length, call);
-    for (let i = from; i < to; i++) {
-      const g = gradient.data[i] * clip;
-      const moved = norm.data[1] === 0 ? v.data[i] : beta * v.data[i] + (1 - beta) * (g * g + epsilon);
-      direction.data[i] = norm.data[1] === 0 ? 0 : g / Math.sqrt(moved);
-      newV.data[i] = moved;
-    }
-  }],
+  phases: [
+    (call) => {
+      const [gradient, v, schedule, norm] = call.inputs;
+      const [direction, newV] = call.outputs;
+      const { epsilon, maxGradNorm } = call.attributes;
+      const clip = clipFactor(norm, maxGradNorm);
+      const beta = schedule.data[1];
+      const [from, to] = shareOf(gradient.data.length, call);
+      for (let i = from; i < to; i++) {
+        const g = gradient.data[i] * clip;
+        const moved = norm.data[1] === 0 ? v.data[i] : beta * v.data[i] + (1 - beta) * (g * g + epsilon);
+        direction.data[i] = norm.data[1] === 0 ? 0 : g / Math.sqrt(moved);
+        newV.data[i] = moved;
+      }
+    },
+  ],
 };

@@ -7,40 +7,43 @@ const unsigned = dynamicCode(false);
 
 /** Each thread owns whole blocks, and with them whole words of codes. */
 export const adamw8bit: Kernel<AdamwAttributes> = {
-  phases: [(call) => {
-    const [parameter, gradient, m, v, mScale, vScale, schedule, norm] = call.inputs;
-    const [newParameter, newM, newV, newMScale, newVScale] = call.outputs;
-    const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = call.attributes;
-    const [learningRate, bias1, bias2] = schedule.data;
-    const clip = clipFactor(norm, maxGradNorm);
-    const decay = 1 - learningRate * weightDecay;
-    const rootBias2 = Math.sqrt(bias2);
-    const [first, second] = [new Float64Array(STATE_BLOCK), new Float64Array(STATE_BLOCK)];
-    const elements = parameter.data.length;
-    const [from, to] = shareOf(Math.ceil(elements / STATE_BLOCK), call);
-    for (let block = from; block < to; block++) {
-      const start = block * STATE_BLOCK;
-      const count = Math.min(STATE_BLOCK, elements - start);
-      if (norm.data[1] === 0) {
-        newParameter.data.set(parameter.data.subarray(start, start + count), start);
-        const words = [start / 4, Math.ceil((start + count) / 4)] as const;
-        newM.data.set(m.data.subarray(...words), words[0]);
-        newV.data.set(v.data.subarray(...words), words[0]);
-        newMScale.data[block] = mScale.data[block];
-        newVScale.data[block] = vScale.data[block];
-        continue;
+  phases: [
+    (call) => {
+      const [parameter, gradient, m, v, mScale, vScale, schedule, norm] = call.inputs;
+      const [newParameter, newM, newV, newMScale, newVScale] = call.outputs;
+      const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = call.attributes;
+      const [learningRate, bias1, bias2] = schedule.data;
+      const clip = clipFactor(norm, maxGradNorm);
+      const decay = 1 - learningRate * weightDecay;
+      const rootBias2 = Math.sqrt(bias2);
+      const [first, second] = [new Float64Array(STATE_BLOCK), new Float64Array(STATE_BLOCK)];
+      const elements = parameter.data.length;
+      const [from, to] = shareOf(Math.ceil(elements / STATE_BLOCK), call);
+      for (let block = from; block < to; block++) {
+        const start = block * STATE_BLOCK;
+        const count = Math.min(STATE_BLOCK, elements - start);
+        if (norm.data[1] === 0) {
+          newParameter.data.set(parameter.data.subarray(start, start + count), start);
+          const words = [start / 4, Math.ceil((start + count) / 4)] as const;
+          newM.data.set(m.data.subarray(...words), words[0]);
+          newV.data.set(v.data.subarray(...words), words[0]);
+          newMScale.data[block] = mScale.data[block];
+          newVScale.data[block] = vScale.data[block];
+          continue;
+        }
+        for (let i = 0; i < count; i++) {
+          const at = start + i;
+          const g = gradient.data[at] * clip;
+          first[i] = beta1 * signed[codeAt(m, at)] * mScale.data[block] + (1 - beta1) * g;
+          second[i] = beta2 * unsigned[codeAt(v, at)] * vScale.data[block] + (1 - beta2) * g * g;
+          newParameter.data[at] =
+            parameter.data[at] * decay - ((learningRate / bias1) * first[i]) / (Math.sqrt(second[i]) / rootBias2 + epsilon);
+        }
+        packBlock(newM, newMScale, block, first.subarray(0, count), signed);
+        packBlock(newV, newVScale, block, second.subarray(0, count), unsigned);
       }
-      for (let i = 0; i < count; i++) {
-        const at = start + i;
-        const g = gradient.data[at] * clip;
-        first[i] = beta1 * signed[codeAt(m, at)] * mScale.data[block] + (1 - beta1) * g;
-        second[i] = beta2 * unsigned[codeAt(v, at)] * vScale.data[block] + (1 - beta2) * g * g;
-        newParameter.data[at] = parameter.data[at] * decay - ((learningRate / bias1) * first[i]) / (Math.sqrt(second[i]) / rootBias2 + epsilon);
-      }
-      packBlock(newM, newMScale, block, first.subarray(0, count), signed);
-      packBlock(newV, newVScale, block, second.subarray(0, count), unsigned);
-    }
-  }],
+    },
+  ],
 };
 
 function codeAt(words: Operand, index: number): number {

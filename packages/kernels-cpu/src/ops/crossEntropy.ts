@@ -26,7 +26,13 @@ function logitGradient(logits: Float64Array, r: number, call: Call<LinearCrossEn
 }
 
 /** Loss of one row from its logSumExp, its target's logit and the sum of all V logits. */
-export function lossOfRow(logSumExp: number, target: number, sum: number, vocabulary: number, { labelSmoothing, zLoss }: LinearCrossEntropyAttributes): number {
+export function lossOfRow(
+  logSumExp: number,
+  target: number,
+  sum: number,
+  vocabulary: number,
+  { labelSmoothing, zLoss }: LinearCrossEntropyAttributes,
+): number {
   const smooth = labelSmoothing === 0 ? 0 : labelSmoothing * (logSumExp - sum / vocabulary);
   return (1 - labelSmoothing) * (logSumExp - target) + smooth + zLoss * logSumExp * logSumExp;
 }
@@ -47,7 +53,13 @@ export const linearCrossEntropy: Kernel<LinearCrossEntropyAttributes> = {
         const total = logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0);
         const logTotal = largest + Math.log(total);
         logSumExp.data[r] = logTotal;
-        rowLoss.data[r] = lossOfRow(logTotal, logits[targets.data[r]], logits.reduce((sum, logit) => sum + logit, 0), logits.length, call.attributes);
+        rowLoss.data[r] = lossOfRow(
+          logTotal,
+          logits[targets.data[r]],
+          logits.reduce((sum, logit) => sum + logit, 0),
+          logits.length,
+          call.attributes,
+        );
       }
     },
     (call) => {

@@ -36,29 +36,31 @@ export const gradNorm: Kernel = {
 };
 
 export const adamw: Kernel<AdamwAttributes> = {
-  phases: [(call) => {
-    const [parameter, gradient, m, v, schedule, norm] = call.inputs;
-    const [newParameter, newM, newV] = call.outputs;
-    const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = call.attributes;
-    const [learningRate, bias1, bias2] = schedule.data;
-    const [from, to] = shareOf(parameter.data.length, call);
-    const finite = norm.data[1] !== 0;
-    const clip = maxGradNorm === 0 ? 1 : Math.min(1, maxGradNorm / (norm.data[0] + 1e-6));
-    const decay = 1 - learningRate * weightDecay;
-    const rootBias2 = Math.sqrt(bias2);
-    for (let i = from; i < to; i++) {
-      if (!finite) {
-        newParameter.data[i] = parameter.data[i];
-        newM.data[i] = m.data[i];
-        newV.data[i] = v.data[i];
-        continue;
+  phases: [
+    (call) => {
+      const [parameter, gradient, m, v, schedule, norm] = call.inputs;
+      const [newParameter, newM, newV] = call.outputs;
+      const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = call.attributes;
+      const [learningRate, bias1, bias2] = schedule.data;
+      const [from, to] = shareOf(parameter.data.length, call);
+      const finite = norm.data[1] !== 0;
+      const clip = maxGradNorm === 0 ? 1 : Math.min(1, maxGradNorm / (norm.data[0] + 1e-6));
+      const decay = 1 - learningRate * weightDecay;
+      const rootBias2 = Math.sqrt(bias2);
+      for (let i = from; i < to; i++) {
+        if (!finite) {
+          newParameter.data[i] = parameter.data[i];
+          newM.data[i] = m.data[i];
+          newV.data[i] = v.data[i];
+          continue;
+        }
+        const g = gradient.data[i] * clip;
+        const first = m.data[i] + (1 - beta1) * (g - m.data[i]);
+        const second = beta2 * v.data[i] + (1 - beta2) * g * g;
+        newParameter.data[i] = parameter.data[i] * decay - ((learningRate / bias1) * first) / (Math.sqrt(second) / rootBias2 + epsilon);
+        newM.data[i] = first;
+        newV.data[i] = second;
       }
-      const g = gradient.data[i] * clip;
-      const first = m.data[i] + (1 - beta1) * (g - m.data[i]);
-      const second = beta2 * v.data[i] + (1 - beta2) * g * g;
-      newParameter.data[i] = parameter.data[i] * decay - ((learningRate / bias1) * first) / (Math.sqrt(second) / rootBias2 + epsilon);
-      newM.data[i] = first;
-      newV.data[i] = second;
-    }
-  }],
+    },
+  ],
 };

@@ -11,7 +11,8 @@ export async function chooseThreads(asked: number | undefined, precision: Precis
   const isNode = typeof process !== "undefined" && process.versions?.node !== undefined;
   if (!isNode) return 1;
   const { availableParallelism } = await import("node:os");
-  const fromEnvironment = process.env.SFT_THREADS === undefined || process.env.SFT_THREADS === "" ? undefined : Number(process.env.SFT_THREADS);
+  const fromEnvironment =
+    process.env.SFT_THREADS === undefined || process.env.SFT_THREADS === "" ? undefined : Number(process.env.SFT_THREADS);
   const threads = asked ?? (precision === "float64" ? 1 : (fromEnvironment ?? Math.min(MOST_THREADS, availableParallelism())));
   if (Number.isInteger(threads) && threads >= 1 && threads <= 256) return threads;
   throw new BackendError("unsupported-op", `the number of threads must be a whole number from 1 to 256, got ${threads}`, {

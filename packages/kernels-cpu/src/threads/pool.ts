@@ -50,10 +50,15 @@ export class ThreadPool {
       const workerData: WorkerStart = { memory, maximumPages, shared, precision, control: control.buffer, part: index + 1, parts };
       return new Worker(source.entry, { workerData, eval: source.eval, execArgv: source.execArgv, name: `sft-cpu-${index + 1}` });
     });
-    await Promise.all(workers.map((worker) => new Promise<void>((resolve, reject) => {
-      worker.once("message", () => resolve());
-      worker.once("error", reject);
-    })));
+    await Promise.all(
+      workers.map(
+        (worker) =>
+          new Promise<void>((resolve, reject) => {
+            worker.once("message", () => resolve());
+            worker.once("error", reject);
+          }),
+      ),
+    );
     for (const worker of workers) worker.unref();
     return new ThreadPool(control, workers);
   }

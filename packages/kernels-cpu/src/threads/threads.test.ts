@@ -1,7 +1,15 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { type Backend, linearCrossEntropy, linearCrossEntropyGrad, linearCrossEntropyWeightGrad, matmul, Tape, writeCache } from "@sft/kernels";
+import {
+  type Backend,
+  linearCrossEntropy,
+  linearCrossEntropyGrad,
+  linearCrossEntropyWeightGrad,
+  matmul,
+  Tape,
+  writeCache,
+} from "@sft/kernels";
 import { conformanceCases, recordCase } from "@sft/kernels/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createCpuBackend } from "../backend.ts";
@@ -31,19 +39,33 @@ async function expectSameBits(program: Parameters<typeof runProgram>[1], data: R
 }
 
 describe("any number of threads gives the same bits", () => {
-  it.each(conformanceCases.filter(({ name }) => /^program: |^attention: |^columnSum: |^gradNorm: /.test(name)))("in the conformance case $name", async (one) => {
-    const { program, data } = recordCase(one);
-    await expectSameBits(program, data);
-  });
+  it.each(conformanceCases.filter(({ name }) => /^program: |^attention: |^columnSum: |^gradNorm: /.test(name)))(
+    "in the conformance case $name",
+    async (one) => {
+      const { program, data } = recordCase(one);
+      await expectSameBits(program, data);
+    },
+  );
 
   it.each([
-    [70, 130, 600, false, false], [301, 9, 517, false, true], [8, 260, 1030, true, false], [2, 4100, 33, false, true], [5, 40, 64, true, true], [1, 1, 2000, false, false],
+    [70, 130, 600, false, false],
+    [301, 9, 517, false, true],
+    [8, 260, 1030, true, false],
+    [2, 4100, 33, false, true],
+    [5, 40, 64, true, true],
+    [1, 1, 2000, false, false],
   ])("in a product of %d x %d over %d, transposed %s and %s", async (m, n, k, transposeA, transposeB) => {
     const tape = new Tape("product");
     const a = tape.external("a", "input", transposeA ? [k, m] : [m, k], "f32");
     const b = tape.external("b", "input", transposeB ? [n, k] : [k, n], "f32");
     tape.apply(matmul, [a, b], { transposeA, transposeB, alpha: 0.7 }, [tape.output("y", [m, n])]);
-    await expectSameBits(tape.finish(), new Map([["a", wave(m * k, 0.7)], ["b", wave(n * k, 1.3)]]));
+    await expectSameBits(
+      tape.finish(),
+      new Map([
+        ["a", wave(m * k, 0.7)],
+        ["b", wave(n * k, 1.3)],
+      ]),
+    );
   });
 
   it("in the head and its gradients over 300 rows and 1,100 classes", async () => {
@@ -51,16 +73,23 @@ describe("any number of threads gives the same bits", () => {
     const tape = new Tape("head");
     const attributes = { softcap: 0, labelSmoothing: 0.1, zLoss: 1e-3 };
     const inputs = [
-      tape.external("x", "input", [rows, width], "f32"), tape.external("weight", "input", [classes, width], "f32"),
-      tape.input("rows", [rows]), tape.input("targets", [rows]), tape.external("weights", "input", [rows], "f32"),
+      tape.external("x", "input", [rows, width], "f32"),
+      tape.external("weight", "input", [classes, width], "f32"),
+      tape.input("rows", [rows]),
+      tape.input("targets", [rows]),
+      tape.external("weights", "input", [rows], "f32"),
     ];
     const outputs = tape.apply(linearCrossEntropy, inputs, attributes, [tape.output("loss", [1])]);
     const withGradient = [tape.external("dLoss", "input", [1], "f32"), ...inputs, outputs[1]];
     tape.apply(linearCrossEntropyGrad, withGradient, attributes, [tape.output("dx", [rows, width])]);
     tape.apply(linearCrossEntropyWeightGrad, withGradient, attributes, [tape.output("dWeight", [classes, width])]);
     const data = {
-      x: wave(rows * width, 0.7), weight: wave(classes * width, 1.3), rows: Array.from({ length: rows }, (_, row) => (row % 7 === 3 ? -1 : row)),
-      targets: Array.from({ length: rows }, (_, row) => (row * 31) % classes), weights: wave(rows, 0.2), dLoss: [0.5],
+      x: wave(rows * width, 0.7),
+      weight: wave(classes * width, 1.3),
+      rows: Array.from({ length: rows }, (_, row) => (row % 7 === 3 ? -1 : row)),
+      targets: Array.from({ length: rows }, (_, row) => (row * 31) % classes),
+      weights: wave(rows, 0.2),
+      dLoss: [0.5],
     };
     await expectSameBits(tape.finish(), new Map(Object.entries(data)));
   });
@@ -74,8 +103,24 @@ it("hands on what a thread throws, and goes on working", async () => {
   const x = wave(12, 1);
   for (const backend of several) {
     // The last rows belong to a worker, and 7 + 1 is past the end of the cache.
-    await expect(runProgram(backend, program, new Map([["x", x], ["lengths", [0, 7]]]))).rejects.toThrow("RangeError: offset is out of bounds");
-    const result = await runProgram(backend, program, new Map([["x", x], ["lengths", [0, 2]]]));
+    await expect(
+      runProgram(
+        backend,
+        program,
+        new Map([
+          ["x", x],
+          ["lengths", [0, 7]],
+        ]),
+      ),
+    ).rejects.toThrow("RangeError: offset is out of bounds");
+    const result = await runProgram(
+      backend,
+      program,
+      new Map([
+        ["x", x],
+        ["lengths", [0, 2]],
+      ]),
+    );
     expect(result.get("cache")!.slice(18)).toEqual(Float32Array.from(x.slice(6)));
   }
 });
@@ -86,6 +131,9 @@ it("lets a process end that has not disposed of its backend", async () => {
     createCpuBackend({ threads: 3 }).then((backend) => console.log(backend.capabilities.adapter));
   `;
   const args = ["--import", import.meta.resolve("tsx"), "--conditions", "@sft/source", "--input-type=module", "--eval", source];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: fileURLToPath(new URL(".", import.meta.url)), timeout: 30_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, args, {
+    cwd: fileURLToPath(new URL(".", import.meta.url)),
+    timeout: 30_000,
+  });
   expect(stdout).toBe("CPU, float32, 3 threads\n");
 });

@@ -17,7 +17,9 @@ export interface WorkerStart {
 }
 
 /** What a worker is told between runs; it reads its messages when it is woken. */
-export type WorkerMessage = { readonly kind: "place"; readonly id: number; readonly placed: PlacedProgram } | { readonly kind: "free"; readonly id: number };
+export type WorkerMessage =
+  | { readonly kind: "place"; readonly id: number; readonly placed: PlacedProgram }
+  | { readonly kind: "free"; readonly id: number };
 
 const start = workerData as WorkerStart;
 const port = parentPort!;
@@ -47,7 +49,7 @@ function readMessages(): void {
 }
 
 port.postMessage("ready");
-for (let last = 0; ; ) {
+for (let last = 0; ;) {
   const { run, program } = control.sleep(last);
   readMessages();
   runSteps(stepsOf(program), run, control);

@@ -25,7 +25,10 @@ function geluTanhIn(scope: FunctionScope): Curve {
   return (x) => ({
     prepare: s.set(f32x4.div(one, f32x4.add(one, exponential(f32x4.neg(f32x4.mul(f32x4.mul(x.get, twiceRate), withCube(x, 0.044715))))))),
     value: f32x4.mul(x.get, s.get),
-    slope: f32x4.mul(s.get, f32x4.add(one, f32x4.mul(f32x4.mul(x.get, f32x4.sub(one, s.get)), f32x4.mul(twiceRate, withCube(x, 3 * 0.044715))))),
+    slope: f32x4.mul(
+      s.get,
+      f32x4.add(one, f32x4.mul(f32x4.mul(x.get, f32x4.sub(one, s.get)), f32x4.mul(twiceRate, withCube(x, 3 * 0.044715)))),
+    ),
   });
 }
 
@@ -40,18 +43,35 @@ const reluIn = (): Curve => (x) => ({
  * range ends on a vector or at the end of a tensor, whose allocation is padded. Params are the operands' addresses, then n.
  */
 export function defineElementwise(module: ModuleBuilder): void {
-  const overVectors = (name: string, operands: number, write: (scope: FunctionScope, at: readonly Code[]) => Code, extra: readonly "f32"[] = []): void => {
+  const overVectors = (
+    name: string,
+    operands: number,
+    write: (scope: FunctionScope, at: readonly Code[]) => Code,
+    extra: readonly "f32"[] = [],
+  ): void => {
     module.define(name, [...Array.from({ length: operands }, () => "i32" as const), "i32", ...extra], (scope) => {
       const n = scope.params[operands];
       const offset = scope.local("i32");
-      return whileBelow(offset, i32.shl(n.get, i32.const(2)), i32.const(16), write(scope, scope.params.slice(0, operands).map((base) => i32.add(base.get, offset.get))));
+      return whileBelow(
+        offset,
+        i32.shl(n.get, i32.const(2)),
+        i32.const(16),
+        write(
+          scope,
+          scope.params.slice(0, operands).map((base) => i32.add(base.get, offset.get)),
+        ),
+      );
     });
   };
   overVectors("addVectors", 3, (_, [a, b, y]) => f32x4.store(y, f32x4.add(f32x4.load(a), f32x4.load(b))));
   overVectors("multiplyVectors", 3, (_, [a, b, y]) => f32x4.store(y, f32x4.mul(f32x4.load(a), f32x4.load(b))));
   overVectors("scaleVectors", 2, ({ params }, [x, y]) => f32x4.store(y, f32x4.mul(f32x4.load(x), f32x4.splat(params[3].get))), ["f32"]);
 
-  for (const [kind, curveIn] of [["silu", siluIn], ["geluTanh", geluTanhIn], ["relu", reluIn]] as const) {
+  for (const [kind, curveIn] of [
+    ["silu", siluIn],
+    ["geluTanh", geluTanhIn],
+    ["relu", reluIn],
+  ] as const) {
     overVectors(`${kind}`, 2, (scope, [x, y]) => {
       const input = scope.local("v128");
       const curve = curveIn(scope)(input);
@@ -71,7 +91,10 @@ export function defineElementwise(module: ModuleBuilder): void {
       const [input, gradient, factor] = [scope.local("v128"), scope.local("v128"), scope.local("v128")];
       const curve = curveIn(scope)(input);
       return seq(
-        input.set(f32x4.load(gate)), gradient.set(f32x4.load(dy)), factor.set(f32x4.load(up)), curve.prepare,
+        input.set(f32x4.load(gate)),
+        gradient.set(f32x4.load(dy)),
+        factor.set(f32x4.load(up)),
+        curve.prepare,
         f32x4.store(dGate, f32x4.mul(f32x4.mul(gradient.get, factor.get), curve.slope)),
         f32x4.store(dUp, f32x4.mul(gradient.get, curve.value)),
       );

@@ -24,7 +24,12 @@ export const rowNorm: OpEmitter = (emitter, { inputs: [x], outputs: [y] }) => {
   if (lane == 0u) { y[row] = sqrt(total); }`,
   }));
   for (const { start, count } of rowRanges("rowNorm", x!.shape[0]!, [rowBytes(x!), 4], emitter.limits.maxBindingBytes)) {
-    emitter.dispatch(kernel, { x: rowsOf(x!, start, count), y: rowsOf(y!, start, count) }, { count, width: x!.shape[1]! }, linearGrid(count, emitter.limits));
+    emitter.dispatch(
+      kernel,
+      { x: rowsOf(x!, start, count), y: rowsOf(y!, start, count) },
+      { count, width: x!.shape[1]! },
+      linearGrid(count, emitter.limits),
+    );
   }
 };
 
@@ -42,12 +47,10 @@ export const scaleColumns: OpEmitter = (emitter, { inputs: [x, factors], outputs
   for (var r = group.y; r < p.rows; r += groups.y) { y[r * p.width + c] = x[r * p.width + c] * factors[c]; }`,
   }));
   for (const { start, count } of rowRanges("scaleColumns", x!.shape[0]!, [rowBytes(x!)], emitter.limits.maxBindingBytes)) {
-    emitter.dispatch(
-      kernel,
-      { x: rowsOf(x!, start, count), factors: factors!, y: rowsOf(y!, start, count) },
-      { width, rows: count },
-      [Math.ceil(width / THREADS), Math.min(count, emitter.limits.maxWorkgroupsPerDimension)],
-    );
+    emitter.dispatch(kernel, { x: rowsOf(x!, start, count), factors: factors!, y: rowsOf(y!, start, count) }, { width, rows: count }, [
+      Math.ceil(width / THREADS),
+      Math.min(count, emitter.limits.maxWorkgroupsPerDimension),
+    ]);
   }
 };
 

@@ -1,6 +1,26 @@
 import {
-  adamw, addBias, attention, backward, byteLength, dropout, elementCount, embedding, gatedActivation, gradNorm, linearCrossEntropy, matmul, rmsNorm, rope, Tape,
-  type Attributes, type Backend, type BackendBuffer, type OpDefinition, type Program, type TensorSpec, type Value,
+  adamw,
+  addBias,
+  attention,
+  backward,
+  byteLength,
+  dropout,
+  elementCount,
+  embedding,
+  gatedActivation,
+  gradNorm,
+  linearCrossEntropy,
+  matmul,
+  rmsNorm,
+  rope,
+  Tape,
+  type Attributes,
+  type Backend,
+  type BackendBuffer,
+  type OpDefinition,
+  type Program,
+  type TensorSpec,
+  type Value,
 } from "@sft/kernels";
 
 /** Sizes of a small language model and its batch. */
@@ -17,7 +37,8 @@ export function trainingStep({ batch, tokens, width, vocabulary, supervised }: T
   const tape = new Tape("training step");
   const rows = batch * tokens;
   const heads = { batch, queryHeads: 4, keyValueHeads: 2, headDim: width / 4, scale: 0.2, window: 0, softcap: 0 };
-  const apply = <A extends Attributes>(op: OpDefinition<A>, inputs: readonly Value[], attributes: A): Value => tape.apply(op, inputs, attributes)[0]!;
+  const apply = <A extends Attributes>(op: OpDefinition<A>, inputs: readonly Value[], attributes: A): Value =>
+    tape.apply(op, inputs, attributes)[0]!;
   const project = (x: Value, name: string, out: number): Value =>
     apply(matmul, [x, tape.parameter(name, [out, x.shape[1]!], true)], { transposeA: false, transposeB: true, alpha: 1 });
 
@@ -28,15 +49,30 @@ export function trainingStep({ batch, tokens, width, vocabulary, supervised }: T
   const positions = tape.input("positions", [rows]);
   const angles = [tape.input("cos", [tokens, width / 8], "f32"), tape.input("sin", [tokens, width / 8], "f32")];
   const turn = (x: Value): Value => apply(rope, [x, positions, ...angles], { headDim: width / 4, rotaryDim: width / 4, inverse: false });
-  const attended = apply(attention, [
-    turn(project(normed, "q", width)), turn(project(normed, "k", width / 2)), project(normed, "v", width / 2), tape.input("segments", [rows]),
-  ], heads);
+  const attended = apply(
+    attention,
+    [
+      turn(project(normed, "q", width)),
+      turn(project(normed, "k", width / 2)),
+      project(normed, "v", width / 2),
+      tape.input("segments", [rows]),
+    ],
+    heads,
+  );
   const kept = apply(dropout, [attended, tape.input("seed", [1])], { probability: 0.1, salt: 3 });
   const gated = apply(gatedActivation, [project(kept, "gate", width), project(kept, "up", width)], { kind: "silu" });
   const out = tape.add(hidden, project(gated, "down", width));
-  const loss = apply(linearCrossEntropy, [
-    out, tape.parameter("head", [vocabulary, width], true), tape.input("rows", [supervised]), tape.input("targets", [supervised]), tape.input("weights", [supervised], "f32"),
-  ], { softcap: 0, labelSmoothing: 0, zLoss: 0 });
+  const loss = apply(
+    linearCrossEntropy,
+    [
+      out,
+      tape.parameter("head", [vocabulary, width], true),
+      tape.input("rows", [supervised]),
+      tape.input("targets", [supervised]),
+      tape.input("weights", [supervised], "f32"),
+    ],
+    { softcap: 0, labelSmoothing: 0, zLoss: 0 },
+  );
   const gradients = new Map<string, Value>();
   backward(tape, loss, (parameter) => {
     let gradient = gradients.get(parameter.name);
@@ -50,7 +86,12 @@ export function trainingStep({ batch, tokens, width, vocabulary, supervised }: T
   for (const [name, gradient] of gradients) {
     const parameter = tape.external(name, "parameter", gradient.shape);
     const [m, v] = ["m", "v"].map((state) => tape.external(`${name}.${state}`, "state", gradient.shape)) as [Value, Value];
-    tape.apply(adamw, [parameter, gradient, m, v, schedule, norm], { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, maxGradNorm: 1 }, [parameter, m, v]);
+    tape.apply(
+      adamw,
+      [parameter, gradient, m, v, schedule, norm],
+      { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, maxGradNorm: 1 },
+      [parameter, m, v],
+    );
   }
   return tape.finish();
 }
@@ -64,18 +105,30 @@ export function fillStep(model: TestModel, tensor: TensorSpec): Float32Array | I
   const random = randomFloats(tensor.name.length * 1000 + length);
   const floats = (scale: number): Float32Array => Float32Array.from({ length }, () => scale * random());
   switch (tensor.name) {
-    case "ids": return ids;
-    case "order": return Int32Array.from(Array.from(ids.keys()).sort((a, b) => ids[a]! - ids[b]! || a - b));
-    case "positions": return Int32Array.from({ length }, (_, index) => index % tokens);
-    case "segments": return Int32Array.from({ length }, (_, index) => (index % tokens < tokens / 2 ? 1 : 2));
-    case "seed": return Int32Array.of(42);
-    case "rows": return Int32Array.from({ length: supervised }, (_, index) => (index % 9 === 8 ? -1 : Math.floor((index * rows) / supervised)));
-    case "targets": return Int32Array.from({ length: supervised }, (_, index) => (index * 31) % vocabulary);
-    case "weights": return new Float32Array(supervised).fill(1 / supervised);
-    case "schedule": return Float32Array.of(1e-3, 0.1, 0.001, 0);
-    case "cos": return floats(1).map((angle) => Math.cos(angle));
-    case "sin": return floats(1).map((angle) => Math.sin(angle));
-    default: return tensor.role === "parameter" ? floats(tensor.name === "normWeight" ? 1 : 0.2) : new Float32Array(length);
+    case "ids":
+      return ids;
+    case "order":
+      return Int32Array.from(Array.from(ids.keys()).sort((a, b) => ids[a]! - ids[b]! || a - b));
+    case "positions":
+      return Int32Array.from({ length }, (_, index) => index % tokens);
+    case "segments":
+      return Int32Array.from({ length }, (_, index) => (index % tokens < tokens / 2 ? 1 : 2));
+    case "seed":
+      return Int32Array.of(42);
+    case "rows":
+      return Int32Array.from({ length: supervised }, (_, index) => (index % 9 === 8 ? -1 : Math.floor((index * rows) / supervised)));
+    case "targets":
+      return Int32Array.from({ length: supervised }, (_, index) => (index * 31) % vocabulary);
+    case "weights":
+      return new Float32Array(supervised).fill(1 / supervised);
+    case "schedule":
+      return Float32Array.of(1e-3, 0.1, 0.001, 0);
+    case "cos":
+      return floats(1).map((angle) => Math.cos(angle));
+    case "sin":
+      return floats(1).map((angle) => Math.sin(angle));
+    default:
+      return tensor.role === "parameter" ? floats(tensor.name === "normWeight" ? 1 : 0.2) : new Float32Array(length);
   }
 }
 

@@ -16,7 +16,9 @@ export const activation: OpDefinition<ActivationAttributes> = defineOp<Activatio
     expectType.dtype("activation", "x", inputs[0]!, "f32");
     return [{ shape: inputs[0]!.shape, dtype: "f32" }];
   },
-  gradient: ({ tape, inputs: [x], attributes, outputGradients: [dy] }) => [addedTo(tape, () => tape.apply(activationGrad, [dy!, x!], attributes)[0]!)],
+  gradient: ({ tape, inputs: [x], attributes, outputGradients: [dy] }) => [
+    addedTo(tape, () => tape.apply(activationGrad, [dy!, x!], attributes)[0]!),
+  ],
   mayAlias: [[0, 0]],
 });
 
@@ -28,7 +30,10 @@ export const activationGrad: OpDefinition<ActivationAttributes> = defineOp<Activ
     expectType.shape("activationGrad", "dy", inputs[0]!, inputs[1]!.shape);
     return [{ shape: inputs[1]!.shape, dtype: "f32" }];
   },
-  mayAlias: [[0, 0], [0, 1]],
+  mayAlias: [
+    [0, 0],
+    [0, 1],
+  ],
 });
 
 /** y = f(gate) * up: SwiGLU with silu, GeGLU with geluTanh. Inputs gate, up of one shape. */
@@ -45,7 +50,10 @@ export const gatedActivation: OpDefinition<ActivationAttributes> = defineOp<Acti
     const contribution = (index: number): Contribution => addedTo(tape, () => gradients[index]!);
     return [contribution(0), contribution(1)];
   },
-  mayAlias: [[0, 0], [0, 1]],
+  mayAlias: [
+    [0, 0],
+    [0, 1],
+  ],
   lower: (tape, inputs, attributes) => tape.apply(multiply, [tape.apply(activation, [inputs[0]!], attributes)[0]!, inputs[1]!], {}),
 });
 
@@ -56,7 +64,10 @@ export const gatedActivationGrad: OpDefinition<ActivationAttributes> = defineOp<
     expectType.count("gatedActivationGrad", inputs, 3);
     expectType.shape("gatedActivationGrad", "dy", inputs[0]!, inputs[1]!.shape);
     expectType.shape("gatedActivationGrad", "up", inputs[2]!, inputs[1]!.shape);
-    return [{ shape: inputs[1]!.shape, dtype: "f32" }, { shape: inputs[1]!.shape, dtype: "f32" }];
+    return [
+      { shape: inputs[1]!.shape, dtype: "f32" },
+      { shape: inputs[1]!.shape, dtype: "f32" },
+    ];
   },
   lower: (tape, [dy, gate, up], attributes) => [
     tape.apply(multiply, [tape.apply(activationGrad, [dy!, gate!], attributes)[0]!, up!], {})[0]!,

@@ -21,7 +21,10 @@ export const factoredDirection: OpDefinition<SecondMomentAttributes> = defineOp<
     expectGate("factoredDirection", schedule, norm);
     return [expectAlike("factoredDirection", { gradient }), { shape: [rows], dtype: "f32" }, { shape: [columns], dtype: "f32" }];
   },
-  mayAlias: [[1, 1], [2, 2]],
+  mayAlias: [
+    [1, 1],
+    [2, 2],
+  ],
 });
 
 /**

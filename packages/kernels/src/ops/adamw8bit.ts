@@ -25,11 +25,17 @@ export const adamw8bit: OpDefinition<AdamwAttributes> = defineOp<AdamwAttributes
     const [parameter, gradient, m, v, mScale, vScale, schedule, norm] = inputs;
     const type = expectAlike("adamw8bit", { parameter, gradient });
     const { codes, scales } = quantisedStateShapes(elementCount(type.shape));
-    for (const [operand, codeType] of [["m", m], ["v", v]] as const) {
+    for (const [operand, codeType] of [
+      ["m", m],
+      ["v", v],
+    ] as const) {
       expectType.dtype("adamw8bit", operand, codeType!, "i32");
       expectType.shape("adamw8bit", operand, codeType!, codes);
     }
-    for (const [operand, scaleType] of [["mScale", mScale], ["vScale", vScale]] as const) {
+    for (const [operand, scaleType] of [
+      ["mScale", mScale],
+      ["vScale", vScale],
+    ] as const) {
       expectType.dtype("adamw8bit", operand, scaleType!, "f32");
       expectType.shape("adamw8bit", operand, scaleType!, scales);
     }
@@ -38,5 +44,11 @@ export const adamw8bit: OpDefinition<AdamwAttributes> = defineOp<AdamwAttributes
     const factors = { shape: scales, dtype: "f32" as const };
     return [type, words, words, factors, factors];
   },
-  mayAlias: [[0, 0], [1, 2], [2, 3], [3, 4], [4, 5]],
+  mayAlias: [
+    [0, 0],
+    [1, 2],
+    [2, 3],
+    [3, 4],
+    [4, 5],
+  ],
 });

@@ -18,11 +18,20 @@ export type AttentionAttributes = {
 
 function expectAttention(op: string, q: TensorType, k: TensorType, v: TensorType, segments: TensorType, a: AttentionAttributes): void {
   expectType.rank(op, "q", q, 2);
-  for (const [operand, type] of [["q", q], ["k", k], ["v", v]] as const) expectType.dtype(op, operand, type, "f32");
+  for (const [operand, type] of [
+    ["q", q],
+    ["k", k],
+    ["v", v],
+  ] as const)
+    expectType.dtype(op, operand, type, "f32");
   expectType.dtype(op, "segments", segments, "i32");
   const rows = q.shape[0]!;
   if (rows % a.batch !== 0 || a.queryHeads % a.keyValueHeads !== 0) {
-    throw new ProgramError("shape-mismatch", `${op}: ${rows} rows in ${a.batch} sequences, ${a.queryHeads} query heads over ${a.keyValueHeads} key/value heads do not divide`, { op });
+    throw new ProgramError(
+      "shape-mismatch",
+      `${op}: ${rows} rows in ${a.batch} sequences, ${a.queryHeads} query heads over ${a.keyValueHeads} key/value heads do not divide`,
+      { op },
+    );
   }
   expectType.shape(op, "q", q, [rows, a.queryHeads * a.headDim]);
   expectType.shape(op, "k", k, [rows, a.keyValueHeads * a.headDim]);
@@ -42,7 +51,10 @@ export const attention: OpDefinition<AttentionAttributes> = defineOp<AttentionAt
     expectType.count("attention", inputs, 4);
     const [q, k, v, segments] = inputs;
     expectAttention("attention", q!, k!, v!, segments!, attributes);
-    return [{ shape: q!.shape, dtype: "f32" }, { shape: [q!.shape[0]! * attributes.queryHeads], dtype: "f32" }];
+    return [
+      { shape: q!.shape, dtype: "f32" },
+      { shape: [q!.shape[0]! * attributes.queryHeads], dtype: "f32" },
+    ];
   },
   gradient: ({ tape, inputs: [q, k, v, segments], outputs: [out, logSumExp], attributes, outputGradients: [dOut] }) => {
     const gradients = tape.apply(attentionGrad, [dOut!, q!, k!, v!, segments!, out!, logSumExp!], attributes);

@@ -38,7 +38,11 @@ export const linearCrossEntropy: OpDefinition<LinearCrossEntropyAttributes> = de
     expectType.count("linearCrossEntropy", inputs, 5);
     const [x, weight, rows, targets, weights] = inputs;
     const count = expectHead("linearCrossEntropy", x!, weight!, rows!, targets!, weights!);
-    return [{ shape: [1], dtype: "f32" }, { shape: [count], dtype: "f32" }, { shape: [count], dtype: "f32" }];
+    return [
+      { shape: [1], dtype: "f32" },
+      { shape: [count], dtype: "f32" },
+      { shape: [count], dtype: "f32" },
+    ];
   },
   gradient: ({ tape, inputs: [x, weight, rows, targets, weights], outputs: [, logSumExp], attributes, outputGradients: [dLoss] }) => [
     addedTo(tape, () => tape.apply(linearCrossEntropyGrad, [dLoss!, x!, weight!, rows!, targets!, weights!, logSumExp!], attributes)[0]!),

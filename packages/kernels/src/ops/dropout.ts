@@ -1,6 +1,9 @@
 import { addedTo, defineOp, expectType, type OpDefinition } from "../op.ts";
 
-export type DropoutAttributes = { /** Share of elements set to 0, in [0, 1). */ readonly probability: number; /** Tells apart the dropouts of one program. */ readonly salt: number };
+export type DropoutAttributes = {
+  /** Share of elements set to 0, in [0, 1). */ readonly probability: number;
+  /** Tells apart the dropouts of one program. */ readonly salt: number;
+};
 
 /**
  * Whether element `index` survives: a PCG output hash (O'Neill 2014) of index, salt and seed, compared with the probability.
@@ -27,6 +30,9 @@ export const dropout: OpDefinition<DropoutAttributes> = defineOp<DropoutAttribut
     expectType.shape("dropout", "seed", inputs[1]!, [1]);
     return [{ shape: inputs[0]!.shape, dtype: "f32" }];
   },
-  gradient: ({ tape, inputs: [, seed], attributes, outputGradients: [dy] }) => [addedTo(tape, () => tape.apply(dropout, [dy!, seed!], attributes)[0]!), null],
+  gradient: ({ tape, inputs: [, seed], attributes, outputGradients: [dy] }) => [
+    addedTo(tape, () => tape.apply(dropout, [dy!, seed!], attributes)[0]!),
+    null,
+  ],
   mayAlias: [[0, 0]],
 });

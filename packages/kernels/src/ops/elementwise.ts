@@ -14,11 +14,18 @@ export const add: OpDefinition<Record<never, never>> = defineOp({
     return [{ shape: inputs[0]!.shape, dtype: "f32" }];
   },
   gradient: ({ tape, outputGradients: [dy] }) => [passThrough(tape.add.bind(tape), dy!, tape), passThrough(tape.add.bind(tape), dy!, tape)],
-  mayAlias: [[0, 0], [0, 1]],
+  mayAlias: [
+    [0, 0],
+    [0, 1],
+  ],
 });
 
 /** The gradient itself, without a copy when nothing is there yet. */
-function passThrough(sum: (a: Value, b: Value, into?: Value) => Value, dy: Value, tape: { copy(value: Value, into?: Value): Value }): Contribution {
+function passThrough(
+  sum: (a: Value, b: Value, into?: Value) => Value,
+  dy: Value,
+  tape: { copy(value: Value, into?: Value): Value },
+): Contribution {
   return (addend, into) => {
     if (addend) return sum(addend, dy, into);
     return into ? tape.copy(dy, into) : dy;
@@ -39,7 +46,10 @@ export const multiply: OpDefinition<Record<never, never>> = defineOp({
     addedTo(tape, () => tape.apply(multiply, [dy!, b!], {})[0]!),
     addedTo(tape, () => tape.apply(multiply, [dy!, a!], {})[0]!),
   ],
-  mayAlias: [[0, 0], [0, 1]],
+  mayAlias: [
+    [0, 0],
+    [0, 1],
+  ],
 });
 
 export type ScaleAttributes = { readonly factor: number };
@@ -120,7 +130,10 @@ export const divide: OpDefinition<Record<never, never>> = defineOp({
     if (needs[1]) throw new ProgramError("no-gradient", "divide: no gradient by the divisor is defined", { op: "divide" });
     return [addedTo(tape, () => tape.apply(divide, [dy!, b!], {})[0]!), null];
   },
-  mayAlias: [[0, 0], [0, 1]],
+  mayAlias: [
+    [0, 0],
+    [0, 1],
+  ],
 });
 
 export type SoftcapAttributes = { readonly cap: number };

@@ -21,9 +21,13 @@ export const embedding: OpDefinition<Record<never, never>> = defineOp({
     return [{ shape: [ids!.shape[0]!, weight!.shape[1]!], dtype: "f32" }];
   },
   gradient: ({ tape, inputs: [weight, ids, order], outputGradients: [dy] }) => {
-    if (!order) throw new ProgramError("no-gradient", "embedding: a trainable table needs the third input, the order of positions by id", { op: "embedding" });
+    if (!order)
+      throw new ProgramError("no-gradient", "embedding: a trainable table needs the third input, the order of positions by id", {
+        op: "embedding",
+      });
     return [
-      (addend, into) => tape.apply(embeddingGrad, addend ? [dy!, ids!, order, addend] : [dy!, ids!, order], { vocabSize: weight!.shape[0]! }, [into])[0]!,
+      (addend, into) =>
+        tape.apply(embeddingGrad, addend ? [dy!, ids!, order, addend] : [dy!, ids!, order], { vocabSize: weight!.shape[0]! }, [into])[0]!,
       null,
       null,
     ];

@@ -30,11 +30,18 @@ export const matmul: OpDefinition<MatmulAttributes> = defineOp<MatmulAttributes>
   mayAlias: [[0, 2]],
 });
 
-function matmulGradient({ tape, inputs, attributes, outputGradients: [dy] }: GradientContext<MatmulAttributes>): readonly (Contribution | null)[] {
+function matmulGradient({
+  tape,
+  inputs,
+  attributes,
+  outputGradients: [dy],
+}: GradientContext<MatmulAttributes>): readonly (Contribution | null)[] {
   const [a, b] = inputs as [Value, Value];
   const { transposeA, transposeB, alpha } = attributes;
-  const product = (left: Value, right: Value, ta: boolean, tb: boolean): Contribution => (addend, into) =>
-    tape.apply(matmul, addend ? [left, right, addend] : [left, right], { transposeA: ta, transposeB: tb, alpha }, [into])[0]!;
+  const product =
+    (left: Value, right: Value, ta: boolean, tb: boolean): Contribution =>
+    (addend, into) =>
+      tape.apply(matmul, addend ? [left, right, addend] : [left, right], { transposeA: ta, transposeB: tb, alpha }, [into])[0]!;
   // d op(a) = dy · op(b)^T and d op(b) = op(a)^T · dy, each transposed back when its operand was stored transposed.
   const da = transposeA ? product(b, dy!, transposeB, true) : product(dy!, b, false, !transposeB);
   const db = transposeB ? product(dy!, a, true, transposeA) : product(a, dy!, !transposeA, false);

@@ -5,23 +5,34 @@ import { NF4_BLOCK, nf4Code, nf4Weight, quantizeNf4 } from "./nf4.ts";
 /** Standard normal numbers by Box and Muller. */
 function normal(length: number, deviation: number): Float32Array {
   const random = createRandom(3);
-  return Float32Array.from({ length }, () => deviation * Math.sqrt(-2 * Math.log(1 - random.uniform())) * Math.cos(2 * Math.PI * random.uniform()));
+  return Float32Array.from(
+    { length },
+    () => deviation * Math.sqrt(-2 * Math.log(1 - random.uniform())) * Math.cos(2 * Math.PI * random.uniform()),
+  );
 }
 
 describe("4-bit NormalFloat", () => {
   const weights = normal(64 * 1024, 0.02);
   const tensor = quantizeNf4(weights);
   const restored = Float64Array.from(weights, (_, i) => nf4Weight(tensor, i));
-  const meanError = (values: ArrayLike<number>): number => weights.reduce((sum, weight, i) => sum + Math.abs(weight - values[i]!), 0) / weights.length;
+  const meanError = (values: ArrayLike<number>): number =>
+    weights.reduce((sum, weight, i) => sum + Math.abs(weight - values[i]!), 0) / weights.length;
 
-  const largest = Array.from({ length: weights.length / NF4_BLOCK }, (_, block) => Math.max(...weights.subarray(block * NF4_BLOCK, (block + 1) * NF4_BLOCK).map(Math.abs)));
+  const largest = Array.from({ length: weights.length / NF4_BLOCK }, (_, block) =>
+    Math.max(...weights.subarray(block * NF4_BLOCK, (block + 1) * NF4_BLOCK).map(Math.abs)),
+  );
 
   it("rounds a normal tensor as the published code book does: the nearest of 16 values times each block's largest magnitude", () => {
     const published = Float64Array.from(weights, (weight, i) => {
       const scale = largest[Math.floor(i / NF4_BLOCK)]!;
-      return scale * nf4Code.reduce((best, value) => (Math.abs(value - weight / scale) < Math.abs(best - weight / scale) ? value : best), 2);
+      return (
+        scale * nf4Code.reduce((best, value) => (Math.abs(value - weight / scale) < Math.abs(best - weight / scale) ? value : best), 2)
+      );
     });
-    const ours = Float64Array.from(weights, (_, i) => nf4Code[(tensor.codes[i >> 3]! >>> (4 * (i & 7))) & 15]! * largest[Math.floor(i / NF4_BLOCK)]!);
+    const ours = Float64Array.from(
+      weights,
+      (_, i) => nf4Code[(tensor.codes[i >> 3]! >>> (4 * (i & 7))) & 15]! * largest[Math.floor(i / NF4_BLOCK)]!,
+    );
     expect(Math.abs(meanError(ours) - meanError(published))).toBeLessThan(1e-6 * 0.02);
     // Dettmers' code in blocks of 64 has a mean error near 0.073 standard deviations on normal data.
     expect(meanError(restored) / 0.02).toBeLessThan(0.075);

@@ -3,8 +3,22 @@ import { dynamicCode, nearestCode } from "./dynamicCode.ts";
 
 /** The 16 values of 4-bit NormalFloat (Dettmers et al. 2023, QLoRA, appendix E), ascending. */
 export const nf4Code: Float32Array = Float32Array.of(
-  -1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0,
-  0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1,
+  -1,
+  -0.6961928009986877,
+  -0.5250730514526367,
+  -0.39491748809814453,
+  -0.28444138169288635,
+  -0.18477343022823334,
+  -0.09105003625154495,
+  0,
+  0.07958029955625534,
+  0.16093020141124725,
+  0.24611230194568634,
+  0.33791524171829224,
+  0.44070982933044434,
+  0.5626170039176941,
+  0.7229568362236023,
+  1,
 );
 
 /** Weights that share one scale, and scales that share one of their own. */
@@ -37,7 +51,8 @@ export function quantizeNf4(weights: Float32Array): Nf4Tensor {
   const { codes: words, scaleCodes: scaleWords, scales: groups } = nf4Lengths(weights.length);
   const blocks = Math.ceil(weights.length / NF4_BLOCK);
   const largest = Float32Array.from({ length: blocks }, (_, block) =>
-    weights.subarray(block * NF4_BLOCK, (block + 1) * NF4_BLOCK).reduce((most, weight) => Math.max(most, Math.abs(weight)), 0));
+    weights.subarray(block * NF4_BLOCK, (block + 1) * NF4_BLOCK).reduce((most, weight) => Math.max(most, Math.abs(weight)), 0),
+  );
   const codes = new Int32Array(words);
   weights.forEach((weight, i) => {
     const scale = largest[Math.floor(i / NF4_BLOCK)]!;

@@ -1,7 +1,10 @@
 import { defineOp, expectType, type OpDefinition } from "../op.ts";
 import { pcgHash } from "./dropout.ts";
 
-export type AddNoiseAttributes = { /** Noise is uniform in [-amplitude, amplitude). */ readonly amplitude: number; /** Tells apart the draws of one program. */ readonly salt: number };
+export type AddNoiseAttributes = {
+  /** Noise is uniform in [-amplitude, amplitude). */ readonly amplitude: number;
+  /** Tells apart the draws of one program. */ readonly salt: number;
+};
 
 /** The draw for element `index` in [-1, 1), a multiple of 2^-23: the high 24 bits of the hash that `dropoutKeeps` compares. */
 export function noiseAt(seed: number, salt: number, index: number): number {
@@ -18,6 +21,9 @@ export const addNoise: OpDefinition<AddNoiseAttributes> = defineOp<AddNoiseAttri
     expectType.shape("addNoise", "seed", inputs[1]!, [1]);
     return [{ shape: inputs[0]!.shape, dtype: "f32" }];
   },
-  gradient: ({ tape, outputGradients: [dy] }) => [(addend, into) => (addend ? tape.add(addend, dy!, into) : into ? tape.copy(dy!, into) : dy!), null],
+  gradient: ({ tape, outputGradients: [dy] }) => [
+    (addend, into) => (addend ? tape.add(addend, dy!, into) : into ? tape.copy(dy!, into) : dy!),
+    null,
+  ],
   mayAlias: [[0, 0]],
 });

@@ -2,7 +2,10 @@ import { ProgramError } from "../errors.ts";
 import { addedTo, defineOp, expectType, type OpDefinition } from "../op.ts";
 import { describeType, type TensorType } from "../tensor.ts";
 
-export type RmsNormAttributes = { readonly epsilon: number; /** Added to the weight: 1 for Gemma, else 0. */ readonly weightOffset: number };
+export type RmsNormAttributes = {
+  readonly epsilon: number;
+  /** Added to the weight: 1 for Gemma, else 0. */ readonly weightOffset: number;
+};
 
 /** A row of x[N, G*H] holds G groups as wide as the weight[H]; each is normalised alone (G = 1 for a hidden state, G = heads for a query). */
 function expectGroupsAndWeight(op: string, x: TensorType, weight: TensorType): readonly [groups: number, width: number] {
@@ -26,11 +29,15 @@ export const rmsNorm: OpDefinition<RmsNormAttributes> = defineOp<RmsNormAttribut
   infer(inputs) {
     expectType.count("rmsNorm", inputs, 2);
     const [rows] = expectGroupsAndWeight("rmsNorm", inputs[0]!, inputs[1]!);
-    return [{ shape: inputs[0]!.shape, dtype: "f32" }, { shape: [rows], dtype: "f32" }];
+    return [
+      { shape: inputs[0]!.shape, dtype: "f32" },
+      { shape: [rows], dtype: "f32" },
+    ];
   },
   gradient: ({ tape, inputs: [x, weight], outputs: [, rstd], attributes, outputGradients: [dy] }) => [
     addedTo(tape, () => tape.apply(rmsNormGrad, [dy!, x!, weight!, rstd!], attributes)[0]!),
-    (addend, into) => tape.apply(rmsNormWeightGrad, addend ? [dy!, x!, rstd!, addend] : [dy!, x!, rstd!], { width: weight!.shape[0]! }, [into])[0]!,
+    (addend, into) =>
+      tape.apply(rmsNormWeightGrad, addend ? [dy!, x!, rstd!, addend] : [dy!, x!, rstd!], { width: weight!.shape[0]! }, [into])[0]!,
   ],
 });
 
@@ -76,10 +83,15 @@ export const layerNorm: OpDefinition<LayerNormAttributes> = defineOp<LayerNormAt
     expectType.count("layerNorm", inputs, 3);
     const [rows, width] = expectGroupsAndWeight("layerNorm", inputs[0]!, inputs[1]!);
     expectType.shape("layerNorm", "bias", inputs[2]!, [width]);
-    return [{ shape: inputs[0]!.shape, dtype: "f32" }, { shape: [rows], dtype: "f32" }, { shape: [rows], dtype: "f32" }];
+    return [
+      { shape: inputs[0]!.shape, dtype: "f32" },
+      { shape: [rows], dtype: "f32" },
+      { shape: [rows], dtype: "f32" },
+    ];
   },
   gradient: ({ tape, inputs: [x, weight], outputs: [, mean, rstd], outputGradients: [dy], needs }) => {
-    const weightGradients = needs[1] || needs[2] ? tape.apply(layerNormWeightGrad, [dy!, x!, mean!, rstd!], { width: weight!.shape[0]! }) : null;
+    const weightGradients =
+      needs[1] || needs[2] ? tape.apply(layerNormWeightGrad, [dy!, x!, mean!, rstd!], { width: weight!.shape[0]! }) : null;
     return [
       addedTo(tape, () => tape.apply(layerNormGrad, [dy!, x!, weight!, mean!, rstd!], {})[0]!),
       weightGradients && addedTo(tape, () => weightGradients[0]!),
@@ -108,6 +120,9 @@ export const layerNormWeightGrad: OpDefinition<NormWeightGradAttributes> = defin
     expectType.count("layerNormWeightGrad", inputs, 4);
     const [dy, x, mean, rstd] = inputs;
     expectGroups("layerNormWeightGrad", dy!, x!, [mean!, rstd!], width);
-    return [{ shape: [width], dtype: "f32" }, { shape: [width], dtype: "f32" }];
+    return [
+      { shape: [width], dtype: "f32" },
+      { shape: [width], dtype: "f32" },
+    ];
   },
 });

@@ -31,7 +31,12 @@ export const adamw: OpDefinition<AdamwAttributes> = defineOp<AdamwAttributes>({
   infer(inputs) {
     expectType.count("adamw", inputs, 6);
     const [parameter, gradient, m, v, schedule, norm] = inputs;
-    for (const [operand, type] of [["parameter", parameter], ["gradient", gradient], ["m", m], ["v", v]] as const) {
+    for (const [operand, type] of [
+      ["parameter", parameter],
+      ["gradient", gradient],
+      ["m", m],
+      ["v", v],
+    ] as const) {
       expectType.dtype("adamw", operand, type!, "f32");
       expectType.shape("adamw", operand, type!, parameter!.shape);
     }
@@ -39,5 +44,9 @@ export const adamw: OpDefinition<AdamwAttributes> = defineOp<AdamwAttributes>({
     expectType.shape("adamw", "norm", norm!, [2]);
     return [0, 1, 2].map(() => ({ shape: parameter!.shape, dtype: "f32" as const }));
   },
-  mayAlias: [[0, 0], [1, 2], [2, 3]],
+  mayAlias: [
+    [0, 0],
+    [1, 2],
+    [2, 3],
+  ],
 });

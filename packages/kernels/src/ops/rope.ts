@@ -23,7 +23,11 @@ export const rope: OpDefinition<RopeAttributes> = defineOp<RopeAttributes>({
     expectType.rank("rope", "x", x!, 2);
     expectType.dtype("rope", "x", x!, "f32");
     if (x!.shape[1]! % headDim !== 0 || rotaryDim > headDim || rotaryDim % 2 !== 0 || rotaryDim < 2) {
-      throw new ProgramError("shape-mismatch", `rope: ${x!.shape[1]} columns, headDim ${headDim} and rotaryDim ${rotaryDim} do not fit together`, { op: "rope" });
+      throw new ProgramError(
+        "shape-mismatch",
+        `rope: ${x!.shape[1]} columns, headDim ${headDim} and rotaryDim ${rotaryDim} do not fit together`,
+        { op: "rope" },
+      );
     }
     expectType.dtype("rope", "positions", positions!, "i32");
     expectType.shape("rope", "positions", positions!, [x!.shape[0]!]);

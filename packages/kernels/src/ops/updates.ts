@@ -36,7 +36,10 @@ export const sgd: OpDefinition<SgdAttributes> = defineOp<SgdAttributes>({
     expectGate("sgd", schedule, norm);
     return [type, type];
   },
-  mayAlias: [[0, 0], [1, 2]],
+  mayAlias: [
+    [0, 0],
+    [1, 2],
+  ],
 });
 
 export type LionAttributes = ClippingAttributes & { readonly beta1: number; readonly beta2: number; readonly weightDecay: number };
@@ -55,7 +58,10 @@ export const lion: OpDefinition<LionAttributes> = defineOp<LionAttributes>({
     expectGate("lion", schedule, norm);
     return [type, type];
   },
-  mayAlias: [[0, 0], [1, 2]],
+  mayAlias: [
+    [0, 0],
+    [1, 2],
+  ],
 });
 
 export type MomentumAttributes = ClippingAttributes & { readonly momentum: number };

@@ -94,7 +94,13 @@ async function compare(backend: Backend, recorded: RecordedCase, expected: Reado
     await prepared.run(poisoned(recorded.data), []);
     const first = await prepared.run(recorded.data, names);
     const results = recorded.checks.map((check) =>
-      compareTensor(check, first.get(check.tensor)!, expected.get(check.tensor)!, recorded.data.get(check.tensor)!, backend.capabilities.productRoundoff),
+      compareTensor(
+        check,
+        first.get(check.tensor)!,
+        expected.get(check.tensor)!,
+        recorded.data.get(check.tensor)!,
+        backend.capabilities.productRoundoff,
+      ),
     );
     if (!backend.capabilities.deterministic) return results;
     const second = await prepared.run(recorded.data, names);
@@ -105,22 +111,21 @@ async function compare(backend: Backend, recorded: RecordedCase, expected: Reado
 }
 
 /** Gradients are compared without what the tensor held before; the addition to it rounds once more. */
-function compareTensor(check: Check, actual: ArrayLike<number>, expected: ArrayLike<number>, start: ArrayLike<number>, productRoundoff?: number): CheckResult {
+function compareTensor(
+  check: Check,
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  start: ArrayLike<number>,
+  productRoundoff?: number,
+): CheckResult {
   const bound = boundOf(check.tolerance, productRoundoff);
   const { tolerance, kind, tensor } = check;
-  if (kind === "output")
-    return checkResult(tensor, kind, relativeL2(actual, expected, tolerance.floor), bound, tolerance.reason);
+  if (kind === "output") return checkResult(tensor, kind, relativeL2(actual, expected, tolerance.floor), bound, tolerance.reason);
   const without = (values: ArrayLike<number>): Float64Array => Float64Array.from(values, (value, index) => value - start[index]!);
   const gradient = without(expected);
   const size = Math.max(norm(gradient), tolerance.floor * Math.sqrt(gradient.length));
   const addition = size === 0 ? 0 : (UNIT_ROUNDOFF * norm(expected)) / size;
-  return checkResult(
-    tensor,
-    kind,
-    relativeL2(without(actual), gradient, tolerance.floor),
-    bound + addition,
-    tolerance.reason,
-  );
+  return checkResult(tensor, kind, relativeL2(without(actual), gradient, tolerance.floor), bound + addition, tolerance.reason);
 }
 
 function compareBits(tensor: string, second: ArrayLike<number>, first: ArrayLike<number>): CheckResult {

@@ -3,7 +3,11 @@ import type { ParameterSpec } from "../families/family.ts";
 import { randomFrom } from "../languageModel.ts";
 import { initialLora, layoutLora, matchTargets } from "./lora.ts";
 
-const linear = (name: string, out: number, input: number): ParameterSpec => ({ name: `${name}.weight`, shape: [out, input], kind: "linear" });
+const linear = (name: string, out: number, input: number): ParameterSpec => ({
+  name: `${name}.weight`,
+  shape: [out, input],
+  kind: "linear",
+});
 const parameters: readonly ParameterSpec[] = [
   { name: "model.embed_tokens.weight", shape: [32, 8], kind: "embedding" },
   ...[0, 1].flatMap((layer) => [
@@ -24,15 +28,22 @@ describe("LoRA targets", () => {
     expect(matchTargets(parameters, ["self_attn.v_proj"])).toHaveLength(2);
   });
 
-  it.each([[["qproj"], /"qproj" matches no linear layer[\s\S]*Closest: q_proj/], ["layers.1", /"layers.1" matches no linear layer/], [["q_proj", "gate"], /"gate" matches/]])(
-    "name the close ones when nothing matches: %j", (targets, message) => {
-      expect(() => matchTargets(parameters, targets)).toThrow(message);
-    });
+  it.each([
+    [["qproj"], /"qproj" matches no linear layer[\s\S]*Closest: q_proj/],
+    ["layers.1", /"layers.1" matches no linear layer/],
+    [["q_proj", "gate"], /"gate" matches/],
+  ])("name the close ones when nothing matches: %j", (targets, message) => {
+    expect(() => matchTargets(parameters, targets)).toThrow(message);
+  });
 
   it("refuse a broken expression, a rank that is none, and a dropout of 1", () => {
     expect(() => matchTargets(parameters, "(")).toThrow(/is no valid regular expression/);
-    expect(() => layoutLora(parameters, { ...config, r: 0, targetModules: "all-linear" })).toThrow(/rank must be a positive integer, got 0/);
-    expect(() => layoutLora(parameters, { ...config, dropout: 1, targetModules: "all-linear" })).toThrow(/dropout must be in \[0, 1\), got 1/);
+    expect(() => layoutLora(parameters, { ...config, r: 0, targetModules: "all-linear" })).toThrow(
+      /rank must be a positive integer, got 0/,
+    );
+    expect(() => layoutLora(parameters, { ...config, dropout: 1, targetModules: "all-linear" })).toThrow(
+      /dropout must be in \[0, 1\), got 1/,
+    );
   });
 });
 

@@ -48,16 +48,25 @@ export interface AdapterLayout {
 }
 
 /** PEFT's tensor names in adapter_model.safetensors; magnitude vectors and pairs of embeddings have no ".weight" there. */
-export function loraTensorName(module: string, part: "lora_A" | "lora_B" | "lora_embedding_A" | "lora_embedding_B" | "lora_magnitude_vector"): string {
+export function loraTensorName(
+  module: string,
+  part: "lora_A" | "lora_B" | "lora_embedding_A" | "lora_embedding_B" | "lora_magnitude_vector",
+): string {
   return `base_model.model.${module}.${part}${part === "lora_A" || part === "lora_B" ? ".weight" : ""}`;
 }
 
 /** The modules that `targetModules` selects, in the model's order. */
 export function matchTargets(parameters: readonly ParameterSpec[], targets: LoraConfig["targetModules"]): readonly string[] {
-  const kinds: readonly ParameterSpec["kind"][] = targets === "all-linear" ? ["linear", "conv1d"] : ["linear", "conv1d", "head", "embedding"];
+  const kinds: readonly ParameterSpec["kind"][] =
+    targets === "all-linear" ? ["linear", "conv1d"] : ["linear", "conv1d", "head", "embedding"];
   const modules = parameters.filter(({ kind }) => kinds.includes(kind)).map(({ name }) => name.slice(0, -".weight".length));
   const matched = modules.filter((module) => isTarget(module, targets));
-  const unmatched = typeof targets === "string" ? (matched.length === 0 ? [targets] : []) : targets.filter((target) => !modules.some((module) => isTarget(module, [target])));
+  const unmatched =
+    typeof targets === "string"
+      ? matched.length === 0
+        ? [targets]
+        : []
+      : targets.filter((target) => !modules.some((module) => isTarget(module, [target])));
   if (unmatched.length === 0) return matched;
   const endings = [...new Set(modules.map((module) => module.slice(module.lastIndexOf(".") + 1)))];
   throw new ModelError(
@@ -73,7 +82,10 @@ function isTarget(module: string, targets: LoraConfig["targetModules"]): boolean
   try {
     return new RegExp(`^(?:${targets})$`).test(module);
   } catch (cause) {
-    throw new ModelError("bad-lora", `LoRA target_modules ${JSON.stringify(targets)} is no valid regular expression: ${(cause as Error).message}`);
+    throw new ModelError(
+      "bad-lora",
+      `LoRA target_modules ${JSON.stringify(targets)} is no valid regular expression: ${(cause as Error).message}`,
+    );
   }
 }
 
@@ -82,13 +94,24 @@ export function layoutLora(parameters: readonly ParameterSpec[], config: LoraCon
   for (const rank of [config.r, ...Object.values(config.rankPattern ?? {})]) {
     if (!Number.isInteger(rank) || rank < 1) throw new ModelError("bad-lora", `LoRA rank must be a positive integer, got ${rank}`);
   }
-  if (!(config.dropout >= 0 && config.dropout < 1)) throw new ModelError("bad-lora", `LoRA dropout must be in [0, 1), got ${config.dropout}`);
+  if (!(config.dropout >= 0 && config.dropout < 1))
+    throw new ModelError("bad-lora", `LoRA dropout must be in [0, 1), got ${config.dropout}`);
   const specs = new Map(parameters.map((parameter) => [parameter.name, parameter]));
   const modules = new Map<string, LoraModule>();
   for (const module of matchTargets(parameters, config.targetModules)) {
     const { kind, shape } = specs.get(`${module}.weight`)!;
-    if (kind !== "linear" && config.useDora) throw new ModelError("bad-lora", `DoRA on ${module} is implemented for linear layers whose weight is stored [out, in] alone`, "Use LoRA, or leave this module out.");
-    if (kind === "head" && config.dropout > 0) throw new ModelError("bad-lora", `LoRA on the output head ${module} has no dropout, got ${config.dropout}`, "Set lora_dropout to 0, or leave the head out.");
+    if (kind !== "linear" && config.useDora)
+      throw new ModelError(
+        "bad-lora",
+        `DoRA on ${module} is implemented for linear layers whose weight is stored [out, in] alone`,
+        "Use LoRA, or leave this module out.",
+      );
+    if (kind === "head" && config.dropout > 0)
+      throw new ModelError(
+        "bad-lora",
+        `LoRA on the output head ${module} has no dropout, got ${config.dropout}`,
+        "Set lora_dropout to 0, or leave the head out.",
+      );
     const [out, input] = (kind === "conv1d" || kind === "embedding" ? shape.toReversed() : shape) as [number, number];
     const [partA, partB] = kind === "embedding" ? (["lora_embedding_A", "lora_embedding_B"] as const) : (["lora_A", "lora_B"] as const);
     const rank = patternValue(config.rankPattern, module) ?? config.r;
@@ -96,13 +119,16 @@ export function layoutLora(parameters: readonly ParameterSpec[], config: LoraCon
     modules.set(module, {
       a: { name: loraTensorName(module, partA), shape: [rank, input], kind: "linear" },
       b: { name: loraTensorName(module, partB), shape: [out, rank], kind: "linear" },
-      ...(config.useDora ? { magnitude: { name: loraTensorName(module, "lora_magnitude_vector"), shape: [out], kind: "norm" as const } } : {}),
+      ...(config.useDora
+        ? { magnitude: { name: loraTensorName(module, "lora_magnitude_vector"), shape: [out], kind: "norm" as const } }
+        : {}),
       scale: alpha / (config.useRslora ? Math.sqrt(rank) : rank),
     });
   }
   const copies = copiedParameters(parameters, config.modulesToSave ?? []);
   const both = [...modules.keys()].find((module) => copies.has(`${module}.weight`));
-  if (both !== undefined) throw new ModelError("bad-lora", `${both} is both a LoRA target and in modules_to_save`, "Keep one: a pair for it, or a whole copy.");
+  if (both !== undefined)
+    throw new ModelError("bad-lora", `${both} is both a LoRA target and in modules_to_save`, "Keep one: a pair for it, or a whole copy.");
   return { config, modules, copies, dropout: config.dropout };
 }
 
@@ -112,20 +138,34 @@ function copiedParameters(parameters: readonly ParameterSpec[], names: readonly 
   const isNamed = (module: string, name: string): boolean => module === name || module.endsWith(`.${name}`);
   const unmatched = names.find((name) => !parameters.some((parameter) => isNamed(moduleOf(parameter), name)));
   if (unmatched !== undefined) {
-    const close = closeNames(unmatched, parameters.map((parameter) => moduleOf(parameter).split(".").at(-1)!));
-    throw new ModelError("bad-lora", `modules_to_save ${JSON.stringify(unmatched)} names no module of this model`, `Closest: ${close.join(", ")}. A head that is tied to the embeddings is no module of its own.`);
+    const close = closeNames(
+      unmatched,
+      parameters.map((parameter) => moduleOf(parameter).split(".").at(-1)!),
+    );
+    throw new ModelError(
+      "bad-lora",
+      `modules_to_save ${JSON.stringify(unmatched)} names no module of this model`,
+      `Closest: ${close.join(", ")}. A head that is tied to the embeddings is no module of its own.`,
+    );
   }
   const hasHead = parameters.some(({ kind }) => kind === "head");
   const copied = parameters.filter((parameter) => names.some((name) => isNamed(moduleOf(parameter), name)));
   if (!hasHead && copied.some(({ kind }) => kind === "embedding")) {
-    throw new ModelError("bad-lora", "modules_to_save names embeddings that the output head is tied to: a copy would part them", "Put a LoRA pair on the embeddings, or train all weights.");
+    throw new ModelError(
+      "bad-lora",
+      "modules_to_save names embeddings that the output head is tied to: a copy would part them",
+      "Put a LoRA pair on the embeddings, or train all weights.",
+    );
   }
   return new Map(copied.map((parameter) => [parameter.name, { ...parameter, name: `base_model.model.${parameter.name}` }]));
 }
 
 /** All adapter parameters in the model's order: A, B, and the magnitude if there is one; then whole copies. */
 export function adapterParameters(layout: AdapterLayout): readonly ParameterSpec[] {
-  return [...[...layout.modules.values()].flatMap(({ a, b, magnitude }) => (magnitude ? [a, b, magnitude] : [a, b])), ...layout.copies.values()];
+  return [
+    ...[...layout.modules.values()].flatMap(({ a, b, magnitude }) => (magnitude ? [a, b, magnitude] : [a, b])),
+    ...layout.copies.values(),
+  ];
 }
 
 /** Row norms of a linear weight [out, in]: DoRA's initial magnitudes. */
@@ -143,11 +183,20 @@ export function initialLora(layout: AdapterLayout, random: () => number): Readon
   for (const { a, b } of layout.modules.values()) {
     if (b.name.endsWith("lora_embedding_B")) {
       values.set(a.name, new Float32Array(a.shape[0]! * a.shape[1]!));
-      values.set(b.name, Float32Array.from({ length: b.shape[0]! * b.shape[1]! }, () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())));
+      values.set(
+        b.name,
+        Float32Array.from(
+          { length: b.shape[0]! * b.shape[1]! },
+          () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()),
+        ),
+      );
       continue;
     }
     const bound = 1 / Math.sqrt(a.shape[1]!);
-    values.set(a.name, Float32Array.from({ length: a.shape[0]! * a.shape[1]! }, () => (2 * random() - 1) * bound));
+    values.set(
+      a.name,
+      Float32Array.from({ length: a.shape[0]! * a.shape[1]! }, () => (2 * random() - 1) * bound),
+    );
     values.set(b.name, new Float32Array(b.shape[0]! * b.shape[1]!));
   }
   return values;

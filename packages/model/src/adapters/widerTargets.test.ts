@@ -8,30 +8,54 @@ import { LanguageModel } from "../languageModel.ts";
 import { adapterParameters, layoutLora, type LoraConfig } from "./lora.ts";
 import { mergedWeight } from "./mergeLora.ts";
 
-const config: LoraConfig = { r: 3, alpha: 6, dropout: 0, targetModules: ["embed_tokens", "lm_head", "q_proj"], modulesToSave: ["model.norm"] };
+const config: LoraConfig = {
+  r: 3,
+  alpha: 6,
+  dropout: 0,
+  targetModules: ["embed_tokens", "lm_head", "q_proj"],
+  modulesToSave: ["model.norm"],
+};
 const ids = [5, 9, 5, 300, 17, 2];
 let model: LanguageModel;
 
 async function load(): Promise<LanguageModel> {
   const folder = await openModelFolder(goldenModelPath("llama"));
-  const loaded = await LanguageModel.load({ backend: await createCpuBackend({ precision: "float64" }), config: folder.config, weights: folder.tensors });
+  const loaded = await LanguageModel.load({
+    backend: await createCpuBackend({ precision: "float64" }),
+    config: folder.config,
+    weights: folder.tensors,
+  });
   await folder.close();
   return loaded;
 }
 
 /** Loss of one sequence, and the gradients by the adapter's parameters if it is to be trained. */
-async function lossOf(subject: LanguageModel, train: boolean): Promise<{ readonly loss: number; readonly gradients: ReadonlyMap<string, ArrayLike<number>> }> {
-  const { tape, graph, hidden } = subject.recordForward("loss", { shape: { batch: 1, length: ids.length }, ...(train ? { method: "lora" as const } : {}) });
+async function lossOf(
+  subject: LanguageModel,
+  train: boolean,
+): Promise<{ readonly loss: number; readonly gradients: ReadonlyMap<string, ArrayLike<number>> }> {
+  const { tape, graph, hidden } = subject.recordForward("loss", {
+    shape: { batch: 1, length: ids.length },
+    ...(train ? { method: "lora" as const } : {}),
+  });
   const rows = [tape.input("rows", [5]), tape.input("targets", [5]), tape.input("weights", [5], "f32")];
-  const [loss] = tape.apply(linearCrossEntropy, [hidden, graph.headWeight("lm_head.weight"), ...rows], { softcap: 0, labelSmoothing: 0, zLoss: 0 });
+  const [loss] = tape.apply(linearCrossEntropy, [hidden, graph.headWeight("lm_head.weight"), ...rows], {
+    softcap: 0,
+    labelSmoothing: 0,
+    zLoss: 0,
+  });
   tape.copy(loss!, tape.output("loss", [1]));
   if (train) backward(tape, loss!, ({ name, shape }) => tape.external(`gradient.${name}`, "gradient", shape));
   const program = tape.finish();
   const { bindings, made } = subject.bind(program);
   const data: Readonly<Record<string, Int32Array | Float64Array>> = {
-    [inputNames.ids]: Int32Array.from(ids), [inputNames.order]: Int32Array.from(ids.keys()).sort((a, b) => ids[a]! - ids[b]! || a - b),
-    [inputNames.positions]: Int32Array.from(ids.keys()), [inputNames.segments]: new Int32Array(ids.length).fill(1),
-    rows: Int32Array.of(0, 1, 2, 3, 4), targets: Int32Array.from(ids.slice(1)), weights: Float64Array.of(1, 0.5, 1, 1, 2),
+    [inputNames.ids]: Int32Array.from(ids),
+    [inputNames.order]: Int32Array.from(ids.keys()).sort((a, b) => ids[a]! - ids[b]! || a - b),
+    [inputNames.positions]: Int32Array.from(ids.keys()),
+    [inputNames.segments]: new Int32Array(ids.length).fill(1),
+    rows: Int32Array.of(0, 1, 2, 3, 4),
+    targets: Int32Array.from(ids.slice(1)),
+    weights: Float64Array.of(1, 0.5, 1, 1, 2),
   };
   for (const [name, values] of Object.entries(data)) if (made.has(name)) subject.backend.upload(made.get(name)!, values);
   subject.backend.run(await subject.backend.compile(program, bindings));
@@ -46,7 +70,11 @@ beforeAll(async () => {
   const layout = await model.attachLora(config, { seed: 1 });
   // Neither A of the embedding nor B of the others may be 0, or half of the gradients would be.
   for (const { name, shape } of adapterParameters(layout)) {
-    if (name.includes("lora_")) model.backend.upload(model.buffers.get(name)!, Float64Array.from({ length: shape[0]! * shape[1]! }, (_, i) => Math.fround(0.1 * Math.sin(i + name.length))));
+    if (name.includes("lora_"))
+      model.backend.upload(
+        model.buffers.get(name)!,
+        Float64Array.from({ length: shape[0]! * shape[1]! }, (_, i) => Math.fround(0.1 * Math.sin(i + name.length))),
+      );
   }
 });
 afterAll(() => model.backend.dispose());
@@ -84,7 +112,10 @@ describe("LoRA on the embeddings and the head, and whole copies", () => {
     const layout = model.adapter!;
     for (const [module, pair] of layout.modules) {
       const { kind } = model.parameters.find(({ name }) => name === `${module}.weight`)!;
-      const weight = mergedWeight(await model.download(`${module}.weight`), kind, pair, { a: await model.download(pair.a.name), b: await model.download(pair.b.name) });
+      const weight = mergedWeight(await model.download(`${module}.weight`), kind, pair, {
+        a: await model.download(pair.a.name),
+        b: await model.download(pair.b.name),
+      });
       merged.backend.upload(merged.buffers.get(`${module}.weight`)!, weight);
     }
     // Merged weights are rounded to float32: 6e-8 of each, over a loss near 30.

@@ -36,8 +36,12 @@ export const gemma3: ModelFamily = {
     const windows = layerWindows(raw, config.layers, optionalNumber(raw, "sliding_window", 4096), (layer) => (layer + 1) % pattern !== 0);
     const { global, local } = gemma3Ropes(raw);
     return {
-      ...config, windows,
-      ropes: { global: { parameters: readRopeParameters(raw, global), rotaryDim: config.headDim }, local: { parameters: readRopeParameters(raw, local), rotaryDim: config.headDim } },
+      ...config,
+      windows,
+      ropes: {
+        global: { parameters: readRopeParameters(raw, global), rotaryDim: config.headDim },
+        local: { parameters: readRopeParameters(raw, local), rotaryDim: config.headDim },
+      },
     };
   },
   parameters: (config) => parameters(config, true),

@@ -27,11 +27,24 @@ function readConfig(raw: Readonly<Record<string, unknown>>): ModelConfig {
   refuseUnless(raw, "tie_word_embeddings", [true]);
   const [hiddenSize, heads, layers] = [requireCount(raw, "n_embd"), requireCount(raw, "n_head"), requireCount(raw, "n_layer")];
   return {
-    modelType: "gpt2", vocabSize: requireCount(raw, "vocab_size"), hiddenSize, layers, heads, keyValueHeads: heads, headDim: hiddenSize / heads,
+    modelType: "gpt2",
+    vocabSize: requireCount(raw, "vocab_size"),
+    hiddenSize,
+    layers,
+    heads,
+    keyValueHeads: heads,
+    headDim: hiddenSize / heads,
     intermediateSize: raw.n_inner == null ? 4 * hiddenSize : requireCount(raw, "n_inner"),
-    maxPositions: requireCount(raw, "n_positions"), normEpsilon: optionalNumber(raw, "layer_norm_epsilon", 1e-5), tiedEmbeddings: true,
-    ropes: {}, attentionScale: (hiddenSize / heads) ** -0.5, attentionSoftcap: 0, logitSoftcap: 0, windows: new Array<number>(layers).fill(0),
-    eosTokenIds: readTokenIds(raw.eos_token_id), raw,
+    maxPositions: requireCount(raw, "n_positions"),
+    normEpsilon: optionalNumber(raw, "layer_norm_epsilon", 1e-5),
+    tiedEmbeddings: true,
+    ropes: {},
+    attentionScale: (hiddenSize / heads) ** -0.5,
+    attentionSoftcap: 0,
+    logitSoftcap: 0,
+    windows: new Array<number>(layers).fill(0),
+    eosTokenIds: readTokenIds(raw.eos_token_id),
+    raw,
   };
 }
 
@@ -50,7 +63,10 @@ function parameters({ vocabSize, hiddenSize, intermediateSize, layers, maxPositi
     { name: `${module}.weight`, shape: [input, out], kind: "conv1d" },
     { name: `${module}.bias`, shape: [out], kind: "bias" },
   ];
-  const specs: ParameterSpec[] = [embeddingTable("transformer.wte", vocabSize, hiddenSize), embeddingTable("transformer.wpe", maxPositions, hiddenSize)];
+  const specs: ParameterSpec[] = [
+    embeddingTable("transformer.wte", vocabSize, hiddenSize),
+    embeddingTable("transformer.wpe", maxPositions, hiddenSize),
+  ];
   for (let layer = 0; layer < layers; layer++) {
     const name = `transformer.h.${layer}`;
     specs.push(

@@ -15,7 +15,11 @@ export const gptNeox: ModelFamily = {
     refuseUnless(raw, "attention_bias", [true]);
     const config = readCommonConfig(raw);
     const rotaryDim = partialRotaryDim(raw, config.headDim, 0.25);
-    return { ...config, normEpsilon: optionalNumber(raw, "layer_norm_eps", 1e-5), ropes: { default: { ...config.ropes.default!, rotaryDim } } };
+    return {
+      ...config,
+      normEpsilon: optionalNumber(raw, "layer_norm_eps", 1e-5),
+      ropes: { default: { ...config.ropes.default!, rotaryDim } },
+    };
   },
   parameters,
   headWeight: (config) => (config.tiedEmbeddings ? "gpt_neox.embed_in.weight" : "embed_out.weight"),
@@ -32,11 +36,18 @@ function block(graph: Graph, x: Value, layer: number): Value {
   const fused = graph.linear(graph.layerNorm(x, `${name}.input_layernorm`), `${name}.attention.query_key_value`);
   // Each head's 3 * headDim columns hold its q, k and v: as rows of their own they are plain column ranges.
   const byHead = graph.reshape(fused, graph.rows * heads);
-  const [q, k, v] = [0, 1, 2].map((part) => graph.reshape(graph.columns(byHead, part * headDim, headDim), graph.rows)) as [Value, Value, Value];
+  const [q, k, v] = [0, 1, 2].map((part) => graph.reshape(graph.columns(byHead, part * headDim, headDim), graph.rows)) as [
+    Value,
+    Value,
+    Value,
+  ];
   const attention = graph.linear(graph.attend(layer, graph.rope(q), graph.rope(k), v), `${name}.attention.dense`);
   const parallel = graph.config.raw.use_parallel_residual !== false;
   const afterAttention = parallel ? x : graph.add(x, attention);
-  const inner = graph.activation(graph.linear(graph.layerNorm(afterAttention, `${name}.post_attention_layernorm`), `${name}.mlp.dense_h_to_4h`), "gelu");
+  const inner = graph.activation(
+    graph.linear(graph.layerNorm(afterAttention, `${name}.post_attention_layernorm`), `${name}.mlp.dense_h_to_4h`),
+    "gelu",
+  );
   const mlp = graph.linear(inner, `${name}.mlp.dense_4h_to_h`);
   return parallel ? graph.add(graph.add(mlp, attention), x) : graph.add(afterAttention, mlp);
 }

@@ -20,8 +20,9 @@ export const families: readonly ModelFamily[] = [llama, mistral, qwen2, qwen3, g
 export function findFamily(raw: Readonly<Record<string, unknown>>): ModelFamily {
   refuseQuantised(raw.quantization_config);
   const architectures = Array.isArray(raw.architectures) ? raw.architectures.map(String) : [];
-  const family = families.find((candidate) => candidate.modelType === raw.model_type)
-    ?? families.find((candidate) => architectures.includes(candidate.architecture));
+  const family =
+    families.find((candidate) => candidate.modelType === raw.model_type) ??
+    families.find((candidate) => architectures.includes(candidate.architecture));
   if (family) return family;
   const known = families.map((candidate) => candidate.modelType);
   const wanted = String(raw.model_type ?? architectures[0] ?? "nothing");

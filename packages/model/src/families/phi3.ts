@@ -16,7 +16,12 @@ export const phi3: ModelFamily = {
     const config = readCommonConfig({ rms_norm_eps: 1e-5, ...raw });
     const rotaryDim = partialRotaryDim(raw, config.headDim, 1);
     const window = typeof raw.sliding_window === "number" ? raw.sliding_window : 0;
-    return { ...config, raw, ropes: { default: { ...config.ropes.default!, rotaryDim } }, windows: layerWindows(raw, config.layers, window, () => true) };
+    return {
+      ...config,
+      raw,
+      ropes: { default: { ...config.ropes.default!, rotaryDim } },
+      windows: layerWindows(raw, config.layers, window, () => true),
+    };
   },
   parameters,
   headWeight: tiedOrOwnHead,

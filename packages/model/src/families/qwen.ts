@@ -20,7 +20,9 @@ export const qwen3: ModelFamily = {
   readConfig(raw) {
     refuseUnless(raw, "attention_bias", [false, null]);
     const config = readQwenConfig(raw);
-    return raw.head_dim == null ? { ...config, headDim: 128, attentionScale: 128 ** -0.5, ropes: { default: { ...config.ropes.default!, rotaryDim: 128 } } } : config;
+    return raw.head_dim == null
+      ? { ...config, headDim: 128, attentionScale: 128 ** -0.5, ropes: { default: { ...config.ropes.default!, rotaryDim: 128 } } }
+      : config;
   },
   parameters: (config) => preNormParameters(config, { headNorms: true }),
   headWeight: tiedOrOwnHead,

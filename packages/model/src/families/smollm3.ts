@@ -30,5 +30,8 @@ function ropeLayers({ raw, layers }: ModelConfig): readonly boolean[] {
   const interval = typeof raw.no_rope_layer_interval === "number" ? raw.no_rope_layer_interval : 4;
   const flags = raw.no_rope_layers ?? Array.from({ length: layers }, (_, layer) => ((layer + 1) % interval === 0 ? 0 : 1));
   if (Array.isArray(flags) && flags.length === layers) return flags.map(Boolean);
-  throw new ModelError("bad-config", `config.json: no_rope_layers must have one entry for each of ${layers} layers, got ${JSON.stringify(flags)}`);
+  throw new ModelError(
+    "bad-config",
+    `config.json: no_rope_layers must have one entry for each of ${layers} layers, got ${JSON.stringify(flags)}`,
+  );
 }

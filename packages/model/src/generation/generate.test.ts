@@ -11,7 +11,12 @@ let model: LanguageModel;
 
 beforeAll(async () => {
   const folder = await openModelFolder(goldenModelPath("llama"));
-  model = await LanguageModel.load({ backend: await createCpuBackend({ threads: 1 }), config: folder.config, weights: folder.tensors, positions: 48 });
+  model = await LanguageModel.load({
+    backend: await createCpuBackend({ threads: 1 }),
+    config: folder.config,
+    weights: folder.tensors,
+    positions: 48,
+  });
   await folder.close();
 });
 afterAll(() => model.backend.dispose());
@@ -25,8 +30,10 @@ async function withoutCache(prompt: readonly number[], count: number): Promise<r
     const program = recorded.tape.finish();
     const { bindings, made } = model.bind(program);
     const data: Record<string, Int32Array> = {
-      [inputNames.ids]: Int32Array.from(tokens), [inputNames.positions]: Int32Array.from(tokens.keys()),
-      [inputNames.segments]: new Int32Array(tokens.length).fill(1), rows: Int32Array.of(tokens.length - 1),
+      [inputNames.ids]: Int32Array.from(tokens),
+      [inputNames.positions]: Int32Array.from(tokens.keys()),
+      [inputNames.segments]: new Int32Array(tokens.length).fill(1),
+      rows: Int32Array.of(tokens.length - 1),
     };
     for (const [name, buffer] of made) if (data[name]) model.backend.upload(buffer, data[name]);
     model.backend.run(await model.backend.compile(program, bindings));
@@ -43,7 +50,10 @@ describe("generate", () => {
   });
 
   it("stops at a stop token and says so, while the others go on", async () => {
-    const prompts = [[5, 9, 200, 31, 7, 77], [12, 13, 14]];
+    const prompts = [
+      [5, 9, 200, 31, 7, 77],
+      [12, 13, 14],
+    ];
     const free = await generate(model, prompts, { stopTokens: new Set(), maxNewTokens: 5 });
     const stop = free[0]!.tokens[1]!;
     const [first, second] = await generate(model, prompts, { stopTokens: new Set([stop]), maxNewTokens: 5 });
@@ -59,7 +69,11 @@ describe("generate", () => {
   });
 
   it("asks shouldStop after every token", async () => {
-    const [result] = await generate(model, [[5, 9]], { stopTokens: new Set(), maxNewTokens: 9, shouldStop: (_, tokens) => tokens.length === 3 });
+    const [result] = await generate(model, [[5, 9]], {
+      stopTokens: new Set(),
+      maxNewTokens: 9,
+      shouldStop: (_, tokens) => tokens.length === 3,
+    });
     expect(result).toMatchObject({ finish: "stop", tokens: { length: 3 } });
   });
 
@@ -79,7 +93,9 @@ describe("generate", () => {
   it("refuses prompts that cannot be continued, by name", async () => {
     const options = { stopTokens: new Set<number>(), maxNewTokens: 1 };
     await expect(generate(model, [[]], options)).rejects.toThrow("prompt 0 is empty");
-    await expect(generate(model, [[1], [320]], options)).rejects.toThrow("prompt 1, token 0: id 320 is outside the model's vocabulary of 320");
+    await expect(generate(model, [[1], [320]], options)).rejects.toThrow(
+      "prompt 1, token 0: id 320 is outside the model's vocabulary of 320",
+    );
     await expect(generate(model, [new Array(48).fill(1)], options)).rejects.toThrow("prompt 0 has 48 tokens and the model 48 positions");
   });
 });

@@ -39,7 +39,11 @@ interface Pass {
  * Continues a batch of prompts with a key/value cache: one program reads the prompts, another runs one token a sequence.
  * @throws ModelError "too-long" when a prompt leaves no position free, "token-out-of-range" for an id outside the vocabulary.
  */
-export async function generate(model: LanguageModel, prompts: readonly ArrayLike<number>[], options: GenerateOptions): Promise<Generated[]> {
+export async function generate(
+  model: LanguageModel,
+  prompts: readonly ArrayLike<number>[],
+  options: GenerateOptions,
+): Promise<Generated[]> {
   checkPrompts(model, prompts);
   const batch = prompts.length;
   const longest = prompts.reduce((length, prompt) => Math.max(length, prompt.length), 1);
@@ -51,7 +55,12 @@ export async function generate(model: LanguageModel, prompts: readonly ArrayLike
     passes.push(prefill);
     const randoms = prompts.map((_, index) => randomFrom(((options.seed ?? 0) * 0x9e3779b1 + index) >>> 0));
     const lengths = new Int32Array(batch);
-    let logits = await runPass(model, prefill, prompts.map((prompt) => Array.from(prompt)), lengths);
+    let logits = await runPass(
+      model,
+      prefill,
+      prompts.map((prompt) => Array.from(prompt)),
+      lengths,
+    );
     prompts.forEach((prompt, index) => (lengths[index] = prompt.length));
 
     const results = prompts.map(() => ({ tokens: [] as number[], finish: undefined as Generated["finish"] | undefined }));
@@ -73,7 +82,12 @@ export async function generate(model: LanguageModel, prompts: readonly ArrayLike
       if (!decode) passes.push((decode = await compilePass(model, batch, 1, capacity, state)));
       // A finished sequence idles on row 0 of its own cache, so that it never writes past its end.
       const cursors = lengths.map((length, index) => (results[index]!.finish ? 0 : length));
-      logits = await runPass(model, decode, results.map((result) => [result.finish ? 0 : result.tokens.at(-1)!]), cursors);
+      logits = await runPass(
+        model,
+        decode,
+        results.map((result) => [result.finish ? 0 : result.tokens.at(-1)!]),
+        cursors,
+      );
       results.forEach((result, index) => {
         if (!result.finish) lengths[index]!++;
       });
@@ -98,20 +112,36 @@ function checkPrompts(model: LanguageModel, prompts: readonly ArrayLike<number>[
   prompts.forEach((prompt, index) => {
     if (prompt.length === 0) throw new ModelError("token-out-of-range", `prompt ${index} is empty: there is no token to continue`);
     if (prompt.length >= model.positions) {
-      throw new ModelError("too-long", `prompt ${index} has ${prompt.length} tokens and the model ${model.positions} positions: none is left for an answer`);
+      throw new ModelError(
+        "too-long",
+        `prompt ${index} has ${prompt.length} tokens and the model ${model.positions} positions: none is left for an answer`,
+      );
     }
     for (let position = 0; position < prompt.length; position++) {
       const id = prompt[position]!;
       if (!(id >= 0 && id < model.config.vocabSize)) {
-        throw new ModelError("token-out-of-range", `prompt ${index}, token ${position}: id ${id} is outside the model's vocabulary of ${model.config.vocabSize}`, "The tokenizer does not belong to this model.");
+        throw new ModelError(
+          "token-out-of-range",
+          `prompt ${index}, token ${position}: id ${id} is outside the model's vocabulary of ${model.config.vocabSize}`,
+          "The tokenizer does not belong to this model.",
+        );
       }
     }
   });
 }
 
 /** Compiles a pass of `length` tokens a sequence; the caches are made by the first pass and shared through `state`. */
-async function compilePass(model: LanguageModel, batch: number, length: number, capacity: number, state: Map<string, BackendBuffer>): Promise<Pass> {
-  const recorded = model.recordForward(length === 1 ? "decode" : "prefill", { shape: { batch, length }, attention: { kind: "cache", capacity } });
+async function compilePass(
+  model: LanguageModel,
+  batch: number,
+  length: number,
+  capacity: number,
+  state: Map<string, BackendBuffer>,
+): Promise<Pass> {
+  const recorded = model.recordForward(length === 1 ? "decode" : "prefill", {
+    shape: { batch, length },
+    attention: { kind: "cache", capacity },
+  });
   model.recordLogits(recorded, batch);
   const program = recorded.tape.finish();
   const { bindings, made } = model.bind(program, state);
@@ -127,7 +157,12 @@ async function compilePass(model: LanguageModel, batch: number, length: number, 
 }
 
 /** Runs one pass over each sequence's new tokens and gives the logits [batch, vocab] after its last one. */
-async function runPass(model: LanguageModel, pass: Pass, tokens: readonly (readonly number[])[], lengths: Int32Array): Promise<Float32Array> {
+async function runPass(
+  model: LanguageModel,
+  pass: Pass,
+  tokens: readonly (readonly number[])[],
+  lengths: Int32Array,
+): Promise<Float32Array> {
   const { length } = pass;
   const ids = new Int32Array(tokens.length * length);
   const positions = new Int32Array(ids.length);
@@ -135,7 +170,8 @@ async function runPass(model: LanguageModel, pass: Pass, tokens: readonly (reado
   tokens.forEach((sequence, index) => {
     ids.set(sequence, index * length);
     rows[index] = index * length + sequence.length - 1;
-    for (let offset = 0; offset < length; offset++) positions[index * length + offset] = Math.min(lengths[index]! + offset, model.positions - 1);
+    for (let offset = 0; offset < length; offset++)
+      positions[index * length + offset] = Math.min(lengths[index]! + offset, model.positions - 1);
   });
   const upload = (name: string, data: Int32Array): void => {
     const buffer = pass.buffers.get(name);

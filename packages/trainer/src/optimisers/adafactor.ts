@@ -13,9 +13,13 @@ const DECAY_RATE = -0.8;
 function ruleFor(shape: readonly number[]): UpdateRule {
   const isMatrix = shape.length === 2;
   return {
-    state: (parameter) => (isMatrix
-      ? [{ key: "exp_avg_sq_row", shape: [shape[0]!], dtype: "f32" }, { key: "exp_avg_sq_col", shape: [shape[1]!], dtype: "f32" }]
-      : [alike("exp_avg_sq")(parameter)]),
+    state: (parameter) =>
+      isMatrix
+        ? [
+            { key: "exp_avg_sq_row", shape: [shape[0]!], dtype: "f32" },
+            { key: "exp_avg_sq_col", shape: [shape[1]!], dtype: "f32" },
+          ]
+        : [alike("exp_avg_sq")(parameter)],
     record({ tape, parameter, gradient, state, schedule, norm, weightDecay, settings }) {
       const attributes = { epsilon: EPSILON, maxGradNorm: settings.maxGradNorm };
       const [direction] = isMatrix

@@ -2,7 +2,13 @@ import { adamw as adamwOp, type AdamwAttributes } from "@sft/kernels";
 import { alike, type Optimiser, type Update, type UpdateRule } from "./optimiser.ts";
 
 export function adamwAttributes({ settings, weightDecay }: Update): AdamwAttributes {
-  return { beta1: settings.adamBeta1, beta2: settings.adamBeta2, epsilon: settings.adamEpsilon, weightDecay, maxGradNorm: settings.maxGradNorm };
+  return {
+    beta1: settings.adamBeta1,
+    beta2: settings.adamBeta2,
+    epsilon: settings.adamEpsilon,
+    weightDecay,
+    maxGradNorm: settings.maxGradNorm,
+  };
 }
 
 /** Decoupled weight decay Adam; state names are PyTorch's. */
@@ -16,6 +22,10 @@ export const adamwRule: UpdateRule = {
 };
 
 /** The bias corrections 1 - beta^t of both moments. */
-export const biasCorrections: Optimiser["schedule"] = (step, { adamBeta1, adamBeta2 }) => [1 - adamBeta1 ** (step + 1), 1 - adamBeta2 ** (step + 1), 0];
+export const biasCorrections: Optimiser["schedule"] = (step, { adamBeta1, adamBeta2 }) => [
+  1 - adamBeta1 ** (step + 1),
+  1 - adamBeta2 ** (step + 1),
+  0,
+];
 
 export const adamw: Optimiser = { ruleFor: () => adamwRule, schedule: biasCorrections };

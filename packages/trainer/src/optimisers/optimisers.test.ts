@@ -13,7 +13,14 @@ const norm: ParameterSpec = { name: "norm.weight", shape: [7], kind: "norm" };
 const specs = [wide, tall, norm];
 const steps = 5;
 
-const base: TrainingSettings = { ...defaultSettings, method: "full", maxSteps: steps, learningRate: 0.02, weightDecay: 0.1, maxGradNorm: 1 };
+const base: TrainingSettings = {
+  ...defaultSettings,
+  method: "full",
+  maxSteps: steps,
+  learningRate: 0.02,
+  weightDecay: 0.1,
+  maxGradNorm: 1,
+};
 
 type Values = ReadonlyMap<string, Float64Array>;
 const sizeOf = ({ shape }: ParameterSpec): number => shape.reduce((product, size) => product * size, 1);
@@ -45,7 +52,14 @@ async function update(settings: TrainingSettings, parameters: readonly Parameter
 }
 
 /** One parameter's formula: changes p, given the clipped gradient and the 1-based step. */
-type Formula = (p: Float64Array, g: Float64Array, step: number, spec: ParameterSpec, state: Map<string, Float64Array>, decay: number) => void;
+type Formula = (
+  p: Float64Array,
+  g: Float64Array,
+  step: number,
+  spec: ParameterSpec,
+  state: Map<string, Float64Array>,
+  decay: number,
+) => void;
 
 /** The same by a formula written out, clipping as torch.nn.utils.clip_grad_norm_ does. */
 function expected(formula: Formula, settings: TrainingSettings): Values {
@@ -56,7 +70,14 @@ function expected(formula: Formula, settings: TrainingSettings): Values {
     const clip = Math.min(1, settings.maxGradNorm / (Math.sqrt(squares) + 1e-6));
     for (const spec of specs) {
       const decay = spec.shape.length >= 2 ? settings.weightDecay : 0;
-      formula(values.get(spec.name)!, gradients[step - 1]!.get(spec.name)!.map((value) => value * clip), step, spec, states.get(spec.name)!, decay);
+      formula(
+        values.get(spec.name)!,
+        gradients[step - 1]!.get(spec.name)!.map((value) => value * clip),
+        step,
+        spec,
+        states.get(spec.name)!,
+        decay,
+      );
     }
   }
   return values;
@@ -115,7 +136,11 @@ const muon: Formula = (p, g, step, spec, state, decay) => {
   const [rows, columns] = spec.shape as [number, number];
   const buffer = kept(state, "buffer", p.length);
   for (let i = 0; i < p.length; i++) buffer[i] = 0.95 * buffer[i]! + g[i]!;
-  const direction = newtonSchulz(g.map((value, i) => value + 0.95 * buffer[i]!), rows, columns);
+  const direction = newtonSchulz(
+    g.map((value, i) => value + 0.95 * buffer[i]!),
+    rows,
+    columns,
+  );
   for (let i = 0; i < p.length; i++) p[i] = p[i]! * (1 - rate * decay) - rate * 0.2 * Math.sqrt(Math.max(rows, columns)) * direction[i]!;
 };
 
@@ -152,10 +177,17 @@ function multiply(a: Float64Array, b: Float64Array, m: number, k: number, n: num
 const scheduleRounding = 5 * 0.02 * 6e-8 * 10;
 
 describe("five updates equal the published formula in float64", () => {
-  it.each([["adamw", adamw], ["sgd", sgd], ["lion", lion], ["adafactor", adafactor], ["muon", muon]] as const)("%s", async (optimiser, formula) => {
+  it.each([
+    ["adamw", adamw],
+    ["sgd", sgd],
+    ["lion", lion],
+    ["adafactor", adafactor],
+    ["muon", muon],
+  ] as const)("%s", async (optimiser, formula) => {
     const settings = { ...base, optimiser };
     const [actual, wanted] = [await update(settings), expected(formula, settings)];
-    for (const [name, values] of wanted) values.forEach((value, i) => expect(Math.abs(actual.get(name)![i]! - value), `${name}[${i}]`).toBeLessThan(scheduleRounding));
+    for (const [name, values] of wanted)
+      values.forEach((value, i) => expect(Math.abs(actual.get(name)![i]! - value), `${name}[${i}]`).toBeLessThan(scheduleRounding));
   });
 });
 
@@ -167,12 +199,21 @@ describe("AdamW with 8-bit state", () => {
 
 describe("LoRA+", () => {
   it("moves B as a learning rate `loraPlusRatio` times as large would, and A as before", async () => {
-    const pair: readonly ParameterSpec[] = [{ ...wide, name: "q.lora_A.weight" }, { ...tall, name: "q.lora_B.weight" }];
+    const pair: readonly ParameterSpec[] = [
+      { ...wide, name: "q.lora_A.weight" },
+      { ...tall, name: "q.lora_B.weight" },
+    ];
     for (const spec of pair) {
       (start as Map<string, Float64Array>).set(spec.name, start.get(spec.shape === wide.shape ? wide.name : tall.name)!);
-      gradients.forEach((step) => (step as Map<string, Float64Array>).set(spec.name, step.get(spec.shape === wide.shape ? wide.name : tall.name)!));
+      gradients.forEach((step) =>
+        (step as Map<string, Float64Array>).set(spec.name, step.get(spec.shape === wide.shape ? wide.name : tall.name)!),
+      );
     }
-    const [plus, slow, fast] = [await update({ ...base, loraPlusRatio: 16 }, pair), await update(base, pair), await update({ ...base, learningRate: 16 * base.learningRate }, pair)];
+    const [plus, slow, fast] = [
+      await update({ ...base, loraPlusRatio: 16 }, pair),
+      await update(base, pair),
+      await update({ ...base, learningRate: 16 * base.learningRate }, pair),
+    ];
     expect(plus.get("q.lora_A.weight")).toEqual(slow.get("q.lora_A.weight"));
     expect(plus.get("q.lora_B.weight")).toEqual(fast.get("q.lora_B.weight"));
     expect(plus.get("q.lora_B.weight")).not.toEqual(slow.get("q.lora_B.weight"));
@@ -181,7 +222,10 @@ describe("LoRA+", () => {
 
 describe("the error of 8-bit state against float32", () => {
   it("is at most 0.9 / 128 of the block's largest value an element: half the widest gap of the code", () => {
-    for (const [signed, parts] of [[true, 64], [false, 128]] as const) {
+    for (const [signed, parts] of [
+      [true, 64],
+      [false, 128],
+    ] as const) {
       const code = dynamicCode(signed);
       const widest = Math.max(...Array.from(code.subarray(1), (value, index) => value - code[index]!).filter((gap) => gap < 1 - 0.9 / 64));
       // Values are float32: 6e-8 each.

@@ -6,12 +6,24 @@ import { LanguageModel, randomFrom, type LoraConfig } from "@sft/model";
 import type { Sampler } from "../batchSource.ts";
 
 /** The two-layer golden Llama (hidden 64, vocabulary 320) on a CPU backend of its own. */
-export async function loadTinyModel(options: { readonly lora?: boolean | Partial<LoraConfig>; readonly dropout?: number; readonly threads?: number } = {}): Promise<LanguageModel> {
+export async function loadTinyModel(
+  options: { readonly lora?: boolean | Partial<LoraConfig>; readonly dropout?: number; readonly threads?: number } = {},
+): Promise<LanguageModel> {
   const folder = await openModelFolder(goldenModelPath("llama"));
   const backend = await createCpuBackend({ threads: options.threads ?? 1 });
   const model = await LanguageModel.load({ backend, config: folder.config, weights: folder.tensors });
   await folder.close();
-  if (options.lora) await model.attachLora({ r: 4, alpha: 8, dropout: options.dropout ?? 0, targetModules: "all-linear", ...(typeof options.lora === "object" ? options.lora : {}) }, { seed: 3 });
+  if (options.lora)
+    await model.attachLora(
+      {
+        r: 4,
+        alpha: 8,
+        dropout: options.dropout ?? 0,
+        targetModules: "all-linear",
+        ...(typeof options.lora === "object" ? options.lora : {}),
+      },
+      { seed: 3 },
+    );
   return model;
 }
 

@@ -2,8 +2,19 @@ import type { AttentionAttributes } from "@sft/kernels";
 import type { OpEmitter } from "../../dispatch.ts";
 import { kernelVariant, type Kernel } from "../../kernel.ts";
 import {
-  addProduct, attentionParameters, attentionValues, headBinding, forEachVector, headTile, loadVector, LOWEST, stageTile, storeVector,
-  tileVariable, visibleFunction, type HeadTile,
+  addProduct,
+  attentionParameters,
+  attentionValues,
+  headBinding,
+  forEachVector,
+  headTile,
+  loadVector,
+  LOWEST,
+  stageTile,
+  storeVector,
+  tileVariable,
+  visibleFunction,
+  type HeadTile,
 } from "./headTile.ts";
 import { softcapFunctions } from "../../wgsl/softcap.ts";
 import { suitsMatrixUnits } from "./onMatrixUnits/blockShape.ts";
@@ -16,7 +27,11 @@ import { sequenceRanges, sequencesOf } from "./sequenceRanges.ts";
  * when a higher score comes (Milakov & Gimelshein 2018; Dao et al. 2022).
  */
 export const attention: OpEmitter = (emitter, call) => {
-  const { inputs: [q, k, v, segments], outputs: [out, logSumExp], attributes } = call;
+  const {
+    inputs: [q, k, v, segments],
+    outputs: [out, logSumExp],
+    attributes,
+  } = call;
   const settings = attributes as AttentionAttributes;
   if (suitsMatrixUnits(emitter.limits, settings.headDim)) return attentionOnMatrixUnits(emitter, call);
   const tokens = q!.shape[0]! / settings.batch;
@@ -26,8 +41,12 @@ export const attention: OpEmitter = (emitter, call) => {
     emitter.dispatch(
       forwardKernel(tile),
       {
-        q: sequencesOf(q!, settings.batch, range), k: sequencesOf(k!, settings.batch, range), v: sequencesOf(v!, settings.batch, range),
-        segments: sequencesOf(segments!, settings.batch, range), out: sequencesOf(out!, settings.batch, range), logSumExp: sequencesOf(logSumExp!, settings.batch, range),
+        q: sequencesOf(q!, settings.batch, range),
+        k: sequencesOf(k!, settings.batch, range),
+        v: sequencesOf(v!, settings.batch, range),
+        segments: sequencesOf(segments!, settings.batch, range),
+        out: sequencesOf(out!, settings.batch, range),
+        logSumExp: sequencesOf(logSumExp!, settings.batch, range),
       },
       attentionValues(settings, tokens),
       [Math.ceil(tokens / tile.block), heads, range.count],
@@ -41,14 +60,25 @@ function forwardKernel(tile: HeadTile): Kernel {
     label: `attention ${headDim}`,
     workgroupSize: [block * block, 1],
     bindings: {
-      q: headBinding("read", headDim), k: headBinding("read", headDim), v: headBinding("read", headDim), segments: "read i32",
-      out: headBinding("read_write", headDim), logSumExp: "read_write f32",
+      q: headBinding("read", headDim),
+      k: headBinding("read", headDim),
+      v: headBinding("read", headDim),
+      segments: "read i32",
+      out: headBinding("read_write", headDim),
+      logSumExp: "read_write f32",
     },
     parameters: attentionParameters,
     declarations: [
-      tileVariable("q", tile), tileVariable("k", tile), tileVariable("v", tile),
+      tileVariable("q", tile),
+      tileVariable("k", tile),
+      tileVariable("v", tile),
       `var<workgroup> scores: array<f32, ${block * block}>;\nvar<workgroup> weights: array<f32, ${block * block}>;\n`,
-      loadVector("q", headDim), loadVector("k", headDim), loadVector("v", headDim), storeVector("out", headDim), softcapFunctions, visibleFunction,
+      loadVector("q", headDim),
+      loadVector("k", headDim),
+      loadVector("v", headDim),
+      storeVector("out", headDim),
+      softcapFunctions,
+      visibleFunction,
     ].join(""),
     body: `
   let sequence = group.z;

@@ -4,8 +4,18 @@ import { linearGrid, linearGroup } from "../../grid.ts";
 import { kernelVariant, type Kernel } from "../../kernel.ts";
 import { softcapFunctions } from "../../wgsl/softcap.ts";
 import {
-  addProduct, attentionParameters, attentionValues, headBinding, forEachVector, headTile, loadVector, stageTile, storeVector,
-  tileVariable, visibleFunction, type HeadTile,
+  addProduct,
+  attentionParameters,
+  attentionValues,
+  headBinding,
+  forEachVector,
+  headTile,
+  loadVector,
+  stageTile,
+  storeVector,
+  tileVariable,
+  visibleFunction,
+  type HeadTile,
 } from "./headTile.ts";
 import { suitsMatrixUnits } from "./onMatrixUnits/blockShape.ts";
 import { attentionGradOnMatrixUnits } from "./onMatrixUnits/grad.ts";
@@ -19,7 +29,11 @@ const THREADS = 64;
  * after the other.
  */
 export const attentionGrad: OpEmitter = (emitter, call) => {
-  const { inputs: [dOut, q, k, v, segments, out, logSumExp], outputs: [dq, dk, dv], attributes } = call;
+  const {
+    inputs: [dOut, q, k, v, segments, out, logSumExp],
+    outputs: [dq, dk, dv],
+    attributes,
+  } = call;
   const settings = attributes as AttentionAttributes;
   if (suitsMatrixUnits(emitter.limits, settings.headDim)) return attentionGradOnMatrixUnits(emitter, call);
   const { batch, queryHeads, keyValueHeads, headDim } = settings;
@@ -48,7 +62,12 @@ function statisticsKernel(headDim: number): Kernel {
   return kernelVariant(`attentionGrad|statistics|${headDim}`, () => ({
     label: `attentionGrad ${headDim}, statistics`,
     workgroupSize: [THREADS, 1],
-    bindings: { dOut: headBinding("read", headDim), out: headBinding("read", headDim), logSumExp: "read f32", statistics: "read_write vec2f" },
+    bindings: {
+      dOut: headBinding("read", headDim),
+      out: headBinding("read", headDim),
+      logSumExp: "read f32",
+      statistics: "read_write vec2f",
+    },
     parameters: { count: "u32", tokens: "u32", queryHeads: "u32" },
     declarations: loadVector("dOut", headDim) + loadVector("out", headDim),
     body: `
@@ -69,14 +88,20 @@ function gradientDeclarations(tile: HeadTile): string {
   return [
     ...["q", "k", "v", "dOut"].flatMap((name) => [tileVariable(name, tile), loadVector(name, tile.headDim)]),
     `var<workgroup> slopes: array<f32, ${tile.block * tile.block}>;\nvar<workgroup> weights: array<f32, ${tile.block * tile.block}>;\n`,
-    softcapFunctions, visibleFunction,
+    softcapFunctions,
+    visibleFunction,
   ].join("");
 }
 
-const gradientBindings = (headDim: number) => ({
-  dOut: headBinding("read", headDim), q: headBinding("read", headDim), k: headBinding("read", headDim), v: headBinding("read", headDim),
-  segments: "read i32", statistics: "read vec2f",
-}) as const;
+const gradientBindings = (headDim: number) =>
+  ({
+    dOut: headBinding("read", headDim),
+    q: headBinding("read", headDim),
+    k: headBinding("read", headDim),
+    v: headBinding("read", headDim),
+    segments: "read i32",
+    statistics: "read vec2f",
+  }) as const;
 
 /** dq[i] = scale * sum over keys of ds[i, j] k[j]; thread (row, column) of a block is (query, key). */
 function queryKernel(tile: HeadTile): Kernel {

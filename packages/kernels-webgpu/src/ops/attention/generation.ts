@@ -57,7 +57,13 @@ export const cachedAttention: OpEmitter = (emitter, { inputs: [q, keys, values, 
   for (const range of rowRanges("cachedAttention", batch, sizes, emitter.limits.maxBindingBytes)) {
     emitter.dispatch(
       cachedKernel(headDim),
-      { q: sequencesOf(q!, batch, range), k: sequencesOf(keys!, batch, range), v: sequencesOf(values!, batch, range), lengths: lengths!, out: sequencesOf(out!, batch, range) },
+      {
+        q: sequencesOf(q!, batch, range),
+        k: sequencesOf(keys!, batch, range),
+        v: sequencesOf(values!, batch, range),
+        lengths: lengths!,
+        out: sequencesOf(out!, batch, range),
+      },
       { ...attentionValues(settings, tokens), capacity, firstSequence: range.start },
       [tokens, queryHeads, range.count],
     );
@@ -70,13 +76,21 @@ function cachedKernel(headDim: number): Kernel {
     label: `cachedAttention ${headDim}`,
     workgroupSize: [KEYS, 1],
     bindings: {
-      q: headBinding("read", headDim), k: headBinding("read", headDim), v: headBinding("read", headDim), lengths: "read i32",
+      q: headBinding("read", headDim),
+      k: headBinding("read", headDim),
+      v: headBinding("read", headDim),
+      lengths: "read i32",
       out: headBinding("read_write", headDim),
     },
     parameters: { ...attentionParameters, capacity: "u32", firstSequence: "u32" },
     declarations: [
-      workgroupReduction(KEYS), `var<workgroup> weights: array<f32, ${KEYS}>;\nvar<workgroup> queryVectors: array<vec4f, ${vectors}>;\n`,
-      loadVector("q", headDim), loadVector("k", headDim), loadVector("v", headDim), storeVector("out", headDim), softcapFunctions,
+      workgroupReduction(KEYS),
+      `var<workgroup> weights: array<f32, ${KEYS}>;\nvar<workgroup> queryVectors: array<vec4f, ${vectors}>;\n`,
+      loadVector("q", headDim),
+      loadVector("k", headDim),
+      loadVector("v", headDim),
+      storeVector("out", headDim),
+      softcapFunctions,
     ].join(""),
     body: `
   let sequence = group.z;

@@ -23,7 +23,8 @@ export function headTile(headDim: number, tiles: number, limits: KernelLimits): 
   const vectors = Math.ceil(headDim / 4);
   const stride = vectors + 1;
   const fits = (block: number): boolean =>
-    block * block <= limits.maxInvocationsPerWorkgroup && tiles * block * stride * 16 + 2 * block * block * 4 <= limits.workgroupStorageBytes;
+    block * block <= limits.maxInvocationsPerWorkgroup &&
+    tiles * block * stride * 16 + 2 * block * block * 4 <= limits.workgroupStorageBytes;
   const block = [16, 8, 4, 2].find(fits) ?? 1;
   return { headDim, block, vectors, stride, perThread: Math.ceil(vectors / block) };
 }
@@ -40,7 +41,8 @@ export function headBinding(access: "read" | "read_write", headDim: number): Bin
 
 /** WGSL function `load_<name>(base, vector)`: elements 4 vector to 4 vector + 3 of the head whose first element is `base`. */
 export function loadVector(name: string, headDim: number): string {
-  if (headElement(headDim) === "vec4f") return `fn load_${name}(base: u32, vector: u32) -> vec4f { return ${name}[(base >> 2u) + vector]; }\n`;
+  if (headElement(headDim) === "vec4f")
+    return `fn load_${name}(base: u32, vector: u32) -> vec4f { return ${name}[(base >> 2u) + vector]; }\n`;
   return `fn load_${name}(base: u32, vector: u32) -> vec4f {
   var values = vec4f();
   for (var j = 0u; j < 4u && 4u * vector + j < ${headDim}u; j++) { values[j] = ${name}[base + 4u * vector + j]; }
@@ -50,7 +52,8 @@ export function loadVector(name: string, headDim: number): string {
 
 /** WGSL function `store_<name>(base, vector, values)`, the counterpart of `load_<name>`. */
 export function storeVector(name: string, headDim: number): string {
-  if (headElement(headDim) === "vec4f") return `fn store_${name}(base: u32, vector: u32, values: vec4f) { ${name}[(base >> 2u) + vector] = values; }\n`;
+  if (headElement(headDim) === "vec4f")
+    return `fn store_${name}(base: u32, vector: u32, values: vec4f) { ${name}[(base >> 2u) + vector] = values; }\n`;
   return `fn store_${name}(base: u32, vector: u32, values: vec4f) {
   for (var j = 0u; j < 4u && 4u * vector + j < ${headDim}u; j++) { ${name}[base + 4u * vector + j] = values[j]; }
 }\n`;
@@ -81,7 +84,12 @@ export function addProduct(sum: string, left: string, i: string, right: string, 
 
 /** Parameters that all attention kernels share. */
 export const attentionParameters = {
-  tokens: "u32", queryHeads: "u32", keyValueHeads: "u32", scale: "f32", window: "u32", softcap: "f32",
+  tokens: "u32",
+  queryHeads: "u32",
+  keyValueHeads: "u32",
+  scale: "f32",
+  window: "u32",
+  softcap: "f32",
 } as const;
 
 /** Their values; `tokens` is the length of a sequence. */

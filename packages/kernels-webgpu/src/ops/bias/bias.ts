@@ -8,7 +8,15 @@ const COLUMNS = 64;
 
 /** y[M] = sum over rows of x[N,M], plus the optional addend. */
 export const columnSum: OpEmitter = (emitter, { inputs: [x, addend], outputs: [y] }) => {
-  emitColumnSum(emitter, { label: "columnSum", inputs: ["x"], terms: ["x[r * p.width + c]"] }, { x: x! }, x!.shape[0]!, x!.shape[1]!, [y!], [addend]);
+  emitColumnSum(
+    emitter,
+    { label: "columnSum", inputs: ["x"], terms: ["x[r * p.width + c]"] },
+    { x: x! },
+    x!.shape[0]!,
+    x!.shape[1]!,
+    [y!],
+    [addend],
+  );
 };
 
 /** y[N,M] = x[N,M] + bias[M]. */
@@ -25,11 +33,9 @@ export const addBias: OpEmitter = (emitter, { inputs: [x, bias], outputs: [y] })
   for (var r = group.y; r < p.rows; r += groups.y) { y[r * p.width + c] = x[r * p.width + c] + bias[c]; }`,
   }));
   for (const { start, count } of rowRanges("addBias", x!.shape[0]!, [rowBytes(x!)], emitter.limits.maxBindingBytes)) {
-    emitter.dispatch(
-      kernel,
-      { x: rowsOf(x!, start, count), bias: bias!, y: rowsOf(y!, start, count) },
-      { width, rows: count },
-      [Math.ceil(width / COLUMNS), Math.min(count, emitter.limits.maxWorkgroupsPerDimension)],
-    );
+    emitter.dispatch(kernel, { x: rowsOf(x!, start, count), bias: bias!, y: rowsOf(y!, start, count) }, { width, rows: count }, [
+      Math.ceil(width / COLUMNS),
+      Math.min(count, emitter.limits.maxWorkgroupsPerDimension),
+    ]);
   }
 };

@@ -30,7 +30,12 @@ export function emitColumnSum(
 ): void {
   const { limits } = emitter;
   const columnGroups = Math.ceil(width / COLUMNS);
-  const ranges = rowRanges(source.label, rows, source.inputs.map((name) => (rows === 0 ? 4 : sizeOfRow(inputs[name]!, rows))), limits.maxBindingBytes);
+  const ranges = rowRanges(
+    source.label,
+    rows,
+    source.inputs.map((name) => (rows === 0 ? 4 : sizeOfRow(inputs[name]!, rows))),
+    limits.maxBindingBytes,
+  );
   const bindableBlocks = Math.floor(limits.maxBindingBytes / (width * 4)) - ranges.length;
   const blockRows = Math.max(8, Math.ceil(rows / Math.max(1, Math.min(MAX_BLOCKS, bindableBlocks))));
   const blocks = ranges.reduce((sum, range) => sum + Math.ceil(range.count / blockRows), 0);

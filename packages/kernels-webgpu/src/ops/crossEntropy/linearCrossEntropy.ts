@@ -10,7 +10,10 @@ import { forEachLogitChunk } from "./logitChunks.ts";
 const THREADS = 256;
 
 /** Head and loss over the supervised rows; logits exist for one chunk of rows at a time. */
-export const linearCrossEntropy: OpEmitter = (emitter, { inputs: [x, weight, rows, targets, weights], outputs: [loss, logSumExp, rowLoss], attributes }) => {
+export const linearCrossEntropy: OpEmitter = (
+  emitter,
+  { inputs: [x, weight, rows, targets, weights], outputs: [loss, logSumExp, rowLoss], attributes },
+) => {
   const { softcap, labelSmoothing, zLoss } = attributes as LinearCrossEntropyAttributes;
   const vocabulary = weight!.shape[0]!;
   const rowLosses = kernelVariant("linearCrossEntropy|rows", () => ({

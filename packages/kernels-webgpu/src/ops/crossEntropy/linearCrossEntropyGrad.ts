@@ -38,13 +38,25 @@ export const linearCrossEntropyWeightGrad: OpEmitter = (emitter, { inputs, outpu
 };
 
 /** logits := dLoss * weights[r] * (softmax(logits) (1 + 2 zLoss logSumExp[r]) - (1 - e) onehot(targets[r]) - e / V), times the slope of the soft cap; 0 for padding. */
-function emitLogitGradient(emitter: Emitter, inputs: readonly Operand[], { softcap, labelSmoothing, zLoss }: LinearCrossEntropyAttributes, { first, logits }: LogitChunk): void {
+function emitLogitGradient(
+  emitter: Emitter,
+  inputs: readonly Operand[],
+  { softcap, labelSmoothing, zLoss }: LinearCrossEntropyAttributes,
+  { first, logits }: LogitChunk,
+): void {
   const [dLoss, , , rows, targets, weights, logSumExp] = inputs;
   const [count, vocabulary] = logits.shape as [number, number];
   const kernel = kernelVariant("linearCrossEntropyGrad|logits", () => ({
     label: "linearCrossEntropyGrad, logits",
     workgroupSize: [THREADS, 1],
-    bindings: { dLoss: "read f32", rows: "read i32", targets: "read i32", weights: "read f32", logSumExp: "read f32", logits: "read_write f32" },
+    bindings: {
+      dLoss: "read f32",
+      rows: "read i32",
+      targets: "read i32",
+      weights: "read f32",
+      logSumExp: "read f32",
+      logits: "read_write f32",
+    },
     parameters: { count: "u32", first: "u32", vocabulary: "u32", softcap: "f32", growth: "f32", onTarget: "f32", everywhere: "f32" },
     declarations: softcapFunctions,
     body: `

@@ -31,7 +31,10 @@ export function forEachLogitChunk(emitter: Emitter, x: Operand, weight: Operand,
   const chunkRows = Math.min(count, fitting >= ROW_MULTIPLE ? fitting - (fitting % ROW_MULTIPLE) : fitting);
   if (count === 0) return;
   if (chunkRows === 0) {
-    throw new BackendError("unsupported-op", `linearCrossEntropy: the logits of one row take ${vocabulary * 4} bytes, the device binds ${maxBindingBytes}`);
+    throw new BackendError(
+      "unsupported-op",
+      `linearCrossEntropy: the logits of one row take ${vocabulary * 4} bytes, the device binds ${maxBindingBytes}`,
+    );
   }
   const hiddenMemory = emitter.scratch({ shape: [chunkRows, width], dtype: "f32" });
   const logitMemory = emitter.scratch({ shape: [chunkRows, vocabulary], dtype: "f32" });

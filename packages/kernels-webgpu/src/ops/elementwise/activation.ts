@@ -9,37 +9,67 @@ function kindOf(call: OpCall): ActivationKind {
 
 /** y = f(x). */
 export const activation: OpEmitter = (emitter, call) => {
-  const { inputs: [x], outputs: [y] } = call;
+  const {
+    inputs: [x],
+    outputs: [y],
+  } = call;
   emitElementwise(
     emitter,
-    { label: `activation ${kindOf(call)}`, inputs: ["x"], outputs: ["y"], declarations: activationFunctions(kindOf(call)), body: "  y[i] = f(x[i]);" },
+    {
+      label: `activation ${kindOf(call)}`,
+      inputs: ["x"],
+      outputs: ["y"],
+      declarations: activationFunctions(kindOf(call)),
+      body: "  y[i] = f(x[i]);",
+    },
     { x: x!, y: y! },
   );
 };
 
 /** dx = dy * f'(x). */
 export const activationGrad: OpEmitter = (emitter, call) => {
-  const { inputs: [dy, x], outputs: [dx] } = call;
+  const {
+    inputs: [dy, x],
+    outputs: [dx],
+  } = call;
   emitElementwise(
     emitter,
-    { label: `activationGrad ${kindOf(call)}`, inputs: ["dy", "x"], outputs: ["dx"], declarations: activationFunctions(kindOf(call)), body: "  dx[i] = dy[i] * df(x[i]);" },
+    {
+      label: `activationGrad ${kindOf(call)}`,
+      inputs: ["dy", "x"],
+      outputs: ["dx"],
+      declarations: activationFunctions(kindOf(call)),
+      body: "  dx[i] = dy[i] * df(x[i]);",
+    },
     { dy: dy!, x: x!, dx: dx! },
   );
 };
 
 /** y = f(gate) * up. */
 export const gatedActivation: OpEmitter = (emitter, call) => {
-  const { inputs: [gate, up], outputs: [y] } = call;
+  const {
+    inputs: [gate, up],
+    outputs: [y],
+  } = call;
   emitElementwise(
     emitter,
-    { label: `gatedActivation ${kindOf(call)}`, inputs: ["gate", "up"], outputs: ["y"], declarations: activationFunctions(kindOf(call)), body: "  y[i] = f(gate[i]) * up[i];" },
+    {
+      label: `gatedActivation ${kindOf(call)}`,
+      inputs: ["gate", "up"],
+      outputs: ["y"],
+      declarations: activationFunctions(kindOf(call)),
+      body: "  y[i] = f(gate[i]) * up[i];",
+    },
     { gate: gate!, up: up!, y: y! },
   );
 };
 
 /** dGate = dy * up * f'(gate), dUp = dy * f(gate). */
 export const gatedActivationGrad: OpEmitter = (emitter, call) => {
-  const { inputs: [dy, gate, up], outputs: [dGate, dUp] } = call;
+  const {
+    inputs: [dy, gate, up],
+    outputs: [dGate, dUp],
+  } = call;
   emitElementwise(
     emitter,
     {

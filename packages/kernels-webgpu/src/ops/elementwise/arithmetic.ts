@@ -11,7 +11,11 @@ export const add: OpEmitter = (emitter, { inputs: [a, b], outputs: [y] }) => {
 
 /** y = a * b. */
 export const multiply: OpEmitter = (emitter, { inputs: [a, b], outputs: [y] }) => {
-  emitElementwise(emitter, { label: "multiply", inputs: ["a", "b"], outputs: ["y"], body: "  y[i] = a[i] * b[i];" }, { a: a!, b: b!, y: y! });
+  emitElementwise(
+    emitter,
+    { label: "multiply", inputs: ["a", "b"], outputs: ["y"], body: "  y[i] = a[i] * b[i];" },
+    { a: a!, b: b!, y: y! },
+  );
 };
 
 /** y = a / b. */
@@ -23,7 +27,14 @@ export const divide: OpEmitter = (emitter, { inputs: [a, b], outputs: [y] }) => 
 export const softcap: OpEmitter = (emitter, { inputs: [x], outputs: [y], attributes }) => {
   emitElementwise(
     emitter,
-    { label: "softcap", inputs: ["x"], outputs: ["y"], parameters: { cap: "f32" }, declarations: tanhFunction, body: "  y[i] = p.cap * tanhOf(x[i] / p.cap);" },
+    {
+      label: "softcap",
+      inputs: ["x"],
+      outputs: ["y"],
+      parameters: { cap: "f32" },
+      declarations: tanhFunction,
+      body: "  y[i] = p.cap * tanhOf(x[i] / p.cap);",
+    },
     { x: x!, y: y! },
     { cap: attributes["cap"] as number },
   );
@@ -55,10 +66,19 @@ export const zero: OpEmitter = (emitter, { outputs: [y] }) => emitFill(emitter, 
 export function emitCopy(emitter: Emitter, x: Operand, y: Operand): void {
   if (x.storage === y.storage) return;
   const words = (operand: Operand): Operand => ({ storage: operand.storage, shape: [Math.ceil(byteLength(operand) / 4)], dtype: "i32" });
-  emitElementwise(emitter, { label: "copy", element: "u32", inputs: ["x"], outputs: ["y"], body: "  y[i] = x[i];" }, { x: words(x), y: words(y) });
+  emitElementwise(
+    emitter,
+    { label: "copy", element: "u32", inputs: ["x"], outputs: ["y"], body: "  y[i] = x[i];" },
+    { x: words(x), y: words(y) },
+  );
 }
 
 /** Writes one value to every element. */
 export function emitFill(emitter: Emitter, y: Operand, value: number): void {
-  emitElementwise(emitter, { label: "fill", inputs: [], outputs: ["y"], parameters: { value: "f32" }, body: "  y[i] = T(p.value);" }, { y }, { value });
+  emitElementwise(
+    emitter,
+    { label: "fill", inputs: [], outputs: ["y"], parameters: { value: "f32" }, body: "  y[i] = T(p.value);" },
+    { y },
+    { value },
+  );
 }

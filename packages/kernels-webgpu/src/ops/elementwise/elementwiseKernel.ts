@@ -61,6 +61,11 @@ ${source.body.replace(/^\n+|\s+$/g, "")}`,
   for (const { start, count } of rowRanges(source.label, length, [4], emitter.limits.maxBindingBytes)) {
     const ranges = Object.fromEntries(names.map((name) => [name, { operand: operands[name]!, start, length: count }]));
     const threads = count / width;
-    emitter.dispatch(kernel, { ...ranges, ...shared }, { count: threads, first: start, ...parameters }, linearGrid(Math.ceil(threads / WORKGROUP), emitter.limits));
+    emitter.dispatch(
+      kernel,
+      { ...ranges, ...shared },
+      { count: threads, first: start, ...parameters },
+      linearGrid(Math.ceil(threads / WORKGROUP), emitter.limits),
+    );
   }
 }

@@ -9,7 +9,13 @@ import { WHOLE_DEPTH, WHOLE_TILE, wholeTileKernel } from "./wholeTileKernel.ts";
 
 /** y[M,N] = alpha op(a) op(b) + addend. */
 export const matmul: OpEmitter = (emitter, { inputs: [a, b, addend], outputs: [y], attributes }) => {
-  emitMatmul(emitter, { a: a!, b: b!, addend, y: y! }, attributes["transposeA"] as boolean, attributes["transposeB"] as boolean, attributes["alpha"] as number);
+  emitMatmul(
+    emitter,
+    { a: a!, b: b!, addend, y: y! },
+    attributes["transposeA"] as boolean,
+    attributes["transposeB"] as boolean,
+    attributes["alpha"] as number,
+  );
 };
 
 /** Operands of one product. An addend that is y itself is added in place. */
@@ -29,8 +35,10 @@ export function emitMatmul(emitter: Emitter, operands: MatmulOperands, transpose
   const { a, b, addend, y } = operands;
   const { limits } = emitter;
   const fits = [a, b, y, ...(addend ? [addend] : [])].every((operand) => operand.shape[0]! * rowBytes(operand) <= limits.maxBindingBytes);
-  if (fits && alpha !== 0 && limits.maxInvocationsPerWorkgroup >= 256 && isShortDepth(operands, transposeA)) return emitShortDepth(emitter, operands, transposeB, alpha);
-  if (fits && suitsMatrixUnits(limits, operands, transposeA, alpha)) return emitOnMatrixUnits(emitter, operands, transposeA, transposeB, alpha);
+  if (fits && alpha !== 0 && limits.maxInvocationsPerWorkgroup >= 256 && isShortDepth(operands, transposeA))
+    return emitShortDepth(emitter, operands, transposeB, alpha);
+  if (fits && suitsMatrixUnits(limits, operands, transposeA, alpha))
+    return emitOnMatrixUnits(emitter, operands, transposeA, transposeB, alpha);
   const [m, n] = y.shape as [number, number];
   const k = transposeA ? a.shape[0]! : a.shape[1]!;
   const [aStride, bStride, yStride] = [a.shape[1]!, b.shape[1]!, n];
@@ -62,9 +70,19 @@ export function emitMatmul(emitter: Emitter, operands: MatmulOperands, transpose
         const partOfB = transposeB ? rowsOf(b, columns.start, columns.count) : rowsOf(b, depth.start, depth.count);
         emitter.dispatch(
           matmulKernel({ tile, transposeA, transposeB, a: elementOf(a), b: elementOf(b), addend: separateAddend }),
-          { a: partOfA, b: partOfB, y: rowsOf(y, rows.start, rows.count), ...(separateAddend ? { addend: rowsOf(addend, rows.start, rows.count) } : {}) },
           {
-            m: rows.count, n: columns.count, k: depth.count, aStride, bStride, yStride,
+            a: partOfA,
+            b: partOfB,
+            y: rowsOf(y, rows.start, rows.count),
+            ...(separateAddend ? { addend: rowsOf(addend, rows.start, rows.count) } : {}),
+          },
+          {
+            m: rows.count,
+            n: columns.count,
+            k: depth.count,
+            aStride,
+            bStride,
+            yStride,
             aFirst: transposeA ? rows.start : depth.start,
             bFirst: transposeB ? depth.start : columns.start,
             yFirst: columns.start,
@@ -80,8 +98,17 @@ export function emitMatmul(emitter: Emitter, operands: MatmulOperands, transpose
 
 /** Whether the kernel without bounds can be used, and has enough blocks to fill a device. */
 function suitsWholeTiles(limits: KernelLimits, { a, b }: MatmulOperands, m: number, n: number, k: number): boolean {
-  return a.dtype === "f32" && b.dtype === "f32" && k > 0 && m % WHOLE_TILE === 0 && n % WHOLE_TILE === 0 && k % WHOLE_DEPTH === 0
-    && (m / WHOLE_TILE) * (n / WHOLE_TILE) >= LARGE_FROM_BLOCKS && limits.maxInvocationsPerWorkgroup >= 256 && limits.workgroupStorageBytes >= 32768;
+  return (
+    a.dtype === "f32" &&
+    b.dtype === "f32" &&
+    k > 0 &&
+    m % WHOLE_TILE === 0 &&
+    n % WHOLE_TILE === 0 &&
+    k % WHOLE_DEPTH === 0 &&
+    (m / WHOLE_TILE) * (n / WHOLE_TILE) >= LARGE_FROM_BLOCKS &&
+    limits.maxInvocationsPerWorkgroup >= 256 &&
+    limits.workgroupStorageBytes >= 32768
+  );
 }
 
 function elementOf({ dtype }: Operand): "f32" | "f16" {

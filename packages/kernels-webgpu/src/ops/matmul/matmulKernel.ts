@@ -28,10 +28,24 @@ export function matmulKernel({ tile, transposeA, transposeB, a, b, addend }: Mat
   return kernelVariant(`matmul|${layout}|${tileM}x${tileN}x${tileK}|${threadM}x${threadN}|${a}|${b}|${addend}`, () => ({
     label: `matmul ${layout} ${tileM}x${tileN}x${tileK}, ${a} ${b}`,
     workgroupSize: [alongN, alongM],
-    bindings: { a: a === "f32" ? "read f32" : "read u32", b: b === "f32" ? "read f32" : "read u32", ...(addend ? { addend: "read f32" as const } : {}), y: "read_write f32" },
+    bindings: {
+      a: a === "f32" ? "read f32" : "read u32",
+      b: b === "f32" ? "read f32" : "read u32",
+      ...(addend ? { addend: "read f32" as const } : {}),
+      y: "read_write f32",
+    },
     parameters: {
-      m: "u32", n: "u32", k: "u32", aStride: "u32", bStride: "u32", yStride: "u32", aFirst: "u32", bFirst: "u32", yFirst: "u32",
-      alpha: "f32", accumulate: "u32",
+      m: "u32",
+      n: "u32",
+      k: "u32",
+      aStride: "u32",
+      bStride: "u32",
+      yStride: "u32",
+      aFirst: "u32",
+      bFirst: "u32",
+      yFirst: "u32",
+      alpha: "f32",
+      accumulate: "u32",
     },
     declarations: `
 var<workgroup> aTile: array<vec4f, ${tileK * (tileM / 4 + 1)}>;

@@ -32,8 +32,24 @@ export function matrixUnitKernel(variant: MatrixUnitVariant): Kernel {
   const threads = SUBGROUP_SIZE * subgroupsOf(tile);
   const layout = `${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
   const [rows, columns, depths] = [subgroupM / unit, subgroupN / unit, tileK / unit];
-  const left = stagedOperand("a", a, transposeA ? tileK : tileM, transposeA ? tileM : tileK, threads, exact, transposeA ? "depthFirst" : "lineFirst");
-  const right = stagedOperand("b", b, transposeB ? tileN : tileK, transposeB ? tileK : tileN, threads, exact, transposeB ? "lineFirst" : "depthFirst");
+  const left = stagedOperand(
+    "a",
+    a,
+    transposeA ? tileK : tileM,
+    transposeA ? tileM : tileK,
+    threads,
+    exact,
+    transposeA ? "depthFirst" : "lineFirst",
+  );
+  const right = stagedOperand(
+    "b",
+    b,
+    transposeB ? tileN : tileK,
+    transposeB ? tileK : tileN,
+    threads,
+    exact,
+    transposeB ? "lineFirst" : "depthFirst",
+  );
   const key = `matrixUnit|${layout}|${Object.values(tile).join("x")}|${a}|${b}|${addend}|${exact}`;
   return kernelVariant(key, () => ({
     label: `matmul ${layout} ${tileM}x${tileN}x${tileK} on matrix units, ${a} ${b}`,
@@ -46,8 +62,19 @@ export function matrixUnitKernel(variant: MatrixUnitVariant): Kernel {
       y: "read_write f32",
     },
     parameters: {
-      m: "u32", n: "u32", k: "u32", aStride: "u32", bStride: "u32", yStride: "u32", aFirst: "u32", bFirst: "u32", yFirst: "u32",
-      partDepth: "u32", planeStride: "u32", alpha: "f32", accumulate: "u32",
+      m: "u32",
+      n: "u32",
+      k: "u32",
+      aStride: "u32",
+      bStride: "u32",
+      yStride: "u32",
+      aFirst: "u32",
+      bFirst: "u32",
+      yFirst: "u32",
+      partDepth: "u32",
+      planeStride: "u32",
+      alpha: "f32",
+      accumulate: "u32",
     },
     declarations: `
 var<workgroup> aTile: array<vec4u, ${left.lines * left.pitch}>;
@@ -90,26 +117,44 @@ ${right.stage}
 ${left.fetch}
 ${right.fetch}
     }
-${list(depths, (step) => `    {
-${list(rows, (i) => `      let left${i} = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, ${transposeA ? "col_major" : "row_major"}>(&aTile, ${
-    transposeA ? `${step * unit * left.pitch}u + (subgroupRow + ${i * unit}u) / 8u` : `(subgroupRow + ${i * unit}u) * ${left.pitch}u + ${step * 2}u`
-  }, ${left.pitch}u);`)}
-${list(columns, (j) => `      {
+${list(
+  depths,
+  (step) => `    {
+${list(
+  rows,
+  (i) =>
+    `      let left${i} = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, ${transposeA ? "col_major" : "row_major"}>(&aTile, ${
+      transposeA
+        ? `${step * unit * left.pitch}u + (subgroupRow + ${i * unit}u) / 8u`
+        : `(subgroupRow + ${i * unit}u) * ${left.pitch}u + ${step * 2}u`
+    }, ${left.pitch}u);`,
+)}
+${list(
+  columns,
+  (j) => `      {
         let right = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, ${transposeB ? "col_major" : "row_major"}>(&bTile, ${
-    transposeB ? `(subgroupColumn + ${j * unit}u) * ${right.pitch}u + ${step * 2}u` : `${step * unit * right.pitch}u + (subgroupColumn + ${j * unit}u) / 8u`
-  }, ${right.pitch}u);
+          transposeB
+            ? `(subgroupColumn + ${j * unit}u) * ${right.pitch}u + ${step * 2}u`
+            : `${step * unit * right.pitch}u + (subgroupColumn + ${j * unit}u) / 8u`
+        }, ${right.pitch}u);
 ${list(rows, (i) => `        sum${i}_${j} = subgroupMatrixMultiplyAccumulate(left${i}, right, sum${i}_${j});`)}
-      }`)}
-    }`)}
+      }`,
+)}
+    }`,
+)}
     if (!more) { break; }
     workgroupBarrier();
   }
 ${exact ? "" : "  if (whole) {"}
 ${each(rows, columns, storeWhole)}
-${exact ? "" : `  } else {
+${
+  exact
+    ? ""
+    : `  } else {
     workgroupBarrier();
 ${each(rows, columns, (i, j) => storeEdge(i, j, addend))}
-  }`}`,
+  }`
+}`,
   }));
 }
 
@@ -157,7 +202,15 @@ interface StagedOperand {
 }
 
 /** Staging of `lines` lines of `width` elements that are contiguous in memory, 8 elements a thread at a time. */
-function stagedOperand(name: "a" | "b", type: "f32" | "f16", lines: number, width: number, threads: number, exact: boolean, order: "lineFirst" | "depthFirst"): StagedOperand {
+function stagedOperand(
+  name: "a" | "b",
+  type: "f32" | "f16",
+  lines: number,
+  width: number,
+  threads: number,
+  exact: boolean,
+  order: "lineFirst" | "depthFirst",
+): StagedOperand {
   const pieces = width / 8;
   const pitch = pieces + 1;
   const rounds = Math.ceil((lines * pieces) / threads);
@@ -172,10 +225,14 @@ function stagedOperand(name: "a" | "b", type: "f32" | "f16", lines: number, widt
     const line = `${lineBase} + ${slot} / ${pieces}u`;
     const column = `${columnBase} + ${slot} % ${pieces}u * 8u`;
     const at = `(p.${name}First + (${line}) * p.${name}Stride + ${column})`;
-    const loads = type === "f32"
-      ? `let at = ${at} / 4u; ${name}Low${round} = ${name}[at]; ${name}High${round} = ${name}[at + 1u];`
-      : `${name}Next${round} = ${name}[${at} / 8u];`;
-    const conditions = [...(exact ? [] : [`${line} < ${lineLimit}`, `${column} < ${columnLimit}`]), ...(whole ? [] : [`${slot} < ${lines * pieces}u`])];
+    const loads =
+      type === "f32"
+        ? `let at = ${at} / 4u; ${name}Low${round} = ${name}[at]; ${name}High${round} = ${name}[at + 1u];`
+        : `${name}Next${round} = ${name}[${at} / 8u];`;
+    const conditions = [
+      ...(exact ? [] : [`${line} < ${lineLimit}`, `${column} < ${columnLimit}`]),
+      ...(whole ? [] : [`${slot} < ${lines * pieces}u`]),
+    ];
     const zeros = type === "f32" ? `${name}Low${round} = vec4f(); ${name}High${round} = vec4f();` : `${name}Next${round} = vec4u();`;
     return conditions.length === 0 ? `      { ${loads} }` : `      if (${conditions.join(" && ")}) { ${loads} } else { ${zeros} }`;
   });
@@ -185,7 +242,9 @@ function stagedOperand(name: "a" | "b", type: "f32" | "f16", lines: number, widt
     const store = `${name}Tile[${slot} / ${pieces}u * ${pitch}u + ${slot} % ${pieces}u] = ${value};`;
     return whole ? `    ${store}` : `    if (${slot} < ${lines * pieces}u) { ${store} }`;
   });
-  const registers = list(rounds, (round) => (type === "f32" ? `  var ${name}Low${round} = vec4f(); var ${name}High${round} = vec4f();` : `  var ${name}Next${round} = vec4u();`));
+  const registers = list(rounds, (round) =>
+    type === "f32" ? `  var ${name}Low${round} = vec4f(); var ${name}High${round} = vec4f();` : `  var ${name}Next${round} = vec4u();`,
+  );
   return { lines, pitch, registers, fetch, stage };
 }
 

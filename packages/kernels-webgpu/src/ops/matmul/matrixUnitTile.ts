@@ -32,7 +32,8 @@ const MOST_PARTS = 16;
 /** Tile, and number of parts of the depth, for a product of this shape. */
 export function chooseMatrixUnitTile(m: number, n: number, k: number): { readonly tile: MatrixUnitTile; readonly depthParts: number } {
   const blocks = (tile: MatrixUnitTile): number => Math.ceil(m / tile.tileM) * Math.ceil(n / tile.tileN);
-  const partsOf = (tile: MatrixUnitTile): number => Math.max(1, Math.min(Math.ceil(BUSY / blocks(tile)), Math.floor(k / SHORTEST_PART), MOST_PARTS));
+  const partsOf = (tile: MatrixUnitTile): number =>
+    Math.max(1, Math.min(Math.ceil(BUSY / blocks(tile)), Math.floor(k / SHORTEST_PART), MOST_PARTS));
   const large = n % 128 !== 0 && n % 96 === 0 ? BY_96_COLUMNS : m % 128 !== 0 && m % 96 === 0 ? BY_96_ROWS : LARGE;
   const fills = blocks(large) * partsOf(large) >= BUSY / 4;
   const tile = n <= 16 ? FEW_COLUMNS : m <= 16 ? FEW_ROWS : n <= 64 || m <= 64 || !fills ? MIDDLE : large;

@@ -19,11 +19,23 @@ const REST_FROM_BLOCKS = 132;
 export function suitsMatrixUnits(limits: KernelLimits, { a, b, y }: MatmulOperands, transposeA: boolean, alpha: number): boolean {
   const [m, n] = y.shape as [number, number];
   const k = transposeA ? a.shape[0]! : a.shape[1]!;
-  return limits.matrixUnits === true && alpha !== 0 && m * n >= SMALLEST_RESULT && k > 0 && [a.shape[1]!, b.shape[1]!, n].every((extent) => extent % 8 === 0);
+  return (
+    limits.matrixUnits === true &&
+    alpha !== 0 &&
+    m * n >= SMALLEST_RESULT &&
+    k > 0 &&
+    [a.shape[1]!, b.shape[1]!, n].every((extent) => extent % 8 === 0)
+  );
 }
 
 /** Launches a product on matrix units; a depth split among workgroups is added up in order afterwards. */
-export function emitOnMatrixUnits(emitter: Emitter, { a, b, addend, y }: MatmulOperands, transposeA: boolean, transposeB: boolean, alpha: number): void {
+export function emitOnMatrixUnits(
+  emitter: Emitter,
+  { a, b, addend, y }: MatmulOperands,
+  transposeA: boolean,
+  transposeB: boolean,
+  alpha: number,
+): void {
   const [m, n] = y.shape as [number, number];
   const k = transposeA ? a.shape[0]! : a.shape[1]!;
   const { tile, depthParts } = chooseMatrixUnitTile(m, n, k);
@@ -42,11 +54,19 @@ export function emitOnMatrixUnits(emitter: Emitter, { a, b, addend, y }: MatmulO
         matrixUnitKernel({ tile, transposeA, transposeB, a: elementOf(a), b: elementOf(b), addend: separateAddend, exact }),
         { a, b, y: target, ...(separateAddend ? { addend: addend! } : {}) },
         {
-          m: rows.count, n: columns.count, k, aStride, bStride, yStride: n,
+          m: rows.count,
+          n: columns.count,
+          k,
+          aStride,
+          bStride,
+          yStride: n,
           aFirst: transposeA ? rows.start : rows.start * aStride,
           bFirst: transposeB ? columns.start * bStride : columns.start,
           yFirst: rows.start * n + columns.start,
-          partDepth, planeStride: m * n, alpha: split ? 1 : alpha, accumulate: accumulate ? 1 : 0,
+          partDepth,
+          planeStride: m * n,
+          alpha: split ? 1 : alpha,
+          accumulate: accumulate ? 1 : 0,
         },
         [Math.ceil(columns.count / tile.tileN), Math.ceil(rows.count / tile.tileM), parts],
       );
@@ -66,7 +86,10 @@ export function emitOnMatrixUnits(emitter: Emitter, { a, b, addend, y }: MatmulO
 function wholeAndRest(extent: number, tile: number, divide: boolean): readonly RowRange[] {
   const whole = extent - (extent % tile);
   if (!divide || whole === extent || whole === 0) return [{ start: 0, count: extent }];
-  return [{ start: 0, count: whole }, { start: whole, count: extent - whole }];
+  return [
+    { start: 0, count: whole },
+    { start: whole, count: extent - whole },
+  ];
 }
 
 /** y = alpha * sum over the parts in ascending order (+ addend, or + y). Four elements a thread. */

@@ -13,7 +13,16 @@ const THREAD_ROWS = (ROWS * COLUMNS) / 4 / THREADS;
 /** Whether a product is bound by reading and writing y: a short depth under long rows of float32. */
 export function isShortDepth({ a, b, y }: MatmulOperands, transposeA: boolean): boolean {
   const k = transposeA ? a.shape[0]! : a.shape[1]!;
-  return k > 0 && k <= LONGEST && k % 4 === 0 && !transposeA && y.shape[1]! % 4 === 0 && y.shape[1]! >= 64 && a.dtype === "f32" && b.dtype === "f32";
+  return (
+    k > 0 &&
+    k <= LONGEST &&
+    k % 4 === 0 &&
+    !transposeA &&
+    y.shape[1]! % 4 === 0 &&
+    y.shape[1]! >= 64 &&
+    a.dtype === "f32" &&
+    b.dtype === "f32"
+  );
 }
 
 /** Launches y = alpha a op(b) + addend for a short depth, in float32: y is written once in whole vec4s, b and a are read a few times. */
@@ -46,18 +55,22 @@ var<workgroup> bTile: array<vec4f, ${k * (COLUMNS / 4 + 1)}>;`,
     let row = firstRow + slot / ${k / 4}u;
     if (row < p.m) { aTile[slot] = p.alpha * a[row * ${k / 4}u + slot % ${k / 4}u]; }
   }
-${transposeB ? `  for (var slot = lane; slot < ${COLUMNS * (k / 4)}u; slot += ${THREADS}u) {
+${
+  transposeB
+    ? `  for (var slot = lane; slot < ${COLUMNS * (k / 4)}u; slot += ${THREADS}u) {
     let column = slot / ${k / 4}u;
     let depth = slot % ${k / 4}u * 4u;
     if (firstColumn + column < p.n) {
       let values = b[(firstColumn + column) * ${k / 4}u + slot % ${k / 4}u];
       for (var j = 0u; j < 4u; j++) { bTile[(depth + j) * ${COLUMNS / 4 + 1}u + column / 4u][column % 4u] = values[j]; }
     }
-  }` : `  for (var slot = lane; slot < ${(COLUMNS * k) / 4}u; slot += ${THREADS}u) {
+  }`
+    : `  for (var slot = lane; slot < ${(COLUMNS * k) / 4}u; slot += ${THREADS}u) {
     let depth = slot / ${COLUMNS / 4}u;
     let column = slot % ${COLUMNS / 4}u;
     if (firstColumn + 4u * column < p.n) { bTile[depth * ${COLUMNS / 4 + 1}u + column] = b[(depth * p.n + firstColumn) / 4u + column]; }
-  }`}
+  }`
+}
   workgroupBarrier();
   let column = lane % ${COLUMNS / 4}u;
   if (firstColumn + 4u * column >= p.n) { return; }
@@ -71,9 +84,13 @@ ${rows.map((i) => `  var sum${i} = vec4f();`).join("\n")}
 ${rows.map((i) => `    { let left = aTile[(top + ${i}u) * ${k / 4}u + d]; sum${i} += left.x * b0 + left.y * b1 + left.z * b2 + left.w * b3; }`).join("\n")}
   }
   let slot = ((firstRow + top) * p.n + firstColumn) / 4u + column;
-${rows.map((i) => `  if (firstRow + top + ${i}u < p.m) {
+${rows
+  .map(
+    (i) => `  if (firstRow + top + ${i}u < p.m) {
     let at = slot + ${i}u * (p.n / 4u);
 ${addend ? `    y[at] = sum${i} + addend[at];` : `    if (p.accumulate != 0u) { y[at] += sum${i}; } else { y[at] = sum${i}; }`}
-  }`).join("\n")}`,
+  }`,
+  )
+  .join("\n")}`,
   }));
 }

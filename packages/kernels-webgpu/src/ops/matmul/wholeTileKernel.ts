@@ -53,14 +53,19 @@ ${each((i, j) => `      sum${i}_${j} = fma(vec4f(left${i >> 2}.${"xyzw"[i & 3]})
     }
     workgroupBarrier();
   }
-${each((i, j) => `  {
+${each(
+  (i, j) => `  {
     let at = ((firstRow + 4u * down + ${(i >> 2) * 64 + (i & 3)}u) * p.n + firstColumn) / 4u + across + ${16 * j}u;
 ${addend ? `    y[at] = p.alpha * sum${i}_${j} + addend[at];` : `    if (p.accumulate != 0u) { y[at] += p.alpha * sum${i}_${j}; } else { y[at] = p.alpha * sum${i}_${j}; }`}
-  }`)}`,
+  }`,
+)}`,
   }));
 }
 
-function stagedOperand(name: "a" | "b", depthIsContiguous: boolean): { readonly start: string; readonly fetch: string; readonly advance: string; readonly stage: string } {
+function stagedOperand(
+  name: "a" | "b",
+  depthIsContiguous: boolean,
+): { readonly start: string; readonly fetch: string; readonly advance: string; readonly stage: string } {
   const first = name === "a" ? "firstRow" : "firstColumn";
   const stride = `p.${name}Stride`;
   const inner = depthIsContiguous ? WHOLE_DEPTH / 4 : WHOLE_TILE / 4;
@@ -74,13 +79,15 @@ function stagedOperand(name: "a" | "b", depthIsContiguous: boolean): { readonly 
     start: `  var ${name}At = ${start};\n${list((round) => `  var ${name}Next${round} = vec4f();`)}`,
     fetch: list((round) => `      ${name}Next${round} = ${name}[${name}At + ${round * lines}u * ${stride} / 4u];`),
     advance: `      ${name}At += ${depthIsContiguous ? `${WHOLE_DEPTH / 4}u` : `${WHOLE_DEPTH / 4}u * ${stride}`};`,
-    stage: list((round) => depthIsContiguous
-      ? `    {
+    stage: list((round) =>
+      depthIsContiguous
+        ? `    {
       let line = lane / ${inner}u + ${round * lines}u;
       let d = lane % ${inner}u * 4u;
 ${[0, 1, 2, 3].map((j) => `      ${name}Tile[(d + ${j}u) * ${PITCH}u + line / 4u][line % 4u] = ${name}Next${round}[${j}];`).join("\n")}
     }`
-      : `    ${name}Tile[(lane / ${inner}u + ${round * lines}u) * ${PITCH}u + lane % ${inner}u] = ${name}Next${round};`),
+        : `    ${name}Tile[(lane / ${inner}u + ${round * lines}u) * ${PITCH}u + lane % ${inner}u] = ${name}Next${round};`,
+    ),
   };
 }
 

@@ -27,7 +27,14 @@ export const layerNorm: OpEmitter = (emitter, { inputs: [x, weight, bias], outpu
   for (const range of normRanges(emitter, "layerNorm", x!, width)) {
     emitter.dispatch(
       kernel,
-      { x: normRowsOf(x!, width, range), weight: weight!, bias: bias!, y: normRowsOf(y!, width, range), mean: normRowsOf(mean!, 1, range), rstd: normRowsOf(rstd!, 1, range) },
+      {
+        x: normRowsOf(x!, width, range),
+        weight: weight!,
+        bias: bias!,
+        y: normRowsOf(y!, width, range),
+        mean: normRowsOf(mean!, 1, range),
+        rstd: normRowsOf(rstd!, 1, range),
+      },
       { count: range.count, width, epsilon: attributes["epsilon"] as number },
       normGrid(emitter, range.count, lanes),
     );
@@ -63,7 +70,14 @@ export const layerNormGrad: OpEmitter = (emitter, { inputs: [dy, x, weight, mean
   for (const range of normRanges(emitter, "layerNormGrad", x!, width)) {
     emitter.dispatch(
       kernel,
-      { dy: normRowsOf(dy!, width, range), x: normRowsOf(x!, width, range), weight: weight!, mean: normRowsOf(mean!, 1, range), rstd: normRowsOf(rstd!, 1, range), dx: normRowsOf(dx!, width, range) },
+      {
+        dy: normRowsOf(dy!, width, range),
+        x: normRowsOf(x!, width, range),
+        weight: weight!,
+        mean: normRowsOf(mean!, 1, range),
+        rstd: normRowsOf(rstd!, 1, range),
+        dx: normRowsOf(dx!, width, range),
+      },
       { count: range.count, width },
       normGrid(emitter, range.count, lanes),
     );

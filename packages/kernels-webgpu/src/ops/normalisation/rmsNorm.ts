@@ -53,7 +53,13 @@ export const rmsNormGrad: OpEmitter = (emitter, { inputs: [dy, x, weight, rstd],
   for (const range of normRanges(emitter, "rmsNormGrad", x!, width)) {
     emitter.dispatch(
       kernel,
-      { dy: normRowsOf(dy!, width, range), x: normRowsOf(x!, width, range), weight: weight!, rstd: normRowsOf(rstd!, 1, range), dx: normRowsOf(dx!, width, range) },
+      {
+        dy: normRowsOf(dy!, width, range),
+        x: normRowsOf(x!, width, range),
+        weight: weight!,
+        rstd: normRowsOf(rstd!, 1, range),
+        dx: normRowsOf(dx!, width, range),
+      },
       { count: range.count, width, weightOffset: attributes["weightOffset"] as number },
       normGrid(emitter, range.count, lanes),
     );

@@ -12,7 +12,10 @@ import { clipFunction } from "./updates.ts";
 const THREADS = 256;
 
 /** Means of squares by row and by column, then each element over the root of their product; no atomics. */
-export const factoredDirection: OpEmitter = (emitter, { inputs: [gradient, row, column, schedule, norm], outputs: [direction, newRow, newColumn], attributes }) => {
+export const factoredDirection: OpEmitter = (
+  emitter,
+  { inputs: [gradient, row, column, schedule, norm], outputs: [direction, newRow, newColumn], attributes },
+) => {
   const { epsilon, maxGradNorm } = attributes as Readonly<Record<string, number>>;
   const [rows, columns] = gradient!.shape as [number, number];
   const settings = { epsilon: epsilon!, maxGradNorm: maxGradNorm! };
@@ -46,7 +49,9 @@ export const factoredDirection: OpEmitter = (emitter, { inputs: [gradient, row, 
 
   const columnSums = emitter.scratch({ shape: [columns], dtype: "f32" });
   const term = "gradient[r * p.width + c] * gradient[r * p.width + c]";
-  emitColumnSum(emitter, { label: "factoredDirection", inputs: ["gradient"], terms: [term] }, { gradient: gradient! }, rows, columns, [columnSums]);
+  emitColumnSum(emitter, { label: "factoredDirection", inputs: ["gradient"], terms: [term] }, { gradient: gradient! }, rows, columns, [
+    columnSums,
+  ]);
   emitElementwise(
     emitter,
     {

@@ -3,7 +3,10 @@ import { emitCopy } from "../elementwise/arithmetic.ts";
 import { emitElementwise } from "../elementwise/elementwiseKernel.ts";
 
 /** Decoupled weight decay Adam in place, as the op table says; nothing is written when norm[1] is 0. */
-export const adamw: OpEmitter = (emitter, { inputs: [parameter, gradient, m, v, schedule, norm], outputs: [newParameter, newM, newV], attributes }) => {
+export const adamw: OpEmitter = (
+  emitter,
+  { inputs: [parameter, gradient, m, v, schedule, norm], outputs: [newParameter, newM, newV], attributes },
+) => {
   emitCopy(emitter, parameter!, newParameter!);
   emitCopy(emitter, m!, newM!);
   emitCopy(emitter, v!, newV!);
@@ -15,7 +18,15 @@ export const adamw: OpEmitter = (emitter, { inputs: [parameter, gradient, m, v, 
       inputs: ["gradient"],
       outputs: ["parameter", "m", "v"],
       shared: { schedule: "read f32", norm: "read f32" },
-      parameters: { beta1: "f32", beta2: "f32", oneMinusBeta1: "f32", oneMinusBeta2: "f32", epsilon: "f32", weightDecay: "f32", maxGradNorm: "f32" },
+      parameters: {
+        beta1: "f32",
+        beta2: "f32",
+        oneMinusBeta1: "f32",
+        oneMinusBeta2: "f32",
+        epsilon: "f32",
+        weightDecay: "f32",
+        maxGradNorm: "f32",
+      },
       body: `
   if (norm[1] == 0.0) { return; }
   let rate = schedule[0];
@@ -29,6 +40,14 @@ export const adamw: OpEmitter = (emitter, { inputs: [parameter, gradient, m, v, 
   v[i] = second;`,
     },
     { parameter: newParameter!, gradient: gradient!, m: newM!, v: newV!, schedule: schedule!, norm: norm! },
-    { beta1: beta1!, beta2: beta2!, oneMinusBeta1: 1 - beta1!, oneMinusBeta2: 1 - beta2!, epsilon: epsilon!, weightDecay: weightDecay!, maxGradNorm: maxGradNorm! },
+    {
+      beta1: beta1!,
+      beta2: beta2!,
+      oneMinusBeta1: 1 - beta1!,
+      oneMinusBeta2: 1 - beta2!,
+      epsilon: epsilon!,
+      weightDecay: weightDecay!,
+      maxGradNorm: maxGradNorm!,
+    },
   );
 };

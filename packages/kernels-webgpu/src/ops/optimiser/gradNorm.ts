@@ -33,8 +33,12 @@ export const gradNorm: OpEmitter = (emitter, { inputs, outputs: [norm] }) => {
   }));
   const ranges = inputs.flatMap((input) =>
     rowRanges("gradNorm", elementCount(input.shape), [4], emitter.limits.maxBindingBytes).map(({ start, count }) => ({
-      operand: input, start, length: count, groups: Math.min(MAX_GROUPS, Math.ceil(count / (THREADS * 8))),
-    })));
+      operand: input,
+      start,
+      length: count,
+      groups: Math.min(MAX_GROUPS, Math.ceil(count / (THREADS * 8))),
+    })),
+  );
   const slots = ranges.reduce((sum, range) => sum + range.groups, 0);
   const partials = emitter.scratch({ shape: [Math.max(1, slots), 2], dtype: "f32" });
   let firstSlot = 0;

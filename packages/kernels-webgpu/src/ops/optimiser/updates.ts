@@ -8,7 +8,10 @@ fn clipOf(norm: f32) -> f32 { return select(1.0, min(1.0, p.maxGradNorm / (norm 
 `;
 
 /** Gradient descent with momentum in place; nothing is written when norm[1] is 0. */
-export const sgd: OpEmitter = (emitter, { inputs: [parameter, gradient, buffer, schedule, norm], outputs: [newParameter, newBuffer], attributes }) => {
+export const sgd: OpEmitter = (
+  emitter,
+  { inputs: [parameter, gradient, buffer, schedule, norm], outputs: [newParameter, newBuffer], attributes },
+) => {
   emitCopy(emitter, parameter!, newParameter!);
   emitCopy(emitter, buffer!, newBuffer!);
   const { momentum, weightDecay, maxGradNorm } = attributes as Readonly<Record<string, number>>;
@@ -33,7 +36,10 @@ export const sgd: OpEmitter = (emitter, { inputs: [parameter, gradient, buffer, 
 };
 
 /** The sign of a moving average in place; nothing is written when norm[1] is 0. */
-export const lion: OpEmitter = (emitter, { inputs: [parameter, gradient, m, schedule, norm], outputs: [newParameter, newM], attributes }) => {
+export const lion: OpEmitter = (
+  emitter,
+  { inputs: [parameter, gradient, m, schedule, norm], outputs: [newParameter, newM], attributes },
+) => {
   emitCopy(emitter, parameter!, newParameter!);
   emitCopy(emitter, m!, newM!);
   const { beta1, beta2, weightDecay, maxGradNorm } = attributes as Readonly<Record<string, number>>;
@@ -54,7 +60,14 @@ export const lion: OpEmitter = (emitter, { inputs: [parameter, gradient, m, sche
   m[i] = p.beta2 * m[i] + p.oneMinusBeta2 * g;`,
     },
     { parameter: newParameter!, gradient: gradient!, m: newM!, schedule: schedule!, norm: norm! },
-    { beta1: beta1!, beta2: beta2!, oneMinusBeta1: 1 - beta1!, oneMinusBeta2: 1 - beta2!, weightDecay: weightDecay!, maxGradNorm: maxGradNorm! },
+    {
+      beta1: beta1!,
+      beta2: beta2!,
+      oneMinusBeta1: 1 - beta1!,
+      oneMinusBeta2: 1 - beta2!,
+      weightDecay: weightDecay!,
+      maxGradNorm: maxGradNorm!,
+    },
   );
 };
 
@@ -103,7 +116,10 @@ export const divideByNorm: OpEmitter = (emitter, { inputs: [x, norm], outputs: [
 };
 
 /** A step along a direction in place; nothing is written when norm[1] is 0. */
-export const descend: OpEmitter = (emitter, { inputs: [parameter, direction, schedule, norm, directionNorm], outputs: [newParameter], attributes }) => {
+export const descend: OpEmitter = (
+  emitter,
+  { inputs: [parameter, direction, schedule, norm, directionNorm], outputs: [newParameter], attributes },
+) => {
   emitCopy(emitter, parameter!, newParameter!);
   const { factor, weightDecay, maxNorm } = attributes as Readonly<Record<string, number>>;
   emitElementwise(

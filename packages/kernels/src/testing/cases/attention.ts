@@ -33,7 +33,12 @@ export function attentionTolerance(
   const reason = "dot products over D, an exponential of them, a sum over T";
   return {
     output: { relativeL2: units * UNIT_ROUNDOFF, floor: 0, reason, productOperands },
-    gradient: { relativeL2: 3 * units * UNIT_ROUNDOFF, floor: 0.05, reason: `${reason}, forward and back`, productOperands: 3 * productOperands },
+    gradient: {
+      relativeL2: 3 * units * UNIT_ROUNDOFF,
+      floor: 0.05,
+      reason: `${reason}, forward and back`,
+      productOperands: 3 * productOperands,
+    },
   };
 }
 

@@ -44,9 +44,13 @@ function naiveCrossEntropy(
 }
 
 /** A logit of test data has a standard deviation of 0.37 sqrt(H) and the roundings of a dot product over H; exp turns them into relative errors. */
-function tolerances({ hidden, vocabSize, rows, softcap = 0, labelSmoothing = 0, zLoss = 0 }: Options): { readonly output: Tolerance; readonly gradient: Tolerance } {
+function tolerances({ hidden, vocabSize, rows, softcap = 0, labelSmoothing = 0, zLoss = 0 }: Options): {
+  readonly output: Tolerance;
+  readonly gradient: Tolerance;
+} {
   const logit = Math.max(1, 0.37 * Math.sqrt(hidden));
-  const units = 4 * Math.sqrt(hidden) * logit + 4 * Math.sqrt(vocabSize) + 32 + (softcap > 0 ? 32 : 0) + (labelSmoothing + zLoss > 0 ? 16 : 0);
+  const units =
+    4 * Math.sqrt(hidden) * logit + 4 * Math.sqrt(vocabSize) + 32 + (softcap > 0 ? 32 : 0) + (labelSmoothing + zLoss > 0 ? 16 : 0);
   const productOperands = 2 * logit;
   const reason = "dot products over H, exponentials of them, a sum over V";
   return {
@@ -112,10 +116,34 @@ export const crossEntropyCases: readonly ConformanceCase[] = [
   crossEntropyCase("all weights 0", { tokens: 3, hidden: 17, vocabSize: 65, rows: [0, 1, 2], weights: [0, 0, 0] }),
   crossEntropyCase("soft cap", { tokens: 5, hidden: 65, vocabSize: 67, rows: [0, 2, 4], weights: [1, 0.5, 2], softcap: 3 }),
   crossEntropyCase("soft cap and padding", { tokens: 5, hidden: 8, vocabSize: 17, rows: [4, -1, 1], weights: [1, 1, 1], softcap: 1 }),
-  crossEntropyCase("label smoothing", { tokens: 9, hidden: 33, vocabSize: 67, rows: [8, -1, 2, 5], weights: [1, 2, 0.5, 0], labelSmoothing: 0.1 }),
+  crossEntropyCase("label smoothing", {
+    tokens: 9,
+    hidden: 33,
+    vocabSize: 67,
+    rows: [8, -1, 2, 5],
+    weights: [1, 2, 0.5, 0],
+    labelSmoothing: 0.1,
+  }),
   crossEntropyCase("z-loss", { tokens: 9, hidden: 16, vocabSize: 65, rows: [8, 1, -1], weights: [1, 1, 0.5], zLoss: 0.25 }),
-  crossEntropyCase("every term", { tokens: 70, hidden: 8, vocabSize: 301, rows: upTo(67), weights: fractions(67), labelSmoothing: 0.2, zLoss: 0.01 }),
-  crossEntropyCase("every term and a soft cap", { tokens: 5, hidden: 17, vocabSize: 17, rows: [4, 1], weights: [1, 3], softcap: 2, labelSmoothing: 0.5, zLoss: 0.1 }),
+  crossEntropyCase("every term", {
+    tokens: 70,
+    hidden: 8,
+    vocabSize: 301,
+    rows: upTo(67),
+    weights: fractions(67),
+    labelSmoothing: 0.2,
+    zLoss: 0.01,
+  }),
+  crossEntropyCase("every term and a soft cap", {
+    tokens: 5,
+    hidden: 17,
+    vocabSize: 17,
+    rows: [4, 1],
+    weights: [1, 3],
+    softcap: 2,
+    labelSmoothing: 0.5,
+    zLoss: 0.1,
+  }),
   crossEntropyCase("a wide vocabulary", { tokens: 9, hidden: 16, vocabSize: 1003, rows: [8, 1, 2], weights: [1, 1, 0.5] }),
   crossEntropyCase("more classes than a GPU's grid is wide", { tokens: 2, hidden: 3, vocabSize: 65_601, rows: [1], weights: [0.5] }),
   crossEntropyCase("more rows than a tile", { tokens: 70, hidden: 8, vocabSize: 129, rows: upTo(67), weights: fractions(67) }),

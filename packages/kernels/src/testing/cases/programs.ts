@@ -16,7 +16,10 @@ const linear = (tape: Tape, x: Value, weight: Value, alpha = 1, addend?: Value):
 
 /** Several ops after one another: the roundings of each reach the end. */
 const chained = (ops: number, terms: number): Tolerance =>
-  ofProducts(withFloor(summed(terms * ops, 32 * ops, "the roundings of every op of the chain, each a sum of this many terms at most"), 0.01), 2 * ops);
+  ofProducts(
+    withFloor(summed(terms * ops, 32 * ops, "the roundings of every op of the chain, each a sum of this many terms at most"), 0.01),
+    2 * ops,
+  );
 
 /** Elementwise ops whose inputs die: a memory plan lets their outputs take over the inputs' storage. */
 const sharedStorage: ConformanceCase = {
@@ -82,7 +85,11 @@ const tiedWeights: ConformanceCase = {
   record(tape, [table, inner, idsValue, order, rows, targets, weights], output) {
     const h = tape.apply(embedding, [table!, idsValue!, order!], {})[0]!;
     const x = linear(tape, h, inner!);
-    return [tape.apply(linearCrossEntropy, [x, table!, rows!, targets!, weights!], { softcap: 0, labelSmoothing: 0, zLoss: 0 }, [output("loss", [1])])[0]!];
+    return [
+      tape.apply(linearCrossEntropy, [x, table!, rows!, targets!, weights!], { softcap: 0, labelSmoothing: 0, zLoss: 0 }, [
+        output("loss", [1]),
+      ])[0]!,
+    ];
   },
   outputs: [chained(3, 17)],
   gradients: { tolerance: chained(8, 17), seeded: [0] },

@@ -29,8 +29,14 @@ export interface BlockShape {
 export function blockShape(headDim: number, subgroupRows: 16 | 32, columns: 32 | 64): BlockShape {
   const lanesPerRow = SUBGROUP_SIZE / subgroupRows;
   return {
-    headDim, subgroupRows, rows: SUBGROUPS * subgroupRows, columns, lanesPerRow, laneColumns: columns / lanesPerRow,
-    operandPitch: headDim / 8 + 1, scorePitch: columns / 4 + 1,
+    headDim,
+    subgroupRows,
+    rows: SUBGROUPS * subgroupRows,
+    columns,
+    lanesPerRow,
+    laneColumns: columns / lanesPerRow,
+    operandPitch: headDim / 8 + 1,
+    scorePitch: columns / 4 + 1,
   };
 }
 

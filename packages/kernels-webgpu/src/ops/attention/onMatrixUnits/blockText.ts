@@ -42,10 +42,14 @@ ${list(loads, (i) => `    let segment${i} = segmentOf(sequence, at + ${i * SUBGR
   }
   return vec2u(end, 0u);
 }
-${softcap ? `alias T = vec4f;
+${
+  softcap
+    ? `alias T = vec4f;
 ${tanhFunction}
 fn cappedScore(score: vec4f) -> vec4f { return p.softcap * tanhOf(score / p.softcap); }
-fn slopeOfCap(capped: vec4f) -> vec4f { let t = capped / p.softcap; return vec4f(1.0) - t * t; }` : ""}`;
+fn slopeOfCap(capped: vec4f) -> vec4f { let t = capped / p.softcap; return vec4f(1.0) - t * t; }`
+    : ""
+}`;
 }
 
 /** WGSL at the start of every kernel: `rowStart` is the workgroup's first row, the rest says which rows this lane has. */
@@ -138,25 +142,41 @@ export function stageSegments(shape: BlockShape, start: string): string {
 
 /** WGSL that loads this subgroup's rows of a staged tile as left matrices `<name><i>_<depth>`, kept for the whole kernel. */
 export function keepLeft(shape: BlockShape, name: string, tile: string): string {
-  return each(shape.subgroupRows / UNIT, shape.headDim / UNIT, (i, d) =>
-    `  let ${name}${i}_${d} = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&${tile}, (firstRow + ${i * UNIT}u) * ${shape.operandPitch}u + ${2 * d}u, ${shape.operandPitch}u);`);
+  return each(
+    shape.subgroupRows / UNIT,
+    shape.headDim / UNIT,
+    (i, d) =>
+      `  let ${name}${i}_${d} = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&${tile}, (firstRow + ${i * UNIT}u) * ${shape.operandPitch}u + ${2 * d}u, ${shape.operandPitch}u);`,
+  );
 }
 
 /**
  * WGSL: this subgroup's scores of one block = kept left rows times the transpose of the staged columns, into `scores`. The sums are
  * set to 0 by name: in a loop, a matrix that is only declared keeps what the last round left (seen with Dawn on an H100).
  */
-export function scoreProducts(shape: BlockShape, products: readonly { readonly left: string; readonly columns: string; readonly scores: string }[]): string {
+export function scoreProducts(
+  shape: BlockShape,
+  products: readonly { readonly left: string; readonly columns: string; readonly scores: string }[],
+): string {
   const rowTiles = shape.subgroupRows / UNIT;
   const sum = (product: number, i: number): string => `sum${product}_${i}`;
-  return list(shape.columns / UNIT, (j) => `      {
+  return list(
+    shape.columns / UNIT,
+    (j) => `      {
 ${products.map((_, product) => list(rowTiles, (i) => `        var ${sum(product, i)} = subgroup_matrix_result<f32, 16, 16>(0.0);`)).join("\n")}
-${list(shape.headDim / UNIT, (d) => products.map(({ left, columns }, product) => `        {
+${list(shape.headDim / UNIT, (d) =>
+  products
+    .map(
+      ({ left, columns }, product) => `        {
           let right = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&${columns}, ${j * UNIT * shape.operandPitch + 2 * d}u, ${shape.operandPitch}u);
 ${list(rowTiles, (i) => `          ${sum(product, i)} = subgroupMatrixMultiplyAccumulate(${left}${i}_${d}, right, ${sum(product, i)});`)}
-        }`).join("\n"))}
+        }`,
+    )
+    .join("\n"),
+)}
 ${products.map(({ scores }, product) => list(rowTiles, (i) => `        subgroupMatrixStore<row_major>(&${scores}, (firstRow + ${i * UNIT}u) * ${shape.scorePitch}u + ${4 * j}u, ${sum(product, i)}, ${shape.scorePitch}u);`)).join("\n")}
-      }`);
+      }`,
+  );
 }
 
 /** vec4s of a row of scores that one lane has. */
@@ -166,7 +186,10 @@ export function laneVectors(shape: BlockShape): number {
 
 /** WGSL that puts a lane's `<name>0`, `<name>1`, ... back into its part of `scores`, as float16. Lanes write only where they have read. */
 export function storeWeights(shape: BlockShape, name: string, scores: string): string {
-  return list(laneVectors(shape) / 2, (pair) => `      ${scores}[ownScores + ${pair}u] = packed(${name}${2 * pair}, ${name}${2 * pair + 1});`);
+  return list(
+    laneVectors(shape) / 2,
+    (pair) => `      ${scores}[ownScores + ${pair}u] = packed(${name}${2 * pair}, ${name}${2 * pair + 1});`,
+  );
 }
 
 /** vec4u from the start of a row of scores to its 16 float16 columns from 16 t on. */
@@ -176,15 +199,27 @@ function weightOffset(shape: BlockShape, t: number): number {
 }
 
 /** WGSL: `<sums><i>_<c>` += this subgroup's float16 weights in `scores` times the staged rows of `values`. */
-export function addWeighted(shape: BlockShape, products: readonly { readonly sums: string; readonly scores: string; readonly values: string }[]): string {
+export function addWeighted(
+  shape: BlockShape,
+  products: readonly { readonly sums: string; readonly scores: string; readonly values: string }[],
+): string {
   const rowTiles = shape.subgroupRows / UNIT;
-  return list(shape.columns / UNIT, (t) => products.map(({ sums, scores, values }) => `      {
+  return list(shape.columns / UNIT, (t) =>
+    products
+      .map(
+        ({ sums, scores, values }) => `      {
 ${list(rowTiles, (i) => `        let left${i} = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&${scores}, (firstRow + ${i * UNIT}u) * ${shape.scorePitch}u + ${weightOffset(shape, t)}u, ${shape.scorePitch}u);`)}
-${list(shape.headDim / UNIT, (c) => `        {
+${list(
+  shape.headDim / UNIT,
+  (c) => `        {
           let right = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&${values}, ${t * UNIT * shape.operandPitch + 2 * c}u, ${shape.operandPitch}u);
 ${list(rowTiles, (i) => `          ${sums}${i}_${c} = subgroupMatrixMultiplyAccumulate(left${i}, right, ${sums}${i}_${c});`)}
-        }`)}
-      }`).join("\n"));
+        }`,
+)}
+      }`,
+      )
+      .join("\n"),
+  );
 }
 
 /** WGSL variables of the sums `<name><i>_<c>`. */
@@ -194,13 +229,27 @@ export function sumVariables(shape: BlockShape, name: string): string {
 
 /** WGSL that multiplies all sums by a factor that is the same in a subgroup. */
 export function multiplySums(shape: BlockShape, name: string, factor: string): string {
-  return each(shape.subgroupRows / UNIT, shape.headDim / UNIT, (i, c) => `        ${name}${i}_${c} = subgroupMatrixScalarMultiply(${name}${i}_${c}, ${factor});`);
+  return each(
+    shape.subgroupRows / UNIT,
+    shape.headDim / UNIT,
+    (i, c) => `        ${name}${i}_${c} = subgroupMatrixScalarMultiply(${name}${i}_${c}, ${factor});`,
+  );
 }
 
 /** WGSL that writes the sums to one head of `output`, 16 columns at a time through `scores`; row r of the workgroup is multiplied by `factor` of r. */
-export function storeSums(shape: BlockShape, name: string, scores: string, output: string, width: string, head: string, factor: (row: string) => string): string {
+export function storeSums(
+  shape: BlockShape,
+  name: string,
+  scores: string,
+  output: string,
+  width: string,
+  head: string,
+  factor: (row: string) => string,
+): string {
   const rowTiles = shape.subgroupRows / UNIT;
-  return list(shape.headDim / UNIT, (c) => `
+  return list(
+    shape.headDim / UNIT,
+    (c) => `
   workgroupBarrier();
 ${list(rowTiles, (i) => `  subgroupMatrixStore<row_major>(&${scores}, (firstRow + ${i * UNIT}u) * ${shape.scorePitch}u, ${name}${i}_${c}, ${shape.scorePitch}u);`)}
   workgroupBarrier();
@@ -210,5 +259,6 @@ ${list(rowTiles, (i) => `  subgroupMatrixStore<row_major>(&${scores}, (firstRow 
     if (token < p.tokens) {
       ${output}[((sequence * p.tokens + token) * ${width} + ${head} * ${shape.headDim}u) / 4u + ${4 * c}u + slot % 4u] = ${factor("r")} * bitcast<vec4f>(${scores}[r * ${shape.scorePitch}u + slot % 4u]);
     }
-  }`);
+  }`,
+  );
 }

@@ -5,8 +5,25 @@ import { attentionParameters, attentionValues } from "../headTile.ts";
 import { sequenceRanges, sequencesOf } from "../sequenceRanges.ts";
 import { forwardShape, SUBGROUP_SIZE, SUBGROUPS, THREADS, UNIT, type BlockShape } from "./blockShape.ts";
 import {
-  addWeighted, announceBlock, each, EXTENSIONS, keepLeft, laneDeclarations, laneVectors, list, LOG2_E, LOWEST, scoreProducts, segmentBounds,
-  sharedDeclarations, stageRows, stageSegments, storeSums, storeWeights, sumVariables, UNSEEN,
+  addWeighted,
+  announceBlock,
+  each,
+  EXTENSIONS,
+  keepLeft,
+  laneDeclarations,
+  laneVectors,
+  list,
+  LOG2_E,
+  LOWEST,
+  scoreProducts,
+  segmentBounds,
+  sharedDeclarations,
+  stageRows,
+  stageSegments,
+  storeSums,
+  storeWeights,
+  sumVariables,
+  UNSEEN,
 } from "./blockText.ts";
 
 /** How far scores may rise above the one that exponentials are taken relative to, in powers of two: 2^8 is far from float16's end. */
@@ -43,7 +60,14 @@ export function forwardKernel(shape: BlockShape, softcap: boolean): Kernel {
     label: `attention ${headDim} on matrix units`,
     workgroupSize: [THREADS, 1],
     enable: EXTENSIONS,
-    bindings: { q: "read vec4f", k: "read vec4f", v: "read vec4f", segments: "read i32", out: "read_write vec4f", logSumExp: "read_write f32" },
+    bindings: {
+      q: "read vec4f",
+      k: "read vec4f",
+      v: "read vec4f",
+      segments: "read i32",
+      out: "read_write vec4f",
+      logSumExp: "read_write f32",
+    },
     parameters: attentionParameters,
     declarations: `
 var<workgroup> scores: array<vec4u, ${rows * Math.max(operandPitch, scorePitch)}>;
@@ -83,9 +107,9 @@ ${announceBlock("firstKey", "endKey")}
     if (keyStart >= endKey) { break; }
     let lastKey = keyStart + ${columns - 1}u;
 ${stageRows(shape, [
-    { operand: "k", tile: "kTile", rows: columns, start: "keyStart", width: "keyWidth", head: "keyHead" },
-    { operand: "v", tile: "vTile", rows: columns, start: "keyStart", width: "keyWidth", head: "keyHead" },
-  ])}
+  { operand: "k", tile: "kTile", rows: columns, start: "keyStart", width: "keyWidth", head: "keyHead" },
+  { operand: "v", tile: "vTile", rows: columns, start: "keyStart", width: "keyWidth", head: "keyHead" },
+])}
 ${stageSegments(shape, "keyStart")}
     if (lane < ${SUBGROUPS}u) { hasRisen[lane] = 0u; }
     workgroupBarrier();
@@ -98,9 +122,11 @@ ${scoreProducts(shape, [{ left: "query", columns: "kTile", scores: "scores" }])}
     workgroupBarrier();
     var factor = 1.0;
     @diagnostic(off, subgroup_uniformity) if (isActive) {
-${list(vectors, (n) => softcap
+${list(vectors, (n) =>
+  softcap
     ? `      var weights${n} = ${LOG2_E} * cappedScore(p.scale * bitcast<vec4f>(scores[ownScores + ${n}u]));`
-    : `      var weights${n} = scoreScale * bitcast<vec4f>(scores[ownScores + ${n}u]);`)}
+    : `      var weights${n} = scoreScale * bitcast<vec4f>(scores[ownScores + ${n}u]);`,
+)}
       if (!isWhole) {
         let ownKeys = vec4u(keyStart + part * ${shape.laneColumns}u) + vec4u(0u, 1u, 2u, 3u);
 ${list(vectors, (n) => `        weights${n} = select(vec4f(${LOWEST}), weights${n}, isSeen(ownRow, ownSegment, ownKeys + vec4u(${4 * n}u), columnSegments[part * ${vectors}u + ${n}u]));`)}

@@ -16,7 +16,10 @@ const ROW_LANES = 8;
  * dq, dk and dv on matrix units from recomputed scores, in the three passes of the portable kernels: statistics of each query,
  * dq by blocks of queries, dk and dv by blocks of keys. No sum is shared between workgroups, so every run adds in the same order.
  */
-export const attentionGradOnMatrixUnits: OpEmitter = (emitter, { inputs: [dOut, q, k, v, segments, out, logSumExp], outputs: [dq, dk, dv], attributes }) => {
+export const attentionGradOnMatrixUnits: OpEmitter = (
+  emitter,
+  { inputs: [dOut, q, k, v, segments, out, logSumExp], outputs: [dq, dk, dv], attributes },
+) => {
   const settings = attributes as AttentionAttributes;
   const { batch, queryHeads, keyValueHeads, headDim } = settings;
   const tokens = q!.shape[0]! / batch;
@@ -34,8 +37,16 @@ export const attentionGradOnMatrixUnits: OpEmitter = (emitter, { inputs: [dOut, 
       linearGrid(Math.ceil((rows * ROW_LANES) / THREADS), emitter.limits),
     );
     const shared = { dOut: part(dOut), q: part(q), k: part(k), v: part(v), segments: part(segments), statistics: part(statistics) };
-    emitter.dispatch(queryGradKernel(byQueries, hasCap), { ...shared, dq: part(dq) }, values, [queryHeads, Math.ceil(tokens / byQueries.rows), range.count]);
-    emitter.dispatch(keyGradKernel(byKeys, hasCap), { ...shared, dk: part(dk), dv: part(dv) }, values, [keyValueHeads, Math.ceil(tokens / byKeys.rows), range.count]);
+    emitter.dispatch(queryGradKernel(byQueries, hasCap), { ...shared, dq: part(dq) }, values, [
+      queryHeads,
+      Math.ceil(tokens / byQueries.rows),
+      range.count,
+    ]);
+    emitter.dispatch(keyGradKernel(byKeys, hasCap), { ...shared, dk: part(dk), dv: part(dv) }, values, [
+      keyValueHeads,
+      Math.ceil(tokens / byKeys.rows),
+      range.count,
+    ]);
   }
 };
 

@@ -2,8 +2,23 @@ import { kernelVariant, type Kernel } from "../../../kernel.ts";
 import { attentionParameters } from "../headTile.ts";
 import { SUBGROUP_SIZE, THREADS, type BlockShape } from "./blockShape.ts";
 import {
-  addWeighted, announceBlock, EXTENSIONS, keepLeft, laneDeclarations, laneVectors, list, LOG2_E, multiplySums, scoreProducts, segmentBounds,
-  sharedDeclarations, stageRows, stageSegments, storeSums, storeWeights, sumVariables,
+  addWeighted,
+  announceBlock,
+  EXTENSIONS,
+  keepLeft,
+  laneDeclarations,
+  laneVectors,
+  list,
+  LOG2_E,
+  multiplySums,
+  scoreProducts,
+  segmentBounds,
+  sharedDeclarations,
+  stageRows,
+  stageSegments,
+  storeSums,
+  storeWeights,
+  sumVariables,
 } from "./blockText.ts";
 import { gradientScaleFunctions, scaleSlopes, slopeScaleVariable } from "./gradientScale.ts";
 
@@ -20,8 +35,14 @@ export function keyGradKernel(shape: BlockShape, softcap: boolean): Kernel {
     workgroupSize: [THREADS, 1],
     enable: EXTENSIONS,
     bindings: {
-      dOut: "read vec4f", q: "read vec4f", k: "read vec4f", v: "read vec4f", segments: "read i32", statistics: "read vec4f",
-      dk: "read_write vec4f", dv: "read_write vec4f",
+      dOut: "read vec4f",
+      q: "read vec4f",
+      k: "read vec4f",
+      v: "read vec4f",
+      segments: "read i32",
+      statistics: "read vec4f",
+      dk: "read_write vec4f",
+      dv: "read_write vec4f",
     },
     parameters: attentionParameters,
     declarations: `
@@ -80,9 +101,9 @@ ${multiplySums(shape, "sumsK", "drop")}
 ${multiplySums(shape, "sumsV", "drop")}
       }
 ${stageRows(shape, [
-    { operand: "q", tile: "qTile", rows: columns, start: "queryStart", width: "queryWidth", head: "head" },
-    { operand: "dOut", tile: "slopeTile", rows: columns, start: "queryStart", width: "queryWidth", head: "head", factor: "outScale" },
-  ])}
+  { operand: "q", tile: "qTile", rows: columns, start: "queryStart", width: "queryWidth", head: "head" },
+  { operand: "dOut", tile: "slopeTile", rows: columns, start: "queryStart", width: "queryWidth", head: "head", factor: "outScale" },
+])}
 ${stageSegments(shape, "queryStart")}
       if (lane < ${columns / 4}u) {
         let last = p.tokens - 1u;
@@ -99,14 +120,19 @@ ${announceBlock(`queryStart + ${columns}u`, "endQuery")}
       let isActive = lastQuery >= firstOfSubgroup && queryStart < lastOfSubgroup + reach();
       let isWhole = block.y == 1u && queryStart >= lastOfSubgroup && lastQuery < min(firstOfSubgroup + reach(), p.tokens);
       if (isActive) {
-${scoreProducts(shape, [{ left: "key", columns: "qTile", scores: "scores" }, { left: "value", columns: "slopeTile", scores: "weightSlopes" }])}
+${scoreProducts(shape, [
+  { left: "key", columns: "qTile", scores: "scores" },
+  { left: "value", columns: "slopeTile", scores: "weightSlopes" },
+])}
       }
       workgroupBarrier();
       @diagnostic(off, subgroup_uniformity) if (isActive) {
-${list(vectors, (n) => softcap
+${list(vectors, (n) =>
+  softcap
     ? `      let capped${n} = cappedScore(p.scale * bitcast<vec4f>(scores[ownScores + ${n}u]));
       var weights${n} = exp2(${LOG2_E} * capped${n} - columnNorms[part * ${vectors}u + ${n}u]);`
-    : `      var weights${n} = exp2(scoreScale * bitcast<vec4f>(scores[ownScores + ${n}u]) - columnNorms[part * ${vectors}u + ${n}u]);`)}
+    : `      var weights${n} = exp2(scoreScale * bitcast<vec4f>(scores[ownScores + ${n}u]) - columnNorms[part * ${vectors}u + ${n}u]);`,
+)}
         if (!isWhole) {
           let ownQueries = vec4u(queryStart + part * ${shape.laneColumns}u) + vec4u(0u, 1u, 2u, 3u);
 ${list(vectors, (n) => `          weights${n} = select(vec4f(), weights${n}, isSeen(ownRow, ownSegment, ownQueries + vec4u(${4 * n}u), columnSegments[part * ${vectors}u + ${n}u]));`)}
@@ -118,7 +144,10 @@ ${storeWeights(shape, "slopes", "weightSlopes")}
       }
       workgroupBarrier();
       if (isActive) {
-${addWeighted(shape, [{ sums: "sumsV", scores: "scores", values: "slopeTile" }, { sums: "sumsK", scores: "weightSlopes", values: "qTile" }])}
+${addWeighted(shape, [
+  { sums: "sumsV", scores: "scores", values: "slopeTile" },
+  { sums: "sumsK", scores: "weightSlopes", values: "qTile" },
+])}
       }
     }
   }

@@ -10,11 +10,17 @@ import { keyGradKernel } from "./keyGrad.ts";
 import { queryGradKernel } from "./queryGrad.ts";
 
 // Numbers need matrix units: bench/src/gpuAttention.ts compares them with float64 on a GPU. Here the text is type-checked by Dawn.
-const kernels = [16, 48, 64, 80, 96, 112, 128].flatMap((headDim) => [false, true].flatMap((softcap) => [
-  forwardKernel(blockShape(headDim, 16, 32), softcap), forwardKernel(blockShape(headDim, headDim > 64 ? 16 : 32, 32), softcap),
-  queryGradKernel(blockShape(headDim, headDim > 64 ? 16 : 32, 32), softcap), queryGradKernel(blockShape(headDim, 16, 32), softcap),
-  keyGradKernel(blockShape(headDim, headDim > 64 ? 16 : 32, 32), softcap), keyGradKernel(blockShape(headDim, 16, 32), softcap), statisticsKernel(headDim),
-]));
+const kernels = [16, 48, 64, 80, 96, 112, 128].flatMap((headDim) =>
+  [false, true].flatMap((softcap) => [
+    forwardKernel(blockShape(headDim, 16, 32), softcap),
+    forwardKernel(blockShape(headDim, headDim > 64 ? 16 : 32, 32), softcap),
+    queryGradKernel(blockShape(headDim, headDim > 64 ? 16 : 32, 32), softcap),
+    queryGradKernel(blockShape(headDim, 16, 32), softcap),
+    keyGradKernel(blockShape(headDim, headDim > 64 ? 16 : 32, 32), softcap),
+    keyGradKernel(blockShape(headDim, 16, 32), softcap),
+    statisticsKernel(headDim),
+  ]),
+);
 
 it("is WGSL that Dawn accepts, for every head size", async () => {
   const { device } = await createNodeDevice({ graphics: "null" });
@@ -29,15 +35,25 @@ it("is WGSL that Dawn accepts, for every head size", async () => {
 it("keeps within the 48 KiB of workgroup memory that such devices have", () => {
   const bytes: Record<string, number> = { vec4u: 16, vec4f: 16, vec4i: 16, f32: 4, u32: 4 };
   for (const { wgsl, label } of kernels) {
-    const sizes = [...wgsl.matchAll(/var<workgroup> \w+: (?:array<(\w+), (\d+)>|vec2u)/g)].map(([, element, count]) => (element ? bytes[element]! * Number(count) : 8));
-    expect(sizes.reduce((all, one) => all + one, 0), label).toBeLessThanOrEqual(49152);
+    const sizes = [...wgsl.matchAll(/var<workgroup> \w+: (?:array<(\w+), (\d+)>|vec2u)/g)].map(([, element, count]) =>
+      element ? bytes[element]! * Number(count) : 8,
+    );
+    expect(
+      sizes.reduce((all, one) => all + one, 0),
+      label,
+    ).toBeLessThanOrEqual(49152);
   }
 });
 
 function labels(limits: KernelLimits, headDim: number): string[] {
   const tape = new Tape("attention");
   const attributes = { batch: 1, queryHeads: 2, keyValueHeads: 1, headDim, scale: 1, window: 0, softcap: 0 };
-  const [q, k, v, dOut] = [tape.input("q", [8, 2 * headDim], "f32"), tape.input("k", [8, headDim], "f32"), tape.input("v", [8, headDim], "f32"), tape.input("dOut", [8, 2 * headDim], "f32")];
+  const [q, k, v, dOut] = [
+    tape.input("q", [8, 2 * headDim], "f32"),
+    tape.input("k", [8, headDim], "f32"),
+    tape.input("v", [8, headDim], "f32"),
+    tape.input("dOut", [8, 2 * headDim], "f32"),
+  ];
   const segments = tape.input("segments", [8], "i32");
   const [out, logSumExp] = tape.apply(attention, [q, k, v, segments], attributes);
   tape.apply(attentionGrad, [dOut, q, k, v, segments, out!, logSumExp!], attributes);
@@ -46,8 +62,18 @@ function labels(limits: KernelLimits, headDim: number): string[] {
 
 it("is chosen where there are matrix units and a head is whole matrices", () => {
   const limits = { ...defaultLimits, workgroupStorageBytes: 49152, matrixUnits: true };
-  expect(labels(limits, 64)).toEqual(["attention 64 on matrix units", "attentionGrad 64 on matrix units, statistics", "attentionGrad 64 on matrix units, queries", "attentionGrad 64 on matrix units, keys"]);
-  for (const others of [labels(defaultLimits, 64), labels(limits, 72), labels(limits, 256), labels({ ...limits, workgroupStorageBytes: 32768 }, 64)]) {
+  expect(labels(limits, 64)).toEqual([
+    "attention 64 on matrix units",
+    "attentionGrad 64 on matrix units, statistics",
+    "attentionGrad 64 on matrix units, queries",
+    "attentionGrad 64 on matrix units, keys",
+  ]);
+  for (const others of [
+    labels(defaultLimits, 64),
+    labels(limits, 72),
+    labels(limits, 256),
+    labels({ ...limits, workgroupStorageBytes: 32768 }, 64),
+  ]) {
     expect(others.filter((label) => label.includes("matrix units"))).toEqual([]);
     expect(others).toHaveLength(4);
   }

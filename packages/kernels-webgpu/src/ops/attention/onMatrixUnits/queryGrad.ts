@@ -2,8 +2,23 @@ import { kernelVariant, type Kernel } from "../../../kernel.ts";
 import { attentionParameters } from "../headTile.ts";
 import { THREADS, type BlockShape } from "./blockShape.ts";
 import {
-  addWeighted, announceBlock, EXTENSIONS, keepLeft, laneDeclarations, laneVectors, list, LOG2_E, multiplySums, scoreProducts, segmentBounds,
-  sharedDeclarations, stageRows, stageSegments, storeSums, storeWeights, sumVariables,
+  addWeighted,
+  announceBlock,
+  EXTENSIONS,
+  keepLeft,
+  laneDeclarations,
+  laneVectors,
+  list,
+  LOG2_E,
+  multiplySums,
+  scoreProducts,
+  segmentBounds,
+  sharedDeclarations,
+  stageRows,
+  stageSegments,
+  storeSums,
+  storeWeights,
+  sumVariables,
 } from "./blockText.ts";
 import { gradientScaleFunctions, scaleSlopes, slopeScaleVariable } from "./gradientScale.ts";
 
@@ -19,7 +34,13 @@ export function queryGradKernel(shape: BlockShape, softcap: boolean): Kernel {
     workgroupSize: [THREADS, 1],
     enable: EXTENSIONS,
     bindings: {
-      dOut: "read vec4f", q: "read vec4f", k: "read vec4f", v: "read vec4f", segments: "read i32", statistics: "read vec4f", dq: "read_write vec4f",
+      dOut: "read vec4f",
+      q: "read vec4f",
+      k: "read vec4f",
+      v: "read vec4f",
+      segments: "read i32",
+      statistics: "read vec4f",
+      dq: "read_write vec4f",
     },
     parameters: attentionParameters,
     declarations: `
@@ -67,23 +88,28 @@ ${announceBlock("firstKey", "endKey")}
     if (keyStart >= endKey) { break; }
     let lastKey = keyStart + ${columns - 1}u;
 ${stageRows(shape, [
-    { operand: "k", tile: "kTile", rows: columns, start: "keyStart", width: "keyWidth", head: "keyHead" },
-    { operand: "v", tile: "vTile", rows: columns, start: "keyStart", width: "keyWidth", head: "keyHead" },
-  ])}
+  { operand: "k", tile: "kTile", rows: columns, start: "keyStart", width: "keyWidth", head: "keyHead" },
+  { operand: "v", tile: "vTile", rows: columns, start: "keyStart", width: "keyWidth", head: "keyHead" },
+])}
 ${stageSegments(shape, "keyStart")}
     workgroupBarrier();
 ${announceBlock(`keyStart + ${columns}u`, "endKey")}
     let isActive = keyStart <= lastOfSubgroup && firstOfSubgroup < lastKey + reach();
     let isWhole = block.y == 1u && lastKey <= firstOfSubgroup && lastOfSubgroup < keyStart + reach();
     if (isActive) {
-${scoreProducts(shape, [{ left: "query", columns: "kTile", scores: "scores" }, { left: "slope", columns: "vTile", scores: "weightSlopes" }])}
+${scoreProducts(shape, [
+  { left: "query", columns: "kTile", scores: "scores" },
+  { left: "slope", columns: "vTile", scores: "weightSlopes" },
+])}
     }
     workgroupBarrier();
     @diagnostic(off, subgroup_uniformity) if (isActive) {
-${list(vectors, (n) => softcap
+${list(vectors, (n) =>
+  softcap
     ? `      let capped${n} = cappedScore(p.scale * bitcast<vec4f>(scores[ownScores + ${n}u]));
       let weights${n} = exp2(${LOG2_E} * capped${n} - vec4f(ownStatistic.x)) * slopeOfCap(capped${n});`
-    : `      let weights${n} = exp2(scoreScale * bitcast<vec4f>(scores[ownScores + ${n}u]) - vec4f(ownStatistic.x));`)}
+    : `      let weights${n} = exp2(scoreScale * bitcast<vec4f>(scores[ownScores + ${n}u]) - vec4f(ownStatistic.x));`,
+)}
 ${list(vectors, (n) => `      var slopes${n} = weights${n} * (bitcast<vec4f>(weightSlopes[ownScores + ${n}u]) - vec4f(ownMean));`)}
       if (!isWhole) {
         let ownKeys = vec4u(keyStart + part * ${shape.laneColumns}u) + vec4u(0u, 1u, 2u, 3u);

@@ -80,7 +80,7 @@ export async function compileProgram(
             ? []
             : [{ binding: dispatch.bindings.length, resource: { buffer: parameters!, offset, size: MAX_PARAMETER_BYTES } }]),
         ]);
-        const op = program.instructions[list.instructionOf[index]!]!.op;
+        const op = list.program.instructions[list.instructionOf[index]!]!.op;
         return { pipeline: pipeline.pipeline, bindGroup, workgroups: dispatch.workgroups, op, source: dispatch };
       });
       const bound = tensors.flatMap((tensor, index) => (tensor ? [{ name: program.tensors[index]!.name, tensor }] : []));

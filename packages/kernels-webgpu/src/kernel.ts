@@ -1,5 +1,5 @@
 /** How a kernel sees one of its storage buffers. A "read_write" binding is an output, "read" an input. */
-export type BindingType = `${"read" | "read_write"} ${"f32" | "i32" | "u32" | "vec4f" | "vec4u" | "vec2f"}`;
+export type BindingType = `${"read" | "read_write"} ${"f32" | "f16" | "i32" | "u32" | "vec2f" | "vec4f" | "vec4h" | "vec4u"}`;
 
 /** Type of one scalar parameter; all are four bytes, so the uniform block needs no padding rules. */
 export type ParameterType = "u32" | "i32" | "f32";
@@ -9,7 +9,7 @@ export interface KernelSource {
   /** For messages, profiles and captures. */
   readonly label: string;
   readonly workgroupSize: readonly [x: number, y: number];
-  /** WGSL extensions; with "subgroups" the body also sees its number in the workgroup, `subgroup`. */
+  /** WGSL extensions besides "f16", which bindings of float16 ask for; with "subgroups" the body also sees its number in the workgroup, `subgroup`. */
   readonly enable?: readonly string[];
   readonly bindings: Readonly<Record<string, BindingType>>;
   /** Scalars that change between dispatches of one pipeline: shapes, strides, factors. Read as `p.name`. */
@@ -33,7 +33,9 @@ export interface Kernel {
 export function defineKernel(source: KernelSource): Kernel {
   const bindings = Object.entries(source.bindings);
   const parameters = Object.entries(source.parameters);
-  const lines: string[] = [`// ${source.label}`, ...(source.enable ?? []).map((extension) => `enable ${extension};`)];
+  const half = bindings.some(([, type]) => type.endsWith("f16") || type.endsWith("vec4h"));
+  const enabled = new Set([...(half ? ["f16"] : []), ...(source.enable ?? [])]);
+  const lines: string[] = [`// ${source.label}`, ...[...enabled].map((extension) => `enable ${extension};`)];
   // Offsets that depend on the subgroup's number are the same for all of its lanes, which the analysis does not see.
   if (source.enable?.includes("chromium_experimental_subgroup_matrix")) lines.push("diagnostic(off, chromium.subgroup_matrix_uniformity);");
   bindings.forEach(([name, type], index) => {

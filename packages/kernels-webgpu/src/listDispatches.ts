@@ -1,12 +1,15 @@
 import { byteLength, planMemory, type MemoryPlan, type OpDefinition, type Program } from "@sft/kernels";
 import { resolveDispatch, type Dispatch, type KernelLimits } from "./dispatch.ts";
 import type { Operand } from "./operand.ts";
+import { storeHalf } from "./halfStorage.ts";
 import { opEmitters } from "./ops/index.ts";
 
 /** A program as kernel launches over numbered storages; needs no GPU. */
 export interface DispatchList {
+  /** The program as it runs: with some activations stored as float16 where the device has matrix units. Bound tensors keep their numbers. */
+  readonly program: Program;
   readonly dispatches: readonly Dispatch[];
-  /** Instruction of the program that each dispatch belongs to. */
+  /** Instruction of `program` that each dispatch belongs to. */
   readonly instructionOf: Int32Array;
   readonly plan: MemoryPlan;
   /** Bytes of the memory that instructions use between their own dispatches, by number. */
@@ -27,11 +30,12 @@ const ALIGNMENT = 256;
  * giving the first tensor bound to it.
  */
 export function listDispatches(
-  program: Program,
+  source: Program,
   table: ReadonlyMap<string, OpDefinition>,
   limits: KernelLimits,
   sameBuffer: (tensor: number) => number = (tensor) => tensor,
 ): DispatchList {
+  const program = storeHalf(source, limits);
   const plan = planMemory(program, table);
   const storages: Storage[] = [];
   const numbers = new Map<string, number>();
@@ -80,5 +84,5 @@ export function listDispatches(
       },
     );
   });
-  return { dispatches, instructionOf: Int32Array.from(instructionOf), plan, scratchSlots, storages };
+  return { program, dispatches, instructionOf: Int32Array.from(instructionOf), plan, scratchSlots, storages };
 }

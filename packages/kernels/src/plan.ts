@@ -81,7 +81,10 @@ export function planMemory(
   };
 }
 
-/** Inputs whose storage this output may take over: activations that die here, are read once and not written, and that the op allows. */
+/**
+ * Inputs whose storage this output may take over: activations of the same element type that die here, are read once and not
+ * written, and that the op allows.
+ */
 function dyingInputs(
   program: Program,
   table: ReadonlyMap<string, OpDefinition>,
@@ -90,9 +93,11 @@ function dyingInputs(
   last: Int32Array,
 ): readonly number[] {
   const { op, inputs, outputs } = program.instructions[position]!;
+  const { dtype } = program.tensors[outputs[outputSlot]!]!;
   return (table.get(op)?.mayAlias ?? []).flatMap(([aliasOutput, aliasInput]) => {
     const input = inputs[aliasInput];
     if (aliasOutput !== outputSlot || input === undefined || program.tensors[input]!.role !== "activation") return [];
+    if (program.tensors[input]!.dtype !== dtype) return [];
     const readTwice = inputs.indexOf(input) !== inputs.lastIndexOf(input);
     return !readTwice && last[input] === position && !outputs.includes(input) ? [input] : [];
   });

@@ -4,7 +4,7 @@ import { backendOf } from "../model/modelFlags.ts";
 import { selectBackend } from "../backend/selectBackend.ts";
 import { usageError } from "../failure/cliError.ts";
 import { booleanOf } from "../flagValues.ts";
-import { boundsFor, verifyFolder, type FolderVerification } from "../verify/verifyFolder.ts";
+import { verifyFolder, type FolderVerification } from "../verify/verifyFolder.ts";
 import type { CaseComparison } from "../verify/compare.ts";
 
 export const examples: readonly string[] = ["sft verify tooling/golden/models/llama", "sft verify golden/* --backend webgpu --json"];
@@ -48,7 +48,7 @@ const command: CommandDef<ArgsDef> = defineCommand({
 export default command;
 
 function describe(result: FolderVerification): string {
-  const bounds = boundsFor(result.backend);
+  const { bounds } = result;
   const lines = [`${result.pass ? "pass" : "FAIL"}  ${result.folder}  (${result.family}, ${result.backend}: ${result.adapter})`];
   for (const [name, one] of [
     ["base", result as CaseComparison],
@@ -59,7 +59,7 @@ function describe(result: FolderVerification): string {
     if (!one?.logits) continue;
     const { logits, loss, grads } = one;
     lines.push(
-      `      ${name.padEnd(7)} logits ${scientific(logits.relL2)} (<= ${bounds.logits})  loss off by ${scientific(Math.abs(loss.actual - loss.expected))} (<= ${bounds.loss})  worst of ${grads.count} gradients ${scientific(grads.worst.relL2)} (<= ${bounds.grads}) ${grads.worst.name}`,
+      `      ${name.padEnd(7)} logits ${scientific(logits.relL2)} (<= ${scientific(bounds.logits)})  loss off by ${scientific(Math.abs(loss.actual - loss.expected))} (<= ${scientific(bounds.loss)})  worst of ${grads.count} gradients ${scientific(grads.worst.relL2)} (<= ${scientific(bounds.grads)}) ${grads.worst.name}`,
     );
   }
   if (result.greedy) lines.push(`      greedy  ${result.greedy.match ? "24 tokens equal" : "tokens differ"}`);

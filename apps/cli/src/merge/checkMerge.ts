@@ -29,8 +29,8 @@ function fixedPrompts(vocabSize: number): Int32Array[] {
  * moves by about `u` of its norm; the 2L branches of the residual stream add as the square root of their number, and twice
  * that leaves room for what norms and softmax amplify. Below it the arithmetic itself shows, as in `sft verify`.
  */
-export function mergeBound(dtype: SavedDType, layers: number, backend: string): number {
-  return Math.max(boundsFor(backend).logits, 2 * unitRoundoff[dtype] * Math.sqrt(2 * layers));
+export function mergeBound(dtype: SavedDType, layers: number, capabilities: Backend["capabilities"]): number {
+  return Math.max(boundsFor(capabilities, layers).logits, 2 * unitRoundoff[dtype] * Math.sqrt(2 * layers));
 }
 
 /** Runs base, base with adapter, and merged model one after the other, so that one model is in memory at a time. */
@@ -55,7 +55,7 @@ export async function checkMerge(options: {
   const logits = await sequenceLogits(merged, prompts);
   free(merged);
 
-  const bound = mergeBound(dtype, model.config.layers, backend.capabilities.backend);
+  const bound = mergeBound(dtype, model.config.layers, backend.capabilities);
   const difference = compare(logits, adapted);
   return { ...difference, bound, adapterEffect: compare(plain, adapted).relativeL2, pass: difference.relativeL2 <= bound };
 }

@@ -19,9 +19,9 @@ function lossOf(tape: Tape, x: Value, head: Value, batch = ""): Value {
   return tape.apply(linearCrossEntropy, [x, head, ...rows], { softcap: 0, labelSmoothing: 0, zLoss: 0 })[0]!;
 }
 
-function gradientsOf(tape: Tape, loss: Value): string {
+function gradientsOf(tape: Tape, loss: Value, options?: { readonly overwrite: boolean }): string {
   const forward = tape.entries.length;
-  backward(tape, loss, (parameter) => tape.external(`d ${parameter.name}`, "gradient", parameter.shape));
+  backward(tape, loss, (parameter) => tape.external(`d ${parameter.name}`, "gradient", parameter.shape), options);
   const program = tape.finish();
   expect(() => validateProgram(program, opTable)).not.toThrow();
   expect(eliminateDeadCode(program).instructions.length).toBeLessThanOrEqual(program.instructions.length);
@@ -64,6 +64,22 @@ describe("backward", () => {
       %5 = linearCrossEntropyGrad(%4, %0, table, rows, targets, weights, %2)
       d table = linearCrossEntropyWeightGrad(%4, %0, table, rows, targets, weights, %2, d table)
       d table = embeddingGrad(%5, ids, order, d table)"
+    `);
+  });
+
+  it("overwrites each gradient with its first contribution, and adds the others to it", () => {
+    const tape = new Tape("first micro batch");
+    const table = tape.parameter("table", [5, 4], true);
+    const h = tape.apply(embedding, [table, tape.input("ids", [3]), tape.input("order", [3])], {})[0]!;
+    const scaled = tape.apply(multiply, [h, tape.parameter("gain", [3, 4], true)], {})[0]!;
+    expect(gradientsOf(tape, lossOf(tape, scaled, table), { overwrite: true })).toMatchInlineSnapshot(`
+      "%5 = fill()
+      %6 = linearCrossEntropyGrad(%5, %1, table, rows, targets, weights, %3)
+      d table = linearCrossEntropyWeightGrad(%5, %1, table, rows, targets, weights, %3)
+      %7 = multiply(%6, gain)
+      %8 = multiply(%6, %0)
+      d gain = copy(%8)
+      d table = embeddingGrad(%7, ids, order, d table)"
     `);
   });
 

@@ -7,11 +7,17 @@ import { describeType } from "./tensor.ts";
 /**
  * Appends the backward pass of `loss` (shape [1]) to the tape by the op table's gradient rules, in reverse order.
  * Every trainable parameter's gradient is added in place into the tensor that `gradientOf` gives for it, so that micro
- * batches accumulate; the caller zeroes those tensors once an optimiser step.
+ * batches accumulate. With `overwrite` what those tensors held is lost, as the first micro batch of a step wants it; a parameter that
+ * the loss does not depend on is never asked for, and its tensor stays as it is.
  * @throws ProgramError "shape-mismatch" when the loss is no scalar, "no-gradient" when the loss depends on no trainable parameter, or on an
  * output that is no op's first: row statistics and the like have no gradient rule.
  */
-export function backward(tape: Tape, loss: Value, gradientOf: (parameter: Value) => Value): void {
+export function backward(
+  tape: Tape,
+  loss: Value,
+  gradientOf: (parameter: Value) => Value,
+  { overwrite = false }: { readonly overwrite?: boolean } = {},
+): void {
   if (loss.shape.length !== 1 || loss.shape[0] !== 1) {
     throw new ProgramError("shape-mismatch", `${tape.name}: the loss must have the shape [1], got ${describeType(loss)}`);
   }
@@ -23,17 +29,19 @@ export function backward(tape: Tape, loss: Value, gradientOf: (parameter: Value)
           : undefined,
     });
   }
-  tape.inSection("backward", () => appendGradients(tape, loss, gradientOf));
+  tape.inSection("backward", () => appendGradients(tape, loss, gradientOf, overwrite));
 }
 
-function appendGradients(tape: Tape, loss: Value, gradientOf: (parameter: Value) => Value): void {
+function appendGradients(tape: Tape, loss: Value, gradientOf: (parameter: Value) => Value, overwrite: boolean): void {
   const gradients = new Map<number, Value>();
+  const begun = new Set<number>();
   gradients.set(loss.id, tape.apply(fill, [], { value: 1, length: 1 })[0]!);
 
   const contribute = (target: Value, contribution: Contribution): void => {
     if (target.role === "parameter") {
       const accumulated = gradientOf(target);
-      contribution(accumulated, accumulated);
+      contribution(overwrite && !begun.has(target.id) ? null : accumulated, accumulated);
+      begun.add(target.id);
     } else {
       gradients.set(target.id, contribution(gradients.get(target.id) ?? null, undefined));
     }

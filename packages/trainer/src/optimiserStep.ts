@@ -6,7 +6,7 @@ import type { StateTensor } from "./optimisers/optimiser.ts";
 import { initialLossScale, nextLossScale, scaleOfStep, type LossScale } from "./lossScale.ts";
 import { learningRateAt } from "./schedule.ts";
 import type { TrainingSettings } from "./settings.ts";
-import { beginStepProgram, microBatchProgram, scaleStepProgram, stateNames } from "./stepPrograms.ts";
+import { microBatchProgram, scaleStepProgram, stateNames } from "./stepPrograms.ts";
 import { trainableParameters } from "./trainableParameters.ts";
 import { optimiserState, schedulesOfStep, updateProgram } from "./updateProgram.ts";
 
@@ -41,21 +41,13 @@ export class OptimiserStep {
   private readonly compiled = new Map<string, CompiledMicroBatch>();
   private lossScale: LossScale;
   private readonly unscaling = new Map<number, Executable>();
-  private readonly begin: Executable;
   private readonly update: Executable;
 
-  private constructor(
-    model: LanguageModel,
-    settings: TrainingSettings,
-    state: Map<string, BackendBuffer>,
-    begin: Executable,
-    update: Executable,
-  ) {
+  private constructor(model: LanguageModel, settings: TrainingSettings, state: Map<string, BackendBuffer>, update: Executable) {
     this.model = model;
     this.settings = settings;
     this.lossScale = initialLossScale(model.backend.capabilities);
     this.state = state;
-    this.begin = begin;
     this.update = update;
     this.parameters = trainableParameters(model, settings);
     this.kept = optimiserState(this.parameters, settings);
@@ -63,15 +55,14 @@ export class OptimiserStep {
 
   static async create(model: LanguageModel, settings: TrainingSettings): Promise<OptimiserStep> {
     const parameters = trainableParameters(model, settings);
-    const state = new Map<string, BackendBuffer>();
+    const state = new Map<string, BackendBuffer>([[stateNames.loss, model.backend.allocate({ shape: [1], dtype: "f32" })]]);
     const compile = async (program: ReturnType<typeof updateProgram>): Promise<Executable> => {
       const { bindings, made } = model.bind(program, state);
       for (const [name, buffer] of made) state.set(name, buffer);
       return model.backend.compile(program, bindings);
     };
-    const begin = await compile(beginStepProgram(parameters));
     const update = await compile(updateProgram(parameters, settings));
-    return new OptimiserStep(model, settings, state, begin, update);
+    return new OptimiserStep(model, settings, state, update);
   }
 
   /** Forward and backward of all micro batches without an update: leaves the step's loss and gradients in `state`. */
@@ -79,9 +70,8 @@ export class OptimiserStep {
     const { backend } = this.model;
     const weightSum = weightSumOf(batches);
     const scale = this.scaleOf(batches);
-    backend.run(this.begin);
     for (const [index, batch] of batches.entries()) {
-      const { executable, inputs } = await this.compile(batch);
+      const { executable, inputs } = await this.compile(batch, index === 0 ? "first" : "later");
       uploadInputs((buffer, data) => backend.upload(buffer, data), inputs, microBatchInputs(batch, weightSum / scale));
       const seed = inputs.get(inputNames.dropoutSeed);
       if (seed) backend.upload(seed, Int32Array.of((this.settings.seed * 0x9e3779b1 + step * 1024 + index) | 0));
@@ -126,7 +116,6 @@ export class OptimiserStep {
       for (const buffer of inputs.values()) backend.free(buffer);
     }
     this.compiled.clear();
-    backend.free(this.begin);
     backend.free(this.update);
     for (const executable of this.unscaling.values()) backend.free(executable);
     for (const buffer of this.state.values()) backend.free(buffer);
@@ -148,16 +137,16 @@ export class OptimiserStep {
     return executable;
   }
 
-  private async compile(batch: TokenBatch): Promise<CompiledMicroBatch> {
+  private async compile(batch: TokenBatch, place: "first" | "later"): Promise<CompiledMicroBatch> {
     const shape = shapeOf(batch);
-    const key = `${shape.batch}x${shape.length}:${shape.supervised}`;
+    const key = `${place} ${shape.batch}x${shape.length}:${shape.supervised}`;
     const known = this.compiled.get(key);
     if (known) {
       this.compiled.delete(key);
       this.compiled.set(key, known);
       return known;
     }
-    const program = microBatchProgram(this.model, this.settings, shape);
+    const program = microBatchProgram(this.model, this.settings, shape, place);
     const { bindings, made } = this.model.bind(program, this.state);
     const entry = { executable: await this.model.backend.compile(program, bindings), inputs: made };
     this.compiled.set(key, entry);

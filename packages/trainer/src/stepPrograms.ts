@@ -41,20 +41,36 @@ function recordLoss(model: LanguageModel, { tape, graph, hidden }: RecordedForwa
 /** Computed again where the backward pass reads them, instead of being kept. */
 const cheapOps: ReadonlySet<string> = new Set(["dequantizeNf4"]);
 
-/** Forward and backward of one micro batch: adds its loss to the step's loss and its gradients to the step's gradients. */
-export function microBatchProgram(model: LanguageModel, settings: StepSettings, shape: MicroBatchShape): Program {
+/**
+ * Forward and backward of one micro batch. A step's first one writes the step's loss and gradients, whatever was there; a later one adds
+ * its own to them.
+ */
+export function microBatchProgram(
+  model: LanguageModel,
+  settings: StepSettings,
+  shape: MicroBatchShape,
+  place: "first" | "later" = "first",
+): Program {
   const { labelSmoothing = 0, zLoss = 0, neftuneAlpha = 0 } = settings;
+  const trainable = trainableParameters(model, settings);
   const forward = model.recordForward("micro-batch", {
     shape,
     method: settings.method,
-    trainable: trainableParameters(model, settings),
+    trainable,
     embeddingNoise: neftuneAlpha,
   });
   const loss = recordLoss(model, forward, shape.supervised, { labelSmoothing, zLoss });
   const { tape } = forward;
   const total = tape.external(stateNames.loss, "state", [1]);
-  tape.add(total, loss, total);
-  backward(tape, loss, (parameter) => tape.external(stateNames.gradient(parameter.name), "gradient", parameter.shape));
+  const gradientOf = ({ name, shape }: Pick<ParameterSpec, "name" | "shape">): Value =>
+    tape.external(stateNames.gradient(name), "gradient", shape);
+  const first = place === "first";
+  if (first) tape.copy(loss, total);
+  else tape.add(total, loss, total);
+  const reached = new Set<string>();
+  backward(tape, loss, (parameter) => (reached.add(parameter.name), gradientOf(parameter)), { overwrite: first });
+  const unreached = first ? trainable.filter(({ name }) => !reached.has(name)).map(gradientOf) : [];
+  for (const gradient of unreached) tape.apply(zero, [gradient], {}, [gradient]);
   const program = tape.finish();
   return rematerialise(settings.gradientCheckpointing ? recomputeBlocks(program) : program, cheapOps);
 }
@@ -73,14 +89,5 @@ export function scaleStepProgram(parameters: readonly ParameterSpec[], factor: n
   const multiply = (value: Value): void => void tape.apply(scale, [value], { factor }, [value]);
   multiply(tape.external(stateNames.loss, "state", [1]));
   for (const { name, shape } of parameters) multiply(tape.external(stateNames.gradient(name), "gradient", shape));
-  return tape.finish();
-}
-
-/** Zeroes the step's loss and every gradient. */
-export function beginStepProgram(parameters: readonly ParameterSpec[]): Program {
-  const tape = new Tape("begin-step");
-  const clear = (value: Value): void => void tape.apply(zero, [value], {}, [value]);
-  clear(tape.external(stateNames.loss, "state", [1]));
-  for (const { name, shape } of parameters) clear(tape.external(stateNames.gradient(name), "gradient", shape));
   return tape.finish();
 }

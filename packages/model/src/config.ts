@@ -1,4 +1,5 @@
-import { optionalNumber, readTokenIds, requireCount, type Raw } from "./configFields.ts";
+import type { ActivationKind } from "@sft/kernels";
+import { optionalNumber, readActivation, readTokenIds, requireCount, type Raw } from "./configFields.ts";
 import { ModelError } from "./errors.ts";
 import type { RopeTableSpec } from "./rope.ts";
 import { readRopeParameters } from "./ropeScaling.ts";
@@ -15,6 +16,8 @@ export interface ModelConfig {
   readonly headDim: number;
   readonly maxPositions: number;
   readonly normEpsilon: number;
+  /** Between the two products of an MLP, or on its gate. */
+  readonly activation: ActivationKind;
   readonly tiedEmbeddings: boolean;
   /** Rope tables by the name that the forward function asks for; empty without rope. */
   readonly ropes: Readonly<Record<string, RopeTableSpec>>;
@@ -32,8 +35,15 @@ export interface ModelConfig {
   readonly raw: Raw;
 }
 
+/** What transformers takes where a family's file is silent. */
+export interface FamilyDefaults {
+  readonly normEpsilon?: number;
+  readonly theta?: number;
+  readonly tiedEmbeddings?: boolean;
+}
+
 /** The fields that Llama-like configs share: full attention, one rope over the whole head, no soft caps. */
-export function readCommonConfig(raw: Raw): ModelConfig {
+export function readCommonConfig(raw: Raw, defaults: FamilyDefaults = {}): ModelConfig {
   const hiddenSize = requireCount(raw, "hidden_size");
   const heads = requireCount(raw, "num_attention_heads");
   const headDim = raw.head_dim == null ? hiddenSize / heads : requireCount(raw, "head_dim");
@@ -61,9 +71,10 @@ export function readCommonConfig(raw: Raw): ModelConfig {
     keyValueHeads,
     headDim,
     maxPositions: requireCount(raw, "max_position_embeddings"),
-    normEpsilon: optionalNumber(raw, "rms_norm_eps", 1e-6),
-    tiedEmbeddings: raw.tie_word_embeddings === true,
-    ropes: { default: { parameters: readRopeParameters(raw), rotaryDim: headDim } },
+    normEpsilon: optionalNumber(raw, "rms_norm_eps", defaults.normEpsilon ?? 1e-6),
+    activation: readActivation(raw, "hidden_act", "silu"),
+    tiedEmbeddings: raw.tie_word_embeddings === undefined ? (defaults.tiedEmbeddings ?? false) : raw.tie_word_embeddings === true,
+    ropes: { default: { parameters: readRopeParameters(raw, undefined, defaults.theta), rotaryDim: headDim } },
     attentionScale: headDim ** -0.5,
     attentionSoftcap: 0,
     logitSoftcap: 0,

@@ -1,3 +1,4 @@
+import type { ActivationKind } from "@sft/kernels";
 import { ModelError } from "./errors.ts";
 
 /** config.json as read. */
@@ -28,6 +29,27 @@ export function refuseUnless(raw: Raw, key: string, allowed: readonly unknown[])
     const words = allowed.map((item) => JSON.stringify(item)).join(" or ");
     throw new ModelError("unsupported-config", `config.json: ${key} is ${JSON.stringify(value)}; this family is implemented for ${words}`);
   }
+}
+
+/** transformers' names of the activations; "gelu_new" and "gelu_fast" are ways to write the tanh form. */
+const activations: Readonly<Record<string, ActivationKind>> = {
+  silu: "silu",
+  swish: "silu",
+  gelu: "gelu",
+  gelu_new: "geluTanh",
+  gelu_fast: "geluTanh",
+  gelu_pytorch_tanh: "geluTanh",
+  relu: "relu",
+};
+
+/** The activation that `key` names; `fallback` where the field is absent or null. */
+export function readActivation(raw: Raw, key: string, fallback: string): ActivationKind {
+  const name = raw[key] ?? fallback;
+  if (typeof name === "string" && Object.hasOwn(activations, name)) return activations[name]!;
+  throw new ModelError(
+    "unsupported-config",
+    `config.json: ${key} is ${JSON.stringify(name)}; implemented: ${Object.keys(activations).join(", ")}`,
+  );
 }
 
 /** A token id, a list of them, or nothing. */

@@ -19,7 +19,6 @@ import {
   scaleColumns,
   sliceColumns,
   writeCache,
-  type ActivationKind,
   type Tape,
   type Value,
 } from "@sft/kernels";
@@ -28,6 +27,7 @@ import type { ModelConfig } from "./config.ts";
 import type { ParameterSpec } from "./families/family.ts";
 import { ModelError } from "./errors.ts";
 import { nf4Parts } from "./nf4Parts.ts";
+import { ropeVariant } from "./rope.ts";
 
 /** Tokens of one program: `batch` sequences of `length` tokens, N = batch * length rows. */
 export interface TokenShape {
@@ -70,9 +70,16 @@ export const inputNames = {
 /** Apart from the salts of dropouts, which count up from 0. */
 const NOISE_SALT = 0x6e6f6973;
 
-/** Names of the tensors that hold a rope table of the config. */
-export function ropeNames(table: string): { readonly cos: string; readonly sin: string } {
-  return { cos: `rope.${table}.cos`, sin: `rope.${table}.sin` };
+/** Names of the tensors that hold a rope table of the config, as sequences of `length` positions need it. */
+export function ropeNames(config: ModelConfig, table: string, length: number): { readonly cos: string; readonly sin: string } {
+  const variant = ropeVariant(config.ropes[table]!, length);
+  const name = variant === "" ? `rope.${table}` : `rope.${table}.${variant}`;
+  return { cos: `${name}.cos`, sin: `${name}.sin` };
+}
+
+/** Positions that one sequence may take in a pass: its own length, or all that its cache holds. */
+export function reachOf(shape: TokenShape, attention: AttentionMode): number {
+  return attention.kind === "causal" ? shape.length : attention.capacity;
 }
 
 /** Names of the cache tensors of a layer. */
@@ -196,7 +203,7 @@ export class Graph {
   /** Rotates queries or keys by their positions, with a rope table of the config. */
   rope(x: Value, table: string = "default"): Value {
     const { rotaryDim } = this.config.ropes[table]!;
-    const names = ropeNames(table);
+    const names = ropeNames(this.config, table, reachOf(this.shape, this.options.attention));
     const shape = [this.options.ropePositions, rotaryDim / 2];
     const inputs = [
       x,
@@ -232,12 +239,14 @@ export class Graph {
     return this.tape.apply(cachedAttention, [q, keys, values, lengths], attributes)[0]!;
   }
 
-  gated(gate: Value, up: Value, kind: ActivationKind): Value {
-    return this.tape.apply(gatedActivation, [gate, up], { kind })[0]!;
+  /** The model's activation of the gate, times the other branch. */
+  gated(gate: Value, up: Value): Value {
+    return this.tape.apply(gatedActivation, [gate, up], { kind: this.config.activation })[0]!;
   }
 
-  activation(x: Value, kind: ActivationKind): Value {
-    return this.tape.apply(activation, [x], { kind })[0]!;
+  /** The model's activation. */
+  activation(x: Value): Value {
+    return this.tape.apply(activation, [x], { kind: this.config.activation })[0]!;
   }
 
   add(a: Value, b: Value): Value {

@@ -14,3 +14,4 @@ export * from "./languageModel.ts";
 export { ropeTables, type RopeTables, type RopeTableSpec } from "./rope.ts";
 export { type RopeParameters, scaledFrequencies } from "./ropeScaling.ts";
 export { sequenceLogits } from "./sequenceLogits.ts";
+export { storedNames, underOurNames } from "./storedNames.ts";

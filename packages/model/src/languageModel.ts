@@ -19,9 +19,10 @@ import type { ModelConfig } from "./config.ts";
 import { ModelError } from "./errors.ts";
 import { findFamily } from "./families/index.ts";
 import type { ModelFamily, ParameterSpec } from "./families/family.ts";
-import { Graph, ropeNames, type AttentionMode, type TokenShape } from "./graph.ts";
+import { Graph, reachOf, ropeNames, type AttentionMode, type TokenShape } from "./graph.ts";
 import { nf4Parts } from "./nf4Parts.ts";
 import { ropeTables } from "./rope.ts";
+import { storedNames } from "./storedNames.ts";
 
 /** Reads one tensor of a checkpoint as float32; `tensors` says what is there. Structurally a checkpoint's TensorSource. */
 export interface WeightSource {
@@ -35,7 +36,10 @@ export interface LoadOptions {
   readonly config: Readonly<Record<string, unknown>>;
   /** Base weights; without them every weight is drawn from N(0, initializer_range) with `seed`, for benchmarks. */
   readonly weights?: WeightSource;
-  /** Positions that the rope tables cover: the longest sequence that will ever run. Default: the model's own limit. */
+  /**
+   * Positions that the rope tables cover: the longest sequence that will ever run. Default: the model's own limit, beyond which
+   * rope goes on as its scaling says; learned positions end there.
+   */
   readonly positions?: number;
   /** "nf4" keeps the weights of linear layers in 4 bits (QLoRA): a base for adapters, that is not trained itself. */
   readonly quantise?: "nf4";
@@ -87,7 +91,8 @@ export class LanguageModel {
   static async load({ backend, config: raw, weights, positions, quantise, seed = 0, empty = false }: LoadOptions): Promise<LanguageModel> {
     const family = findFamily(raw);
     const config = family.readConfig(raw);
-    const model = new LanguageModel(backend, family, config, Math.min(positions ?? config.maxPositions, config.maxPositions));
+    const limit = Object.keys(config.ropes).length > 0 ? Infinity : config.maxPositions;
+    const model = new LanguageModel(backend, family, config, Math.min(positions ?? config.maxPositions, limit));
     const stored = weights ? storedNames(model.parameters, family, weights) : undefined;
     const gaussian = gaussianFrom(seed);
     for (const parameter of model.parameters) {
@@ -100,7 +105,6 @@ export class LanguageModel {
           weights ? await weights.readFloat32(stored!.get(parameter.name)!) : randomWeights(parameter, raw, gaussian),
         );
     }
-    model.uploadRopeTables();
     return model;
   }
 
@@ -168,13 +172,15 @@ export class LanguageModel {
         "Set sequence_len lower, or truncate the rows.",
       );
     }
+    const attention = options.attention ?? { kind: "causal" };
+    this.provideRopeTables(reachOf(options.shape, attention));
     const tape = new Tape(name);
     const graph = new Graph({
       tape,
       config: this.config,
       parameters: this.parameters,
       shape: options.shape,
-      attention: options.attention ?? { kind: "causal" },
+      attention,
       ropePositions: this.positions,
       trainable: (parameter) => trainable.has(parameter),
       training: options.method !== undefined,
@@ -262,10 +268,12 @@ export class LanguageModel {
     this.backend.upload(buffer, data);
   }
 
-  private uploadRopeTables(): void {
+  /** Makes the tables that sequences of `length` positions need, where they are not there yet. */
+  private provideRopeTables(length: number): void {
     for (const [table, spec] of Object.entries(this.config.ropes)) {
-      const { cos, sin } = ropeTables(spec, this.positions);
-      const names = ropeNames(table);
+      const names = ropeNames(this.config, table, length);
+      if (this.buffers.has(names.cos)) continue;
+      const { cos, sin } = ropeTables(spec, this.positions, length);
       for (const [name, data] of [
         [names.cos, cos],
         [names.sin, sin],
@@ -276,33 +284,6 @@ export class LanguageModel {
       }
     }
   }
-}
-
-/** The name under which the checkpoint holds each parameter; throws for one that is missing or has another shape. */
-function storedNames(parameters: readonly ParameterSpec[], family: ModelFamily, weights: WeightSource): ReadonlyMap<string, string> {
-  const stored = new Map<string, string>();
-  for (const { name, shape } of parameters) {
-    const other = Object.entries(family.aliases ?? {}).find(([, ours]) => ours === name)?.[0];
-    const storedName = !weights.tensors.has(name) && other !== undefined && weights.tensors.has(other) ? other : name;
-    stored.set(name, storedName);
-    const found = weights.tensors.get(storedName);
-    if (!found) {
-      const similar = [...weights.tensors.keys()].slice(0, 3).join(", ");
-      throw new ModelError(
-        "missing-tensor",
-        `the checkpoint has no tensor ${name} ([${shape.join(", ")}])`,
-        `It holds ${weights.tensors.size} tensors: ${similar}, ... Is it the right model?`,
-      );
-    }
-    if (found.shape.length !== shape.length || found.shape.some((size, axis) => size !== shape[axis])) {
-      throw new ModelError(
-        "wrong-shape",
-        `tensor ${name} is [${found.shape.join(", ")}], config.json asks for [${shape.join(", ")}]`,
-        "config.json and the weights belong to different models.",
-      );
-    }
-  }
-  return stored;
 }
 
 function randomWeights(parameter: ParameterSpec, raw: Readonly<Record<string, unknown>>, gaussian: () => number): Float32Array {

@@ -12,9 +12,21 @@ export interface RopeTables {
   readonly sin: Float32Array;
 }
 
-/** Tables for positions 0 .. positions-1. The angle is rounded to float32 as PyTorch does, its sine and cosine are exact. */
-export function ropeTables({ parameters, rotaryDim }: RopeTableSpec, positions: number): RopeTables {
-  const { frequencies, attentionFactor } = scaledFrequencies(parameters, rotaryDim, positions);
+/**
+ * What tells the tables of sequences of `length` positions from those of other lengths: nothing for most scalings, the list of
+ * factors for longrope, and the length itself for dynamic beyond the trained one. transformers changes its frequencies at the same lengths.
+ */
+export function ropeVariant({ parameters }: RopeTableSpec, length: number): string {
+  if (parameters.type === "longrope") return length > parameters.originalMaxPositions ? "long" : "short";
+  return parameters.type === "dynamic" && length > parameters.originalMaxPositions ? String(length) : "";
+}
+
+/**
+ * Tables for positions 0 .. positions-1, for sequences of `length` positions. The angle is rounded to float32 as PyTorch does, its
+ * sine and cosine are exact.
+ */
+export function ropeTables({ parameters, rotaryDim }: RopeTableSpec, positions: number, length: number = positions): RopeTables {
+  const { frequencies, attentionFactor } = scaledFrequencies(parameters, rotaryDim, length);
   const half = rotaryDim / 2;
   const cos = new Float32Array(positions * half);
   const sin = new Float32Array(positions * half);

@@ -1,4 +1,4 @@
-import { optionalNumber, type Raw } from "./configFields.ts";
+import { optionalNumber, requireCount, type Raw } from "./configFields.ts";
 import { ModelError } from "./errors.ts";
 
 /** `rope_parameters` of transformers 5, or what its older fields `rope_theta` and `rope_scaling` amount to; scaling types in HF's words. */
@@ -33,7 +33,11 @@ export type RopeParameters =
     };
 
 /** Reads both spellings; `scaling` is one entry of `rope_parameters` (or `rope_scaling`). Refuses by name what is not implemented. */
-export function readRopeParameters(raw: Raw, scaling: Raw = (raw.rope_parameters ?? raw.rope_scaling ?? {}) as Raw): RopeParameters {
+export function readRopeParameters(
+  raw: Raw,
+  scaling: Raw = (raw.rope_parameters ?? raw.rope_scaling ?? {}) as Raw,
+  defaultTheta: number = 10_000,
+): RopeParameters {
   const type = String(scaling.rope_type ?? scaling.type ?? "default");
   const number = (key: string, fallback?: unknown): number => {
     const value = scaling[key] ?? fallback;
@@ -42,9 +46,12 @@ export function readRopeParameters(raw: Raw, scaling: Raw = (raw.rope_parameters
     }
     return value;
   };
-  const theta = number("rope_theta", raw.rope_theta ?? raw.rotary_emb_base ?? 10000);
+  const theta = number("rope_theta", raw.rope_theta ?? raw.rotary_emb_base ?? defaultTheta);
+  // A trained length at the top level goes before one among the rope's own parameters, as in transformers.
   const originalMaxPositions = (): number =>
-    number("original_max_position_embeddings", raw.original_max_position_embeddings ?? raw.max_position_embeddings);
+    typeof raw.original_max_position_embeddings === "number"
+      ? requireCount(raw, "original_max_position_embeddings")
+      : number("original_max_position_embeddings", raw.max_position_embeddings);
   switch (type) {
     case "default":
       return { type, theta };
@@ -54,7 +61,7 @@ export function readRopeParameters(raw: Raw, scaling: Raw = (raw.rope_parameters
         type,
         theta,
         factor: number("factor"),
-        originalMaxPositions: number("original_max_position_embeddings", raw.max_position_embeddings),
+        originalMaxPositions: requireCount(raw, "max_position_embeddings"),
       };
     case "llama3":
       return {
@@ -82,7 +89,7 @@ export function readRopeParameters(raw: Raw, scaling: Raw = (raw.rope_parameters
     case "longrope":
     case "su": {
       const original = originalMaxPositions();
-      const factor = optionalNumber(raw, "max_position_embeddings", original) / original;
+      const factor = number("factor", optionalNumber(raw, "max_position_embeddings", original) / original);
       const attentionFactor = number("attention_factor", factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(original)));
       return {
         type: "longrope",

@@ -9,7 +9,7 @@ import {
   type ModelFolder,
   type TensorToWrite,
 } from "@sft/checkpoint";
-import { findFamily, mergedTensors, savedAdapterLayout, type MergedTensors } from "@sft/model";
+import { findFamily, mergedTensors, savedAdapterLayout, storedNames, underOurNames, type MergedTensors } from "@sft/model";
 import { loadTokenizer } from "@sft/tokenizer/node";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -39,7 +39,8 @@ export async function openMergeSource(model: string, adapterPath: string | undef
     if (adapterPath !== undefined) adapter = await openAdapterFolder(adapterPath);
     const pairs = adapter && { layout: savedAdapterLayout(parameters, adapter), tensors: adapter.tensors };
     if (adapter && !acceptOtherBase) await refuseOtherBase(adapter.path, base);
-    return { base, adapter, weights: mergedTensors(base.tensors, parameters, pairs), [Symbol.asyncDispose]: close };
+    const tensors = underOurNames(base.tensors, storedNames(parameters, family, base.tensors));
+    return { base, adapter, weights: mergedTensors(tensors, parameters, pairs), [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
     throw error;

@@ -4,7 +4,14 @@ import { openAdapterFolder, openModelFolder } from "@sft/checkpoint";
 import type { Backend, Capabilities } from "@sft/kernels";
 import { attachSavedAdapter, findFamily, LanguageModel } from "@sft/model";
 import { compareCase, compareGreedy, compareTrajectory, type CaseComparison, type TrajectoryComparison } from "./compare.ts";
-import { readGoldenBatches, readGoldenCase, readGoldenTrajectory, type GoldenCase } from "./goldenCase.ts";
+import {
+  readGoldenBatches,
+  readGoldenCase,
+  readGoldenTrajectory,
+  type GoldenBatch,
+  type GoldenCase,
+  type GoldenTrajectory,
+} from "./goldenCase.ts";
 
 /** Bounds that a comparison must keep: relative L2, but absolute for losses. */
 export interface VerifyBounds {
@@ -61,9 +68,13 @@ const greedyTokens = 24;
 export async function verifyFolder(folder: string, backend: Backend): Promise<FolderVerification> {
   const source = await openModelFolder(folder);
   try {
-    const bounds = boundsFor(backend.capabilities, findFamily(source.config).readConfig(source.config).layers);
-    const load = (): Promise<LanguageModel> => LanguageModel.load({ backend, config: source.config, weights: source.tensors });
+    const config = findFamily(source.config).readConfig(source.config);
+    const bounds = boundsFor(backend.capabilities, config.layers);
     const golden = await readGoldenCase(join(folder, "case.safetensors"));
+    const steps = existsSync(join(folder, "trajectory.json")) ? await readTrajectory(folder) : undefined;
+    const lengths = [golden.batch.length, golden.greedy?.length ?? 0, ...(steps?.batches ?? []).map(({ length }) => length)];
+    const positions = Math.max(config.maxPositions, ...lengths);
+    const load = (): Promise<LanguageModel> => LanguageModel.load({ backend, config: source.config, weights: source.tensors, positions });
     const model = await load();
     const base = await compareCase(model, golden, "full");
     const greedy = golden.greedy ? await compareGreedy(model, golden.greedy, greedyTokens) : undefined;
@@ -79,7 +90,7 @@ export async function verifyFolder(folder: string, backend: Backend): Promise<Fo
         refused.push(`${kind}: ${(error as Error).message}`);
       }
     }
-    const trajectory = existsSync(join(folder, "trajectory.json")) ? await compareTrajectories(folder, load) : undefined;
+    const trajectory = steps && (await compareTrajectories(folder, steps, load));
     const cases = [base, ...Object.values(adapters)];
     const pass =
       refused.length === 0 &&
@@ -127,12 +138,20 @@ async function compareAdapter(folder: string, load: () => Promise<LanguageModel>
   }
 }
 
+interface RecordedSteps {
+  readonly trajectory: GoldenTrajectory;
+  readonly batches: readonly GoldenBatch[];
+}
+
+async function readTrajectory(folder: string): Promise<RecordedSteps> {
+  return { trajectory: await readGoldenTrajectory(folder), batches: await readGoldenBatches(join(folder, "batches.safetensors")) };
+}
+
 async function compareTrajectories(
   folder: string,
+  { trajectory, batches }: RecordedSteps,
   load: () => Promise<LanguageModel>,
 ): Promise<{ full: TrajectoryComparison; lora?: TrajectoryComparison }> {
-  const trajectory = await readGoldenTrajectory(folder);
-  const batches = await readGoldenBatches(join(folder, "batches.safetensors"));
   const model = await load();
   const full = await compareTrajectory(model, trajectory, trajectory.full, batches, "full");
   release(model);

@@ -1,11 +1,11 @@
 import type { Value } from "@sft/kernels";
 import { layerWindows, readCommonConfig, type ModelConfig } from "../config.ts";
-import { optionalNumber, refuseUnless } from "../configFields.ts";
+import { optionalNumber, readActivation, refuseUnless } from "../configFields.ts";
 import type { Graph } from "../graph.ts";
 import { readRopeParameters } from "../ropeScaling.ts";
 import type { ModelFamily, ParameterSpec } from "./family.ts";
 import { tiedOrOwnHead } from "./llama.ts";
-import { embeddingTable, linear, norm, outputHead } from "./parameterList.ts";
+import { embeddingTable, linear, norm, outputHead, projection } from "./parameterList.ts";
 
 type Raw = Readonly<Record<string, unknown>>;
 
@@ -17,7 +17,8 @@ export const gemma2: ModelFamily = {
   modelType: "gemma2",
   architecture: "Gemma2ForCausalLM",
   readConfig(raw) {
-    const config = readGemmaConfig(raw);
+    // transformers' own defaults; null turns a cap off.
+    const config = readGemmaConfig({ attn_logit_softcapping: 50, final_logit_softcapping: 30, ...raw }, raw);
     const window = optionalNumber(raw, "sliding_window", 4096);
     return { ...config, windows: layerWindows(raw, config.layers, window, (layer) => layer % 2 === 0) };
   },
@@ -49,29 +50,26 @@ export const gemma3: ModelFamily = {
   forward: (graph) => forward(graph, true),
 };
 
-/** transformers 5 keeps one entry a layer type; before, `rope_theta` was global and `rope_local_base_freq` local. */
+/** transformers 5 keeps one entry a layer type; before, `rope_theta` was global, with `rope_scaling`, and `rope_local_base_freq` local. */
 function gemma3Ropes(raw: Raw): { readonly global: Raw; readonly local: Raw } {
-  const nested = (raw.rope_parameters ?? {}) as Readonly<Record<string, Raw | undefined>>;
-  if (nested.full_attention && nested.sliding_attention) return { global: nested.full_attention, local: nested.sliding_attention };
+  const nested = (raw.rope_parameters ?? {}) as Readonly<Record<string, Raw | null | undefined>>;
   return {
-    global: { rope_theta: raw.rope_theta ?? 1_000_000, ...(raw.rope_scaling as Raw | null | undefined) },
-    local: { rope_theta: raw.rope_local_base_freq ?? 10_000 },
+    global: { rope_theta: raw.rope_theta ?? 1_000_000, ...nested.full_attention, ...(raw.rope_scaling as Raw | null | undefined) },
+    local: { rope_theta: raw.rope_local_base_freq ?? 10_000, ...nested.sliding_attention },
   };
 }
 
-function readGemmaConfig(raw: Raw): ModelConfig {
-  refuseUnless(raw, "attention_bias", [false, null]);
-  refuseUnless(raw, "hidden_activation", ["gelu_pytorch_tanh", null]);
+function readGemmaConfig(raw: Raw, written: Raw = raw): ModelConfig {
   refuseUnless(raw, "use_bidirectional_attention", [false, null]);
   // Gemma 3's nested rope_parameters are read by its own function.
   const { rope_parameters: rope, ...rest } = raw;
-  const isNested = typeof rope === "object" && rope !== null && "full_attention" in rope;
-  const config = readCommonConfig({ head_dim: 256, ...(isNested ? { ...rest, rope_scaling: null } : raw) });
+  const isNested = typeof rope === "object" && rope !== null && ("full_attention" in rope || "sliding_attention" in rope);
+  const flat = isNested ? { ...rest, rope_scaling: null } : raw;
+  const config = readCommonConfig({ head_dim: 256, ...flat, hidden_act: "gelu_pytorch_tanh" }, { tiedEmbeddings: true });
   return {
     ...config,
-    raw,
-    // Gemma ties its embeddings unless the file says otherwise.
-    tiedEmbeddings: raw.tie_word_embeddings !== false,
+    raw: written,
+    activation: readActivation(raw, "hidden_activation", "gelu_pytorch_tanh"),
     attentionScale: optionalNumber(raw, "query_pre_attn_scalar", 256) ** -0.5,
     attentionSoftcap: optionalNumber(raw, "attn_logit_softcapping", 0),
     logitSoftcap: optionalNumber(raw, "final_logit_softcapping", 0),
@@ -100,21 +98,22 @@ function block(graph: Graph, x: Value, layer: number, headNorms: boolean): Value
   const mlpInput = graph.rmsNorm(afterAttention, `${name}.pre_feedforward_layernorm.weight`, weightOffset);
   const gate = graph.linear(mlpInput, `${name}.mlp.gate_proj`);
   const up = graph.linear(mlpInput, `${name}.mlp.up_proj`);
-  const mlp = graph.linear(graph.gated(gate, up, "geluTanh"), `${name}.mlp.down_proj`);
+  const mlp = graph.linear(graph.gated(gate, up), `${name}.mlp.down_proj`);
   return graph.add(afterAttention, graph.rmsNorm(mlp, `${name}.post_feedforward_layernorm.weight`, weightOffset));
 }
 
 function parameters(config: ModelConfig, headNorms: boolean): readonly ParameterSpec[] {
   const { hiddenSize, intermediateSize, vocabSize, heads, keyValueHeads, headDim } = config;
+  const biased = config.raw.attention_bias === true;
   const specs: ParameterSpec[] = [embeddingTable("model.embed_tokens", vocabSize, hiddenSize)];
   for (let layer = 0; layer < config.layers; layer++) {
     const name = `model.layers.${layer}`;
     specs.push(
       norm(`${name}.input_layernorm`, hiddenSize),
-      linear(`${name}.self_attn.q_proj`, heads * headDim, hiddenSize),
-      linear(`${name}.self_attn.k_proj`, keyValueHeads * headDim, hiddenSize),
-      linear(`${name}.self_attn.v_proj`, keyValueHeads * headDim, hiddenSize),
-      linear(`${name}.self_attn.o_proj`, hiddenSize, heads * headDim),
+      ...projection(`${name}.self_attn.q_proj`, heads * headDim, hiddenSize, biased),
+      ...projection(`${name}.self_attn.k_proj`, keyValueHeads * headDim, hiddenSize, biased),
+      ...projection(`${name}.self_attn.v_proj`, keyValueHeads * headDim, hiddenSize, biased),
+      ...projection(`${name}.self_attn.o_proj`, hiddenSize, heads * headDim, biased),
       ...(headNorms ? [norm(`${name}.self_attn.q_norm`, headDim), norm(`${name}.self_attn.k_norm`, headDim)] : []),
       norm(`${name}.post_attention_layernorm`, hiddenSize),
       norm(`${name}.pre_feedforward_layernorm`, hiddenSize),

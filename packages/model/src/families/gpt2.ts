@@ -1,9 +1,9 @@
 import type { Value } from "@sft/kernels";
 import type { ModelConfig } from "../config.ts";
-import { optionalNumber, readTokenIds, refuseUnless, requireCount } from "../configFields.ts";
+import { optionalNumber, readActivation, readTokenIds, refuseUnless, requireCount } from "../configFields.ts";
 import type { Graph } from "../graph.ts";
 import type { ModelFamily, ParameterSpec } from "./family.ts";
-import { embeddingTable, layerNormParameters } from "./parameterList.ts";
+import { embeddingTable, layerNormParameters, outputHead } from "./parameterList.ts";
 
 /** GPT-2: learned positions, layer norms with bias, weights stored [in, out], one projection for q, k, v. */
 export const gpt2: ModelFamily = {
@@ -11,7 +11,7 @@ export const gpt2: ModelFamily = {
   architecture: "GPT2LMHeadModel",
   readConfig,
   parameters,
-  headWeight: () => "transformer.wte.weight",
+  headWeight: (config) => (config.tiedEmbeddings ? "transformer.wte.weight" : "lm_head.weight"),
   forward(graph) {
     let x = graph.add(graph.embed("transformer.wte.weight"), graph.embedPositions("transformer.wpe.weight"));
     for (let layer = 0; layer < graph.config.layers; layer++) x = graph.layer(layer, () => block(graph, x, layer));
@@ -20,11 +20,8 @@ export const gpt2: ModelFamily = {
 };
 
 function readConfig(raw: Readonly<Record<string, unknown>>): ModelConfig {
-  refuseUnless(raw, "activation_function", ["gelu_new", "gelu_pytorch_tanh"]);
-  refuseUnless(raw, "scale_attn_weights", [true]);
-  refuseUnless(raw, "scale_attn_by_inverse_layer_idx", [false]);
-  refuseUnless(raw, "add_cross_attention", [false]);
-  refuseUnless(raw, "tie_word_embeddings", [true]);
+  refuseUnless(raw, "scale_attn_by_inverse_layer_idx", [false, null]);
+  refuseUnless(raw, "add_cross_attention", [false, null]);
   const [hiddenSize, heads, layers] = [requireCount(raw, "n_embd"), requireCount(raw, "n_head"), requireCount(raw, "n_layer")];
   return {
     modelType: "gpt2",
@@ -37,9 +34,10 @@ function readConfig(raw: Readonly<Record<string, unknown>>): ModelConfig {
     intermediateSize: raw.n_inner == null ? 4 * hiddenSize : requireCount(raw, "n_inner"),
     maxPositions: requireCount(raw, "n_positions"),
     normEpsilon: optionalNumber(raw, "layer_norm_epsilon", 1e-5),
-    tiedEmbeddings: true,
+    activation: readActivation(raw, "activation_function", "gelu_new"),
+    tiedEmbeddings: raw.tie_word_embeddings !== false,
     ropes: {},
-    attentionScale: (hiddenSize / heads) ** -0.5,
+    attentionScale: raw.scale_attn_weights === false ? 1 : (hiddenSize / heads) ** -0.5,
     attentionSoftcap: 0,
     logitSoftcap: 0,
     windows: new Array<number>(layers).fill(0),
@@ -54,11 +52,12 @@ function block(graph: Graph, x: Value, layer: number): Value {
   const fused = graph.linear(graph.layerNorm(x, `${name}.ln_1`), `${name}.attn.c_attn`);
   const [q, k, v] = [0, 1, 2].map((part) => graph.columns(fused, part * width, width)) as [Value, Value, Value];
   const afterAttention = graph.add(x, graph.linear(graph.attend(layer, q, k, v), `${name}.attn.c_proj`));
-  const inner = graph.activation(graph.linear(graph.layerNorm(afterAttention, `${name}.ln_2`), `${name}.mlp.c_fc`), "geluTanh");
+  const inner = graph.activation(graph.linear(graph.layerNorm(afterAttention, `${name}.ln_2`), `${name}.mlp.c_fc`));
   return graph.add(afterAttention, graph.linear(inner, `${name}.mlp.c_proj`));
 }
 
-function parameters({ vocabSize, hiddenSize, intermediateSize, layers, maxPositions }: ModelConfig): readonly ParameterSpec[] {
+function parameters(config: ModelConfig): readonly ParameterSpec[] {
+  const { vocabSize, hiddenSize, intermediateSize, layers, maxPositions } = config;
   const conv1d = (module: string, input: number, out: number): readonly ParameterSpec[] => [
     { name: `${module}.weight`, shape: [input, out], kind: "conv1d" },
     { name: `${module}.bias`, shape: [out], kind: "bias" },
@@ -78,5 +77,5 @@ function parameters({ vocabSize, hiddenSize, intermediateSize, layers, maxPositi
       ...conv1d(`${name}.mlp.c_proj`, intermediateSize, hiddenSize),
     );
   }
-  return [...specs, ...layerNormParameters("transformer.ln_f", hiddenSize)];
+  return [...specs, ...layerNormParameters("transformer.ln_f", hiddenSize), ...outputHead("lm_head", config)];
 }

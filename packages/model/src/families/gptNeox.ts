@@ -1,9 +1,9 @@
 import type { Value } from "@sft/kernels";
 import { partialRotaryDim, readCommonConfig, type ModelConfig } from "../config.ts";
-import { optionalNumber, refuseUnless } from "../configFields.ts";
+import { optionalNumber } from "../configFields.ts";
 import type { Graph } from "../graph.ts";
 import type { ModelFamily, ParameterSpec } from "./family.ts";
-import { embeddingTable, layerNormParameters, linearWithBias, outputHead } from "./parameterList.ts";
+import { embeddingTable, layerNormParameters, linearWithBias, outputHead, projection } from "./parameterList.ts";
 
 /** GPT-NeoX and Pythia: attention and MLP in parallel from two layer norms, partial rope, q, k and v interleaved head by head. */
 export const gptNeox: ModelFamily = {
@@ -11,12 +11,11 @@ export const gptNeox: ModelFamily = {
   architecture: "GPTNeoXForCausalLM",
   aliases: { "lm_head.weight": "embed_out.weight" },
   readConfig(raw) {
-    refuseUnless(raw, "hidden_act", ["gelu"]);
-    refuseUnless(raw, "attention_bias", [true]);
-    const config = readCommonConfig(raw);
+    const config = readCommonConfig({ hidden_act: "gelu", ...raw });
     const rotaryDim = partialRotaryDim(raw, config.headDim, 0.25);
     return {
       ...config,
+      raw,
       normEpsilon: optionalNumber(raw, "layer_norm_eps", 1e-5),
       ropes: { default: { ...config.ropes.default!, rotaryDim } },
     };
@@ -46,7 +45,6 @@ function block(graph: Graph, x: Value, layer: number): Value {
   const afterAttention = parallel ? x : graph.add(x, attention);
   const inner = graph.activation(
     graph.linear(graph.layerNorm(afterAttention, `${name}.post_attention_layernorm`), `${name}.mlp.dense_h_to_4h`),
-    "gelu",
   );
   const mlp = graph.linear(inner, `${name}.mlp.dense_4h_to_h`);
   return parallel ? graph.add(graph.add(mlp, attention), x) : graph.add(afterAttention, mlp);
@@ -54,12 +52,13 @@ function block(graph: Graph, x: Value, layer: number): Value {
 
 function parameters(config: ModelConfig): readonly ParameterSpec[] {
   const { vocabSize, hiddenSize, intermediateSize, layers } = config;
+  const attentionBias = config.raw.attention_bias !== false;
   const specs: ParameterSpec[] = [embeddingTable("gpt_neox.embed_in", vocabSize, hiddenSize)];
   for (let layer = 0; layer < layers; layer++) {
     const name = `gpt_neox.layers.${layer}`;
     specs.push(
-      ...linearWithBias(`${name}.attention.dense`, hiddenSize, hiddenSize),
-      ...linearWithBias(`${name}.attention.query_key_value`, 3 * hiddenSize, hiddenSize),
+      ...projection(`${name}.attention.dense`, hiddenSize, hiddenSize, attentionBias),
+      ...projection(`${name}.attention.query_key_value`, 3 * hiddenSize, hiddenSize, attentionBias),
       ...layerNormParameters(`${name}.input_layernorm`, hiddenSize),
       ...linearWithBias(`${name}.mlp.dense_4h_to_h`, hiddenSize, intermediateSize),
       ...linearWithBias(`${name}.mlp.dense_h_to_4h`, intermediateSize, hiddenSize),

@@ -1,18 +1,14 @@
 import type { Value } from "@sft/kernels";
 import { readCommonConfig, type ModelConfig } from "../config.ts";
-import { refuseUnless } from "../configFields.ts";
 import type { Graph } from "../graph.ts";
 import type { ModelFamily, ParameterSpec } from "./family.ts";
-import { embeddingTable, linear, linearWithBias, norm, outputHead } from "./parameterList.ts";
+import { embeddingTable, norm, outputHead, projection } from "./parameterList.ts";
 
 /** Llama 1 to 3: grouped queries, rotate-half rope, SwiGLU, RMS norms before each block, tied or separate head. */
 export const llama: ModelFamily = {
   modelType: "llama",
   architecture: "LlamaForCausalLM",
   readConfig(raw) {
-    refuseUnless(raw, "attention_bias", [false, null]);
-    refuseUnless(raw, "mlp_bias", [false, null]);
-    refuseUnless(raw, "hidden_act", ["silu"]);
     return readCommonConfig(raw);
   },
   parameters: (config) => preNormParameters(config),
@@ -22,7 +18,7 @@ export const llama: ModelFamily = {
 
 /** What a relative of Llama does otherwise. */
 export interface PreNormOptions {
-  /** Biases on the q, k and v projections (Qwen 2). */
+  /** Biases on the q, k and v projections whatever the config says (Qwen 2). */
   readonly queryKeyValueBias?: boolean;
   /** RMS norms over each head of q and k before rope (Qwen 3). */
   readonly headNorms?: boolean;
@@ -56,27 +52,28 @@ function block(graph: Graph, x: Value, layer: number, options: PreNormOptions): 
   const mlpInput = graph.rmsNorm(afterAttention, `${name}.post_attention_layernorm.weight`);
   const gate = graph.linear(mlpInput, `${name}.mlp.gate_proj`);
   const up = graph.linear(mlpInput, `${name}.mlp.up_proj`);
-  return graph.linear(graph.gated(gate, up, "silu"), `${name}.mlp.down_proj`, afterAttention);
+  return graph.linear(graph.gated(gate, up), `${name}.mlp.down_proj`, afterAttention);
 }
 
-/** Parameters of that decoder in checkpoint order. */
+/** Parameters of that decoder in checkpoint order; `attention_bias` and `mlp_bias` of the config put biases on all four, and all three, projections. */
 export function preNormParameters(config: ModelConfig, options: PreNormOptions = {}): readonly ParameterSpec[] {
   const { hiddenSize, intermediateSize, vocabSize, heads, keyValueHeads, headDim } = config;
-  const projection = options.queryKeyValueBias ? linearWithBias : (...args: Parameters<typeof linear>) => [linear(...args)];
+  const [attentionBias, mlpBias] = [config.raw.attention_bias === true, config.raw.mlp_bias === true];
+  const inputBias = attentionBias || options.queryKeyValueBias === true;
   const specs: ParameterSpec[] = [embeddingTable("model.embed_tokens", vocabSize, hiddenSize)];
   for (let layer = 0; layer < config.layers; layer++) {
     const name = `model.layers.${layer}`;
     specs.push(
       norm(`${name}.input_layernorm`, hiddenSize),
-      ...projection(`${name}.self_attn.q_proj`, heads * headDim, hiddenSize),
-      ...projection(`${name}.self_attn.k_proj`, keyValueHeads * headDim, hiddenSize),
-      ...projection(`${name}.self_attn.v_proj`, keyValueHeads * headDim, hiddenSize),
-      linear(`${name}.self_attn.o_proj`, hiddenSize, heads * headDim),
+      ...projection(`${name}.self_attn.q_proj`, heads * headDim, hiddenSize, inputBias),
+      ...projection(`${name}.self_attn.k_proj`, keyValueHeads * headDim, hiddenSize, inputBias),
+      ...projection(`${name}.self_attn.v_proj`, keyValueHeads * headDim, hiddenSize, inputBias),
+      ...projection(`${name}.self_attn.o_proj`, hiddenSize, heads * headDim, attentionBias),
       ...(options.headNorms ? [norm(`${name}.self_attn.q_norm`, headDim), norm(`${name}.self_attn.k_norm`, headDim)] : []),
       norm(`${name}.post_attention_layernorm`, hiddenSize),
-      linear(`${name}.mlp.gate_proj`, intermediateSize, hiddenSize),
-      linear(`${name}.mlp.up_proj`, intermediateSize, hiddenSize),
-      linear(`${name}.mlp.down_proj`, hiddenSize, intermediateSize),
+      ...projection(`${name}.mlp.gate_proj`, intermediateSize, hiddenSize, mlpBias),
+      ...projection(`${name}.mlp.up_proj`, intermediateSize, hiddenSize, mlpBias),
+      ...projection(`${name}.mlp.down_proj`, hiddenSize, intermediateSize, mlpBias),
     );
   }
   return [...specs, norm("model.norm", hiddenSize), ...outputHead("lm_head", config)];

@@ -1,19 +1,16 @@
 import type { Value } from "@sft/kernels";
 import { readCommonConfig, type ModelConfig } from "../config.ts";
-import { refuseUnless } from "../configFields.ts";
 import type { Graph } from "../graph.ts";
 import type { ModelFamily, ParameterSpec } from "./family.ts";
 import { tiedOrOwnHead } from "./llama.ts";
-import { embeddingTable, linear, norm, outputHead } from "./parameterList.ts";
+import { embeddingTable, linear, norm, outputHead, projection } from "./parameterList.ts";
 
 /** OLMo 2: norms on the outputs of each block instead of its inputs, and over the whole width of q and k. */
 export const olmo2: ModelFamily = {
   modelType: "olmo2",
   architecture: "Olmo2ForCausalLM",
   readConfig(raw) {
-    refuseUnless(raw, "attention_bias", [false, null]);
-    refuseUnless(raw, "hidden_act", ["silu"]);
-    return readCommonConfig({ rms_norm_eps: 1e-5, ...raw });
+    return readCommonConfig(raw, { normEpsilon: 1e-5 });
   },
   parameters,
   headWeight: tiedOrOwnHead,
@@ -34,20 +31,21 @@ function block(graph: Graph, x: Value, layer: number): Value {
 
   const gate = graph.linear(afterAttention, `${name}.mlp.gate_proj`);
   const up = graph.linear(afterAttention, `${name}.mlp.up_proj`);
-  const mlp = graph.linear(graph.gated(gate, up, "silu"), `${name}.mlp.down_proj`);
+  const mlp = graph.linear(graph.gated(gate, up), `${name}.mlp.down_proj`);
   return graph.add(afterAttention, graph.rmsNorm(mlp, `${name}.post_feedforward_layernorm.weight`));
 }
 
 function parameters(config: ModelConfig): readonly ParameterSpec[] {
   const { hiddenSize, intermediateSize, vocabSize, heads, keyValueHeads, headDim } = config;
+  const biased = config.raw.attention_bias === true;
   const specs: ParameterSpec[] = [embeddingTable("model.embed_tokens", vocabSize, hiddenSize)];
   for (let layer = 0; layer < config.layers; layer++) {
     const name = `model.layers.${layer}`;
     specs.push(
-      linear(`${name}.self_attn.q_proj`, heads * headDim, hiddenSize),
-      linear(`${name}.self_attn.k_proj`, keyValueHeads * headDim, hiddenSize),
-      linear(`${name}.self_attn.v_proj`, keyValueHeads * headDim, hiddenSize),
-      linear(`${name}.self_attn.o_proj`, hiddenSize, heads * headDim),
+      ...projection(`${name}.self_attn.q_proj`, heads * headDim, hiddenSize, biased),
+      ...projection(`${name}.self_attn.k_proj`, keyValueHeads * headDim, hiddenSize, biased),
+      ...projection(`${name}.self_attn.v_proj`, keyValueHeads * headDim, hiddenSize, biased),
+      ...projection(`${name}.self_attn.o_proj`, hiddenSize, heads * headDim, biased),
       norm(`${name}.self_attn.q_norm`, heads * headDim),
       norm(`${name}.self_attn.k_norm`, keyValueHeads * headDim),
       norm(`${name}.post_attention_layernorm`, hiddenSize),

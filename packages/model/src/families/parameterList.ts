@@ -11,6 +11,11 @@ export function linearWithBias(module: string, out: number, input: number): read
   return [linear(module, out, input), { name: `${module}.bias`, shape: [out], kind: "bias" }];
 }
 
+/** A linear layer's weight, and its bias where `biased`. */
+export function projection(module: string, out: number, input: number, biased: boolean): readonly ParameterSpec[] {
+  return biased ? linearWithBias(module, out, input) : [linear(module, out, input)];
+}
+
 export function norm(module: string, width: number): ParameterSpec {
   return { name: `${module}.weight`, shape: [width], kind: "norm" };
 }

@@ -1,6 +1,5 @@
 import type { Value } from "@sft/kernels";
 import { layerWindows, partialRotaryDim, readCommonConfig, type ModelConfig } from "../config.ts";
-import { refuseUnless } from "../configFields.ts";
 import type { Graph } from "../graph.ts";
 import type { ModelFamily, ParameterSpec } from "./family.ts";
 import { tiedOrOwnHead } from "./llama.ts";
@@ -11,9 +10,8 @@ export const phi3: ModelFamily = {
   modelType: "phi3",
   architecture: "Phi3ForCausalLM",
   readConfig(raw) {
-    refuseUnless(raw, "hidden_act", ["silu"]);
-    refuseUnless(raw, "attention_bias", [false, null]);
-    const config = readCommonConfig({ rms_norm_eps: 1e-5, ...raw });
+    // transformers reads the trained length from the top level, and takes 4096 where it is absent.
+    const config = readCommonConfig({ original_max_position_embeddings: 4096, ...raw }, { normEpsilon: 1e-5 });
     const rotaryDim = partialRotaryDim(raw, config.headDim, 1);
     const window = typeof raw.sliding_window === "number" ? raw.sliding_window : 0;
     return {
@@ -44,7 +42,7 @@ function block(graph: Graph, x: Value, layer: number): Value {
 
   const gateUp = graph.linear(graph.rmsNorm(afterAttention, `${name}.post_attention_layernorm.weight`), `${name}.mlp.gate_up_proj`);
   const [gate, up] = [graph.columns(gateUp, 0, intermediateSize), graph.columns(gateUp, intermediateSize, intermediateSize)];
-  return graph.linear(graph.gated(gate, up, "silu"), `${name}.mlp.down_proj`, afterAttention);
+  return graph.linear(graph.gated(gate, up), `${name}.mlp.down_proj`, afterAttention);
 }
 
 function parameters(config: ModelConfig): readonly ParameterSpec[] {

@@ -1,5 +1,4 @@
 import { layerWindows, readCommonConfig, type ModelConfig } from "../config.ts";
-import { refuseUnless } from "../configFields.ts";
 import type { ModelFamily } from "./family.ts";
 import { preNormForward, preNormParameters, tiedOrOwnHead } from "./llama.ts";
 
@@ -13,12 +12,11 @@ export const qwen2: ModelFamily = {
   forward: (graph) => preNormForward(graph, { queryKeyValueBias: true }),
 };
 
-/** Qwen 3: no biases; an RMS norm over each head of q and k before rope. */
+/** Qwen 3: biases only where `attention_bias` asks for them; an RMS norm over each head of q and k before rope. */
 export const qwen3: ModelFamily = {
   modelType: "qwen3",
   architecture: "Qwen3ForCausalLM",
   readConfig(raw) {
-    refuseUnless(raw, "attention_bias", [false, null]);
     const config = readQwenConfig(raw);
     return raw.head_dim == null
       ? { ...config, headDim: 128, attentionScale: 128 ** -0.5, ropes: { default: { ...config.ropes.default!, rotaryDim: 128 } } }
@@ -31,7 +29,6 @@ export const qwen3: ModelFamily = {
 
 /** With `use_sliding_window` the layers from `max_window_layers` on see a window. */
 function readQwenConfig(raw: Readonly<Record<string, unknown>>): ModelConfig {
-  refuseUnless(raw, "hidden_act", ["silu"]);
   const config = readCommonConfig(raw);
   const window = raw.use_sliding_window === true && typeof raw.sliding_window === "number" ? raw.sliding_window : 0;
   const firstWindowed = typeof raw.max_window_layers === "number" ? raw.max_window_layers : 28;

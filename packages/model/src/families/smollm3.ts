@@ -1,5 +1,4 @@
 import { layerWindows, readCommonConfig, type ModelConfig } from "../config.ts";
-import { refuseUnless } from "../configFields.ts";
 import { ModelError } from "../errors.ts";
 import type { ModelFamily } from "./family.ts";
 import { preNormForward, preNormParameters, tiedOrOwnHead } from "./llama.ts";
@@ -9,10 +8,7 @@ export const smollm3: ModelFamily = {
   modelType: "smollm3",
   architecture: "SmolLM3ForCausalLM",
   readConfig(raw) {
-    refuseUnless(raw, "attention_bias", [false, null]);
-    refuseUnless(raw, "mlp_bias", [false, null]);
-    refuseUnless(raw, "hidden_act", ["silu"]);
-    const config = readCommonConfig(raw);
+    const config = readCommonConfig(raw, { theta: 2_000_000, tiedEmbeddings: true });
     const window = raw.use_sliding_window === true && typeof raw.sliding_window === "number" ? raw.sliding_window : 0;
     ropeLayers(config);
     return { ...config, windows: layerWindows(raw, config.layers, window, (layer) => !ropeLayers(config)[layer]) };

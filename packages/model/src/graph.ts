@@ -50,6 +50,8 @@ export interface GraphOptions {
   readonly adapter?: AdapterLayout;
   /** True while training: dropout is active. */
   readonly training: boolean;
+  /** Names of weights that lie [out, in] though the checkpoint has them [in, out]. */
+  readonly transposed: ReadonlySet<string>;
   /** Names of linear weights that lie in 4 bits and are unpacked where they are read. */
   readonly quantised: ReadonlySet<string>;
   /** NEFTune's alpha (Jain et al. 2023): uniform noise within alpha / sqrt(length * hidden) on the token embeddings. 0 means none. */
@@ -120,7 +122,8 @@ export class Graph {
   parameter(name: string): Value {
     const spec = this.options.adapter?.copies.get(name) ?? this.specs.get(name);
     if (!spec) throw new ModelError("missing-tensor", `the family declares no parameter ${name}`);
-    return this.tape.parameter(spec.name, spec.shape, this.options.trainable(spec.name));
+    const shape = this.options.transposed.has(name) ? spec.shape.toReversed() : spec.shape;
+    return this.tape.parameter(spec.name, shape, this.options.trainable(spec.name));
   }
 
   hasParameter(name: string): boolean {
@@ -267,7 +270,7 @@ export class Graph {
     return this.tape.apply(reshape, [x], { rows })[0]!;
   }
 
-  /** The pair's product is scaled row by row; the weight norm is computed from detached values, as PEFT does. */
+  /** The pair's product is scaled row by row; the weight norm is computed from detached values, as PEFT does. The weight lies [out, in]. */
   private doraLinear(x: Value, module: string, lora: LoraModule, addend: Value | undefined): Value {
     const weight = this.linearWeight(`${module}.weight`);
     const [a, b, magnitude] = [this.adapterParameter(lora.a), this.adapterParameter(lora.b), this.adapterParameter(lora.magnitude!)];

@@ -73,6 +73,8 @@ export class LanguageModel {
   /** Every parameter's buffer by name, the adapter's included, and the rope tables. */
   readonly buffers: Map<string, BackendBuffer> = new Map();
   adapter: AdapterLayout | undefined;
+  /** Names of the weights that lie [out, in] though the checkpoint has them [in, out]: DoRA needs the norms of their rows. */
+  readonly transposed: Set<string> = new Set();
   /** Names of the weights that lie in 4 bits; `buffers` holds their parts. */
   readonly quantised: Set<string> = new Set();
 
@@ -114,6 +116,7 @@ export class LanguageModel {
     options: { readonly tensors?: ReadonlyMap<string, Float32Array>; readonly seed?: number } = {},
   ): Promise<AdapterLayout> {
     const layout = layoutLora(this.parameters, config);
+    await this.transposeForDora(layout);
     const values = options.tensors ?? (await this.initialAdapter(layout, options.seed ?? 0));
     for (const parameter of adapterParameters(layout)) {
       const data = values.get(parameter.name);
@@ -186,6 +189,7 @@ export class LanguageModel {
       training: options.method !== undefined,
       embeddingNoise: options.embeddingNoise ?? 0,
       quantised: this.quantised,
+      transposed: this.transposed,
       ...(this.adapter ? { adapter: this.adapter } : {}),
     });
     return { tape, graph, hidden: this.family.forward(graph) };
@@ -226,14 +230,35 @@ export class LanguageModel {
     if (this.quantised.has(name)) return this.downloadQuantised(name);
     const buffer = this.buffers.get(name);
     if (!buffer) throw new ModelError("missing-tensor", `the model has no parameter ${name}`);
-    const data = await this.backend.download(buffer);
-    return data instanceof Float32Array ? data : Float32Array.from(data);
+    const downloaded = await this.backend.download(buffer);
+    const data = downloaded instanceof Float32Array ? downloaded : Float32Array.from(downloaded);
+    return this.transposed.has(name) ? transpose(data, this.parameters.find((one) => one.name === name)!.shape[1]!) : data;
+  }
+
+  /** Turns weights stored [in, out] that get a DoRA pair. */
+  private async transposeForDora(layout: AdapterLayout): Promise<void> {
+    for (const parameter of this.parameters) {
+      const module = parameter.name.slice(0, -".weight".length);
+      if (parameter.kind !== "conv1d" || !layout.modules.get(module)?.magnitude || this.transposed.has(parameter.name)) continue;
+      if (this.quantised.has(parameter.name))
+        throw new ModelError(
+          "bad-lora",
+          `DoRA on ${module} needs the weight's rows, and its 4 bits are packed by columns`,
+          "Use LoRA, or load the model without quantising it.",
+        );
+      const data = await this.download(parameter.name);
+      this.setParameter(parameter, transpose(data, parameter.shape[0]!));
+      this.transposed.add(parameter.name);
+    }
   }
 
   private async initialAdapter(layout: AdapterLayout, seed: number): Promise<ReadonlyMap<string, Float32Array>> {
     const values = new Map(initialLora(layout, randomFrom(seed)));
     for (const [module, { magnitude }] of layout.modules) {
-      if (magnitude) values.set(magnitude.name, rowNorms(await this.download(`${module}.weight`), magnitude.shape[0]!));
+      if (!magnitude) continue;
+      const weight = `${module}.weight`;
+      const [rows, data] = [magnitude.shape[0]!, await this.download(weight)];
+      values.set(magnitude.name, rowNorms(this.transposed.has(weight) ? transpose(data, data.length / rows) : data, rows));
     }
     for (const [name, copy] of layout.copies) values.set(copy.name, await this.download(name));
     return values;
@@ -292,6 +317,12 @@ function randomWeights(parameter: ParameterSpec, raw: Readonly<Record<string, un
   if (parameter.kind === "bias") return new Float32Array(count);
   const deviation = typeof raw.initializer_range === "number" ? raw.initializer_range : 0.02;
   return Float32Array.from({ length: count }, () => gaussian() * deviation);
+}
+
+/** The transpose of a matrix of `rows` rows. */
+function transpose(data: Float32Array, rows: number): Float32Array {
+  const columns = data.length / rows;
+  return Float32Array.from({ length: data.length }, (_, index) => data[(index % rows) * columns + Math.floor(index / rows)]!);
 }
 
 /** Uniform numbers in [0, 1): the PCG hash of a counter, so that a seed gives the same sequence everywhere. */

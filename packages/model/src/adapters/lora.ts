@@ -100,10 +100,10 @@ export function layoutLora(parameters: readonly ParameterSpec[], config: LoraCon
   const modules = new Map<string, LoraModule>();
   for (const module of matchTargets(parameters, config.targetModules)) {
     const { kind, shape } = specs.get(`${module}.weight`)!;
-    if (kind !== "linear" && config.useDora)
+    if (kind !== "linear" && kind !== "conv1d" && config.useDora)
       throw new ModelError(
         "bad-lora",
-        `DoRA on ${module} is implemented for linear layers whose weight is stored [out, in] alone`,
+        `DoRA is implemented for linear layers, and ${module} is none`,
         "Use LoRA, or leave this module out.",
       );
     if (kind === "head" && config.dropout > 0)

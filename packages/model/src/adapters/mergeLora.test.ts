@@ -5,6 +5,7 @@ import { createCpuBackend } from "@sft/kernels-cpu";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LanguageModel } from "../languageModel.ts";
 import { sequenceLogits } from "../sequenceLogits.ts";
+import { adapterParameters } from "./lora.ts";
 import { mergedTensors } from "./mergedTensors.ts";
 import { attachSavedAdapter, savedAdapterLayout } from "./savedAdapter.ts";
 
@@ -46,6 +47,39 @@ const cases = [
   ["gpt-neox", "lora"],
   ["phi3", "lora"],
 ] as const;
+
+describe("DoRA on weights stored [in, out]", () => {
+  it("starts as the base, merges to what it computes, and leaves the base's weights readable as they were", async () => {
+    await using base = await openModelFolder(goldenModelPath("gpt2"));
+    const load = () => LanguageModel.load({ backend, config: base.config, weights: base.tensors });
+    const prompts = [Int32Array.of(5, 9, 200, 31, 7), Int32Array.of(300, 12)];
+    const model = await load();
+    const plain = await sequenceLogits(model, prompts);
+    const layout = await model.attachLora({ r: 3, alpha: 6, dropout: 0, targetModules: "all-linear", useDora: true });
+    expect(relativeL2(await sequenceLogits(model, prompts), plain)).toBeLessThan(1e-5);
+
+    const name = "transformer.h.0.mlp.c_fc.weight";
+    expect(await model.download(name)).toEqual(await base.tensors.readFloat32(name));
+    const values = new Map<string, Float32Array>();
+    for (const parameter of adapterParameters(layout)) {
+      const start = await model.download(parameter.name);
+      values.set(
+        parameter.name,
+        start.map((value, index) => value * (1 + 0.3 * Math.sin(index)) + 0.02 * Math.cos(index)),
+      );
+    }
+    await model.attachLora(layout.config, { tensors: values });
+    const adapted = await sequenceLogits(model, prompts);
+    expect(relativeL2(adapted, plain)).toBeGreaterThan(1e-2);
+    const tensors = { ...base.tensors, readFloat32: async (tensor: string) => values.get(tensor)! };
+    const merged = await LanguageModel.load({
+      backend,
+      config: base.config,
+      weights: mergedTensors(base.tensors, model.parameters, { layout, tensors }),
+    });
+    expect(relativeL2(await sequenceLogits(merged, prompts), adapted)).toBeLessThan(1e-5);
+  });
+});
 
 describe("a merged model", () => {
   // float32 sums of a few hundred terms, two layers deep, are off by some 1e-6 of their norm.

@@ -126,7 +126,7 @@ describe("LoRA on the embeddings and the head, and whole copies", () => {
   it.each([
     [{ modulesToSave: ["lm_haed"] }, /modules_to_save "lm_haed" names no module[\s\S]*Closest: lm_head/],
     [{ modulesToSave: ["lm_head"] }, /lm_head is both a LoRA target and in modules_to_save/],
-    [{ useDora: true }, /DoRA on model.embed_tokens is implemented for linear layers/],
+    [{ useDora: true }, /DoRA is implemented for linear layers, and model.embed_tokens is none/],
     [{ dropout: 0.1 }, /LoRA on the output head lm_head has no dropout, got 0.1/],
   ])("refuse %j", (change, message) => {
     expect(() => layoutLora(model.parameters, { ...config, ...change })).toThrow(message);

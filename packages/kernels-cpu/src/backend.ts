@@ -86,6 +86,7 @@ class CpuBackend implements Backend {
       adapter: `CPU, ${precision}, ${pool ? `${pool.parts} threads` : "1 thread"}`,
       hardwareAccelerated: true,
       float64: precision === "float64",
+      halfWeights: true,
       maxBindingBytes: arena.limitBytes,
       ops: new Set(this.kernels.keys()),
       deterministic: true,

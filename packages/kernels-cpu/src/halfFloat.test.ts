@@ -1,24 +1,6 @@
 import { matmul, Tape } from "@sft/kernels";
 import { expect, it } from "vitest";
 import { createCpuBackend, type CpuBackendOptions } from "./backend.ts";
-import { decodeHalf } from "./halfFloat.ts";
-
-// Bit patterns of IEEE 754-2019, as Python's struct.unpack("<e") reads them.
-it.each([
-  [0x0000, 0],
-  [0x3c00, 1],
-  [0xc000, -2],
-  [0x3555, 0.333251953125],
-  [0x7bff, 65504],
-  [0x0001, 5.960464477539063e-8],
-  [0x03ff, 6.097555160522461e-5],
-  [0x0400, 6.103515625e-5],
-  [0x7c00, Infinity],
-  [0xfc00, -Infinity],
-  [0x7e00, NaN],
-])("%i is %d", (bits, value) => {
-  expect(decodeHalf(bits)).toBe(value);
-});
 
 it.each<[string, CpuBackendOptions]>([
   ["float32", { threads: 1 }],

@@ -19,7 +19,7 @@ async function rowLosses(
     tape.input("targets", [4]),
     tape.input("weights", [4], "f32"),
   ];
-  tape.apply(linearCrossEntropy, inputs, { softcap: 0, labelSmoothing: 0, zLoss: 0, ...attributes }, [
+  tape.apply(linearCrossEntropy, inputs, { alpha: 1, softcap: 0, labelSmoothing: 0, zLoss: 0, ...attributes }, [
     tape.output("loss", [1]),
     undefined,
     tape.output("rowLoss", [4]),

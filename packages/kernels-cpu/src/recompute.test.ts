@@ -42,7 +42,7 @@ function residualProgram(blocks: number): Program {
     tape.input("targets", [2]),
     tape.input("weights", [2], "f32"),
   ];
-  const loss = tape.apply(linearCrossEntropy, inputs, { softcap: 0, labelSmoothing: 0, zLoss: 0 })[0]!;
+  const loss = tape.apply(linearCrossEntropy, inputs, { alpha: 1, softcap: 0, labelSmoothing: 0, zLoss: 0 })[0]!;
   backward(tape, loss, (parameter) => tape.external(`gradient.${parameter.name}`, "gradient", parameter.shape));
   return tape.finish();
 }

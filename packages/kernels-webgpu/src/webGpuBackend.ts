@@ -140,6 +140,7 @@ class WebGpuBackend implements Backend {
       hardwareAccelerated: !adapterInfo.isFallbackAdapter && !SOFTWARE_ADAPTER.test(words),
       float64: false,
       ...(limits.matrixUnits ? { productRoundoff: 2 ** -11 } : {}),
+      halfWeights: device.features.has("shader-f16"),
       maxBindingBytes: limits.maxBindingBytes,
       ops: new Set(opEmitters.keys()),
       deterministic: true,

@@ -33,6 +33,11 @@ export interface Capabilities {
    * Gradients then need a loss scale to stay in range. Default: float32's.
    */
   readonly productRoundoff?: number;
+  /**
+   * Ops that read weights take float16 ones. Where `productRoundoff` is 2^-11 as well, weights that are stored so lose nothing that
+   * products would not lose anyway. Default: false.
+   */
+  readonly halfWeights?: boolean;
   /** Largest number of bytes one kernel can see of one tensor; larger tensors are worked on in row ranges. */
   readonly maxBindingBytes: number;
   /** Ops implemented; a program is lowered to these or refused by name before `compile`. */

@@ -16,7 +16,7 @@ const linear = (tape: Tape, x: Value, weight: Value): Value =>
 /** The loss of hidden states against a head, with inputs of its own for each batch. */
 function lossOf(tape: Tape, x: Value, head: Value, batch = ""): Value {
   const rows = [tape.input(`rows${batch}`, [2]), tape.input(`targets${batch}`, [2]), tape.input(`weights${batch}`, [2], "f32")];
-  return tape.apply(linearCrossEntropy, [x, head, ...rows], { softcap: 0, labelSmoothing: 0, zLoss: 0 })[0]!;
+  return tape.apply(linearCrossEntropy, [x, head, ...rows], { alpha: 1, softcap: 0, labelSmoothing: 0, zLoss: 0 })[0]!;
 }
 
 function gradientsOf(tape: Tape, loss: Value, options?: { readonly overwrite: boolean }): string {
@@ -131,6 +131,7 @@ describe("backward", () => {
     `);
     const oneRow = [tape.input("row", [1]), tape.input("target", [1]), tape.input("weight", [1], "f32")];
     const [, logSumExp] = tape.apply(linearCrossEntropy, [x, tape.parameter("trained head", [5, 4], true), ...oneRow], {
+      alpha: 1,
       softcap: 0,
       labelSmoothing: 0,
       zLoss: 0,

@@ -48,7 +48,7 @@ describe("estimateFlops", () => {
       tape.input("targets", [tokens]),
       tape.input("weights", [tokens], "f32"),
     ];
-    backward(tape, tape.apply(linearCrossEntropy, inputs, { softcap: 0, labelSmoothing: 0, zLoss: 0 })[0]!, (parameter) =>
+    backward(tape, tape.apply(linearCrossEntropy, inputs, { alpha: 1, softcap: 0, labelSmoothing: 0, zLoss: 0 })[0]!, (parameter) =>
       tape.external(`d ${parameter.name}`, "gradient", parameter.shape),
     );
     const parameters = 3 * hidden * hidden + vocabulary * hidden;

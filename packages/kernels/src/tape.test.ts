@@ -120,7 +120,12 @@ describe("Tape", () => {
       tape.apply(matmul, [a, tape.input("c", [3, 5], "f32")], plain, [tape.output("y", [5, 2])]),
     ).toThrowErrorMatchingInlineSnapshot(`[ProgramError: matmul: output 0 is f32[2, 5] and cannot be written into y, f32[5, 2]]`);
     expect(() =>
-      tape.apply(linearCrossEntropy, [a, tape.input("w", [7, 3], "f32"), ids, ids, ids], { softcap: 0, labelSmoothing: 0, zLoss: 0 }),
+      tape.apply(linearCrossEntropy, [a, tape.input("w", [7, 3], "f32"), ids, ids, ids], {
+        alpha: 1,
+        softcap: 0,
+        labelSmoothing: 0,
+        zLoss: 0,
+      }),
     ).toThrowErrorMatchingInlineSnapshot(`[ProgramError: linearCrossEntropy: weights must be f32, got i32[4]]`);
     expect(tape.entries).toEqual([]);
   });

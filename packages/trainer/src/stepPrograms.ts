@@ -35,7 +35,7 @@ function recordLoss(model: LanguageModel, { tape, graph, hidden }: RecordedForwa
     tape.input(lossInputs.targets, [supervised]),
     tape.input(lossInputs.weights, [supervised], "f32"),
   ];
-  return tape.apply(linearCrossEntropy, inputs, { softcap: model.config.logitSoftcap, ...terms })[0]!;
+  return tape.apply(linearCrossEntropy, inputs, { alpha: 1, softcap: model.config.logitSoftcap, ...terms })[0]!;
 }
 
 /** Computed again where the backward pass reads them, instead of being kept. */

@@ -61,6 +61,7 @@ function logitsOf(
   first: number,
   count: number,
   chunk: Chunk,
+  alpha: number,
 ): void {
   const [vocabulary, width] = weight.shape;
   gather(x, rows, first, count, floatsAt(x, chunk.hidden, count * padded(width)), padded(width));
@@ -70,7 +71,7 @@ function logitsOf(
       m: count,
       n: vocabulary,
       k: width,
-      alpha: 1,
+      alpha,
       a: { address: chunk.hidden, row: chunk.hiddenRow, column: 4 },
       b: matrixAt(weight.address, width, true),
       y: chunk.logits,
@@ -92,19 +93,23 @@ function subtract(values: Float32Array, start: number, count: number, amount: nu
   for (let index = start; index < start + count; index++) values[index] -= amount;
 }
 
-/** Soft-capped logits go to the reference. */
+/** Soft-capped logits and float16 heads, a GPU's storage, go to the reference. */
+function isForReference({ inputs, attributes }: Call<LinearCrossEntropyAttributes>): boolean {
+  return attributes.softcap !== 0 || inputs.some(({ data }) => data instanceof Uint16Array);
+}
+
 export function fastLinearCrossEntropy(wasm: WasmFunctions): Kernel<LinearCrossEntropyAttributes> {
   const [referenceRows, sumOfRows] = reference.linearCrossEntropy.phases;
   return {
     ownBytes: ([, weight]) => chunkBytes(weight),
     phases: [
       (call) => {
-        if (call.attributes.softcap !== 0) return referenceRows(call);
+        if (isForReference(call)) return referenceRows(call);
         const [x, weight, rows, targets] = call.inputs;
         const [, logSumExp, rowLoss] = call.outputs;
         const [vocabulary] = weight.shape;
         overChunks(call, weight, rows, (first, count, chunk) => {
-          logitsOf(wasm, call, x, weight, rows, first, count, chunk);
+          logitsOf(wasm, call, x, weight, rows, first, count, chunk, call.attributes.alpha);
           const logits = floatsAt(x, chunk.logits, count * padded(vocabulary));
           for (let r = 0; r < count; r++) {
             const row = first + r;
@@ -134,18 +139,18 @@ export function fastLinearCrossEntropyGrad(wasm: WasmFunctions): Kernel<LinearCr
     phases: [
       clear,
       (call) => {
-        if (call.attributes.softcap !== 0) return referenceRows(call);
+        if (isForReference(call)) return referenceRows(call);
         const [dLoss, x, weight, rows, targets, weights, logSumExp] = call.inputs;
         const [dx] = call.outputs;
         const [vocabulary, width] = weight.shape;
         const { labelSmoothing, zLoss } = call.attributes;
         overChunks(call, weight, rows, (first, count, chunk) => {
-          logitsOf(wasm, call, x, weight, rows, first, count, chunk);
+          logitsOf(wasm, call, x, weight, rows, first, count, chunk, call.attributes.alpha);
           const logits = floatsAt(x, chunk.logits, count * padded(vocabulary));
           for (let r = 0; r < count; r++) {
             const row = first + r;
             const address = chunk.logits + r * chunk.logitsRow;
-            const factor = dLoss.data[0] * weights.data[row];
+            const factor = call.attributes.alpha * dLoss.data[0] * weights.data[row];
             wasm.exponentials(address, 0, vocabulary, vocabulary, logSumExp.data[row]);
             wasm.scaleRow(address, vocabulary, factor * (1 + 2 * zLoss * logSumExp.data[row]));
             if (labelSmoothing > 0) subtract(logits, r * padded(vocabulary), vocabulary, (factor * labelSmoothing) / vocabulary);
@@ -215,7 +220,7 @@ export function fastLinearCrossEntropyWeightGrad(wasm: WasmFunctions): Kernel<Li
               m: count,
               n: ids,
               k: width,
-              alpha: 1,
+              alpha: call.attributes.alpha,
               a: hidden,
               b: matrixAt(weight.address + 4 * first * width, width, true),
               y: slopes,
@@ -226,7 +231,7 @@ export function fastLinearCrossEntropyWeightGrad(wasm: WasmFunctions): Kernel<Li
             call.ownAddress,
           );
           for (let r = 0; r < count; r++) {
-            const factor = rows.data[r] < 0 ? 0 : dLoss.data[0] * weights.data[r];
+            const factor = rows.data[r] < 0 ? 0 : call.attributes.alpha * dLoss.data[0] * weights.data[r];
             wasm.exponentials(slopes + r * slopeRow, 0, ids, ids, logSumExp.data[r]);
             wasm.scaleRow(slopes + r * slopeRow, ids, factor * (1 + 2 * zLoss * logSumExp.data[r]));
             if (labelSmoothing > 0) subtract(logits, r * VOCABULARY_BLOCK, ids, (factor * labelSmoothing) / vocabulary);

@@ -1,21 +1,29 @@
 import type { LinearCrossEntropyAttributes } from "@sft/kernels";
+import { floatValues } from "../halfFloat.ts";
 import { type Call, type Kernel, type Operand, shareOf } from "../kernel.ts";
 
-/** logits[V] of one row of x: capped(x[row] · weight^T). */
-function logitsOf(x: Operand, weight: Operand, row: number, softcap: number, logits: Float64Array): void {
-  const [vocabulary, width] = weight.shape;
-  for (let id = 0; id < vocabulary; id++) {
+/** logits[V] of one row of x: capped(alpha * x[row] · weight^T). */
+function logitsOf(
+  x: Operand,
+  weight: ArrayLike<number>,
+  row: number,
+  { alpha, softcap }: LinearCrossEntropyAttributes,
+  logits: Float64Array,
+): void {
+  const width = x.shape[1];
+  for (let id = 0; id < logits.length; id++) {
     let sum = 0;
-    for (let c = 0; c < width; c++) sum += x.data[row * width + c] * weight.data[id * width + c];
+    for (let c = 0; c < width; c++) sum += x.data[row * width + c] * weight[id * width + c];
+    sum *= alpha;
     logits[id] = softcap === 0 ? sum : softcap * Math.tanh(sum / softcap);
   }
 }
 
-/** Turns the logits of supervised row r into the gradient of the loss by the uncapped logits. */
+/** Turns the logits of supervised row r into the gradient of the loss by x · weight^T. */
 function logitGradient(logits: Float64Array, r: number, call: Call<LinearCrossEntropyAttributes>): void {
   const [dLoss, , , , targets, weights, logSumExp] = call.inputs;
-  const { softcap, labelSmoothing, zLoss } = call.attributes;
-  const factor = dLoss.data[0] * weights.data[r];
+  const { alpha, softcap, labelSmoothing, zLoss } = call.attributes;
+  const factor = alpha * dLoss.data[0] * weights.data[r];
   const growth = 1 + 2 * zLoss * logSumExp.data[r];
   const everywhere = labelSmoothing / logits.length;
   for (let id = 0; id < logits.length; id++) {
@@ -42,13 +50,14 @@ export const linearCrossEntropy: Kernel<LinearCrossEntropyAttributes> = {
     (call) => {
       const [x, weight, rows, targets] = call.inputs;
       const [, logSumExp, rowLoss] = call.outputs;
+      const head = floatValues(weight.data);
       const logits = new Float64Array(weight.shape[0]);
       const [from, to] = shareOf(rows.data.length, call);
       for (let r = from; r < to; r++) {
         logSumExp.data[r] = 0;
         rowLoss.data[r] = 0;
         if (rows.data[r] < 0) continue;
-        logitsOf(x, weight, rows.data[r], call.attributes.softcap, logits);
+        logitsOf(x, head, rows.data[r], call.attributes, logits);
         const largest = logits.reduce((most, logit) => Math.max(most, logit), -Infinity);
         const total = logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0);
         const logTotal = largest + Math.log(total);
@@ -83,16 +92,17 @@ export const linearCrossEntropyGrad: Kernel<LinearCrossEntropyAttributes> = {
       const [, x, weight, rows] = call.inputs;
       const [dx] = call.outputs;
       const [vocabulary, width] = weight.shape;
+      const head = floatValues(weight.data);
       const logits = new Float64Array(vocabulary);
       const sums = new Float64Array(width);
       const [from, to] = shareOf(rows.data.length, call);
       for (let r = from; r < to; r++) {
         if (rows.data[r] < 0) continue;
-        logitsOf(x, weight, rows.data[r], call.attributes.softcap, logits);
+        logitsOf(x, head, rows.data[r], call.attributes, logits);
         logitGradient(logits, r, call);
         sums.fill(0);
         for (let id = 0; id < vocabulary; id++) {
-          for (let c = 0; c < width; c++) sums[c] += logits[id] * weight.data[id * width + c];
+          for (let c = 0; c < width; c++) sums[c] += logits[id] * head[id * width + c];
         }
         dx.data.set(sums, rows.data[r] * width);
       }
@@ -111,7 +121,7 @@ export const linearCrossEntropyWeightGrad: Kernel<LinearCrossEntropyAttributes> 
       for (let r = from; r < to; r++) {
         if (rows.data[r] < 0) continue;
         const logits = call.shared.subarray(r * vocabulary, (r + 1) * vocabulary);
-        logitsOf(x, weight, rows.data[r], call.attributes.softcap, logits);
+        logitsOf(x, weight.data, rows.data[r], call.attributes, logits);
         logitGradient(logits, r, call);
       }
     },

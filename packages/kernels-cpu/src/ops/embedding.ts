@@ -1,4 +1,5 @@
 import type { EmbeddingGradAttributes } from "@sft/kernels";
+import { floatValues } from "../halfFloat.ts";
 import { type Kernel, shareOf } from "../kernel.ts";
 
 export const embedding: Kernel = {
@@ -10,7 +11,7 @@ export const embedding: Kernel = {
       const [from, to] = shareOf(rows, call);
       for (let row = from; row < to; row++) {
         const source = ids.data[row] * width;
-        y.data.set(weight.data.subarray(source, source + width), row * width);
+        y.data.set(floatValues(weight.data, source, width), row * width);
       }
     },
   ],
@@ -63,7 +64,7 @@ export const gatherRows: Kernel = {
       for (let row = from; row < to; row++) {
         const source = index.data[row] * width;
         if (source < 0) y.data.fill(0, row * width, (row + 1) * width);
-        else y.data.set(x.data.subarray(source, source + width), row * width);
+        else y.data.set(floatValues(x.data, source, width), row * width);
       }
     },
   ],

@@ -4,6 +4,7 @@ import { adamw8bit } from "./adamw8bit.ts";
 import { activation, activationGrad, gatedActivation, gatedActivationGrad } from "./activation.ts";
 import { attention, attentionGrad } from "./attention.ts";
 import { addBias, columnSum } from "./bias.ts";
+import { cast } from "./cast.ts";
 import { padColumns, rowNorm, scaleColumns, sliceColumns } from "./columns.ts";
 import { linearCrossEntropy, linearCrossEntropyGrad, linearCrossEntropyWeightGrad } from "./crossEntropy.ts";
 import { dropout } from "./dropout.ts";
@@ -36,6 +37,7 @@ const kernels = {
   scale,
   softcap,
   copy,
+  cast,
   reshape,
   fill,
   zero,

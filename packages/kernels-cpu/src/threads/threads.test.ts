@@ -71,7 +71,7 @@ describe("any number of threads gives the same bits", () => {
   it("in the head and its gradients over 300 rows and 1,100 classes", async () => {
     const [rows, width, classes] = [300, 40, 1100];
     const tape = new Tape("head");
-    const attributes = { softcap: 0, labelSmoothing: 0.1, zLoss: 1e-3 };
+    const attributes = { alpha: 1, softcap: 0, labelSmoothing: 0.1, zLoss: 1e-3 };
     const inputs = [
       tape.external("x", "input", [rows, width], "f32"),
       tape.external("weight", "input", [classes, width], "f32"),

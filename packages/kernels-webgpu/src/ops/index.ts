@@ -7,7 +7,7 @@ import { linearCrossEntropy } from "./crossEntropy/linearCrossEntropy.ts";
 import { linearCrossEntropyGrad, linearCrossEntropyWeightGrad } from "./crossEntropy/linearCrossEntropyGrad.ts";
 import { activation, activationGrad, gatedActivation, gatedActivationGrad } from "./elementwise/activation.ts";
 import { padColumns, rowNorm, scaleColumns, sliceColumns } from "./columns.ts";
-import { add, copy, divide, fill, multiply, reshape, scale, softcap, zero } from "./elementwise/arithmetic.ts";
+import { add, cast, copy, divide, fill, multiply, reshape, scale, softcap, zero } from "./elementwise/arithmetic.ts";
 import { dropout } from "./elementwise/dropout.ts";
 import { addNoise } from "./elementwise/noise.ts";
 import { embedding, embeddingGrad } from "./embedding/embedding.ts";
@@ -42,6 +42,7 @@ export const opEmitters: ReadonlyMap<string, OpEmitter> = new Map(
     scale,
     softcap,
     copy,
+    cast,
     reshape,
     fill,
     zero,

@@ -71,7 +71,7 @@ export function trainingStep({ batch, tokens, width, vocabulary, supervised }: T
       tape.input("targets", [supervised]),
       tape.input("weights", [supervised], "f32"),
     ],
-    { softcap: 0, labelSmoothing: 0, zLoss: 0 },
+    { alpha: 1, softcap: 0, labelSmoothing: 0, zLoss: 0 },
   );
   const gradients = new Map<string, Value>();
   backward(tape, loss, (parameter) => {

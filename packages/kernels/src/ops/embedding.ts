@@ -2,7 +2,7 @@ import { defineOp, expectType, type OpDefinition } from "../op.ts";
 import { ProgramError } from "../errors.ts";
 
 /**
- * y[N,H] = weight[V,H] at row ids[N]. The third input `order` [N] lists 0..N-1 sorted by id, equal ids in ascending
+ * y[N,H] = weight[V,H] (float16 where it is frozen) at row ids[N]. The third input `order` [N] lists 0..N-1 sorted by id, equal ids in ascending
  * position: the host knows the ids, and with it the gradient needs no atomics. Ids outside 0..V-1 are the caller's fault.
  */
 export const embedding: OpDefinition<Record<never, never>> = defineOp({
@@ -11,7 +11,7 @@ export const embedding: OpDefinition<Record<never, never>> = defineOp({
     expectType.count("embedding", inputs, 2, 3);
     const [weight, ids, order] = inputs;
     expectType.rank("embedding", "weight", weight!, 2);
-    expectType.dtype("embedding", "weight", weight!, "f32");
+    expectType.dtype("embedding", "weight", weight!, "f32", "f16");
     expectType.rank("embedding", "ids", ids!, 1);
     expectType.dtype("embedding", "ids", ids!, "i32");
     if (order) {
@@ -52,12 +52,13 @@ export const embeddingGrad: OpDefinition<EmbeddingGradAttributes> = defineOp<Emb
   mayAlias: [[0, 3]],
 });
 
-/** y[R,H] = x[N,H] at rows index[R]; a negative index gives a row of zeros. Used to look at single positions; no gradient. */
+/** y[R,H] = x[N,H] (float16 or float32) at rows index[R]; a negative index gives a row of zeros. Used to look at single positions; no gradient. */
 export const gatherRows: OpDefinition<Record<never, never>> = defineOp({
   name: "gatherRows",
   infer(inputs) {
     expectType.count("gatherRows", inputs, 2);
     expectType.rank("gatherRows", "x", inputs[0]!, 2);
+    expectType.dtype("gatherRows", "x", inputs[0]!, "f32", "f16");
     expectType.rank("gatherRows", "index", inputs[1]!, 1);
     expectType.dtype("gatherRows", "index", inputs[1]!, "i32");
     return [{ shape: [inputs[1]!.shape[0]!, inputs[0]!.shape[1]!], dtype: "f32" }];

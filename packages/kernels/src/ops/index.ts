@@ -4,6 +4,7 @@ import { adamw8bit } from "./adamw8bit.ts";
 import { activation, activationGrad, gatedActivation, gatedActivationGrad } from "./activation.ts";
 import { attention, attentionGrad } from "./attention.ts";
 import { addBias, columnSum } from "./bias.ts";
+import { cast } from "./cast.ts";
 import { padColumns, rowNorm, scaleColumns, sliceColumns } from "./columns.ts";
 import { linearCrossEntropy, linearCrossEntropyGrad, linearCrossEntropyWeightGrad } from "./crossEntropy.ts";
 import { dropout } from "./dropout.ts";
@@ -35,6 +36,7 @@ const definitions = [
   scale,
   softcap,
   copy,
+  cast,
   reshape,
   fill,
   zero,

@@ -1,11 +1,12 @@
+import { decodeHalf, encodeHalf } from "../float16.ts";
 import type { Attributes, OpDefinition } from "../op.ts";
 import type { Tape, Value } from "../tape.ts";
 import type { TensorType } from "../tensor.ts";
 import type { Random } from "./random.ts";
 import type { Tolerance } from "./tolerance.ts";
 
-/** Contents of one tensor: f32 values are representable in float32, so that every backend starts from the same numbers. */
-export type CaseValues = Float64Array | Int32Array;
+/** Contents of one tensor: f32 values are representable in float32, so that every backend starts from the same numbers; f16 ones are bits. */
+export type CaseValues = Float64Array | Int32Array | Uint16Array;
 
 /** A tensor that a case binds, with the data it holds before the run. */
 export interface CaseTensor extends TensorType {
@@ -44,6 +45,17 @@ export function floats(name: string, shape: readonly number[], scale = 1): CaseT
     trainable: false,
     values: (random) => Float64Array.from({ length }, () => Math.fround(scale * random.float())),
   };
+}
+
+/** Random values in float16, as frozen weights are stored. */
+export function halves(name: string, shape: readonly number[], scale = 1): CaseTensor {
+  const float = floats(name, shape, scale);
+  return { ...float, dtype: "f16", values: (random) => Uint16Array.from(float.values(random), encodeHalf) };
+}
+
+/** Values of a tensor as numbers: float16 bits decoded, all others as they are. */
+export function numbersOf(values: ArrayLike<number>): ArrayLike<number> {
+  return values instanceof Uint16Array ? Float64Array.from(values, decodeHalf) : values;
 }
 
 /** Random values whose gradient is checked. */

@@ -1,5 +1,6 @@
 export { brokenBackend, type Fault, type KernelCall } from "./brokenBackend.ts";
-export { conformanceCases } from "./cases/index.ts";
+export { checkParts } from "./checkParts.ts";
+export { conformanceCases, halfCases } from "./cases/index.ts";
 export * from "./conformance.ts";
 export * from "./conformanceCase.ts";
 export { describeProgram } from "./describeProgram.ts";

@@ -84,6 +84,7 @@ function roleOf({ trainable, updated }: CaseTensor): "parameter" | "state" | "in
 function startOf(tensor: TensorSpec, float: () => number): CaseValues {
   const length = elementCount(tensor.shape);
   if (tensor.dtype === "i32") return new Int32Array(length).fill(-1);
+  if (tensor.dtype === "f16") return new Uint16Array(length).fill(0x7e00);
   if (tensor.role === "output") return new Float64Array(length).fill(NaN);
   return Float64Array.from({ length }, () => Math.fround(tensor.role === "gradient" ? 0.1 * float() : float()));
 }

@@ -42,12 +42,17 @@ export async function prepareCase(backend: Backend, recorded: RecordedCase): Pro
 }
 
 function hostArray(values: CaseValues, float64: boolean): CaseValues | Float32Array {
-  return values instanceof Int32Array || float64 ? values : Float32Array.from(values);
+  return !(values instanceof Float64Array) || float64 ? values : Float32Array.from(values);
 }
+
+/** A float16 that is not a number. */
+const HALF_NAN = 0x7e00;
 
 /** The same data with every float NaN: a run over it fills scratch memory and outputs with NaN, which a kernel that reads too much then shows. */
 export function poisoned(data: ReadonlyMap<string, CaseValues>): ReadonlyMap<string, CaseValues> {
-  return new Map(
-    [...data].map(([name, values]) => [name, values instanceof Int32Array ? values : new Float64Array(values.length).fill(NaN)]),
-  );
+  const poison = (values: CaseValues): CaseValues => {
+    if (values instanceof Int32Array) return values;
+    return values instanceof Uint16Array ? new Uint16Array(values.length).fill(HALF_NAN) : new Float64Array(values.length).fill(NaN);
+  };
+  return new Map([...data].map(([name, values]) => [name, poison(values)]));
 }

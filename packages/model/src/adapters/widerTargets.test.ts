@@ -40,6 +40,7 @@ async function lossOf(
   });
   const rows = [tape.input("rows", [5]), tape.input("targets", [5]), tape.input("weights", [5], "f32")];
   const [loss] = tape.apply(linearCrossEntropy, [hidden, graph.headWeight("lm_head.weight"), ...rows], {
+    alpha: 1,
     softcap: 0,
     labelSmoothing: 0,
     zLoss: 0,

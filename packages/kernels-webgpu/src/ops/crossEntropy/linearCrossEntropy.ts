@@ -14,7 +14,7 @@ export const linearCrossEntropy: OpEmitter = (
   emitter,
   { inputs: [x, weight, rows, targets, weights], outputs: [loss, logSumExp, rowLoss], attributes },
 ) => {
-  const { softcap, labelSmoothing, zLoss } = attributes as LinearCrossEntropyAttributes;
+  const { alpha, softcap, labelSmoothing, zLoss } = attributes as LinearCrossEntropyAttributes;
   const vocabulary = weight!.shape[0]!;
   const rowLosses = kernelVariant("linearCrossEntropy|rows", () => ({
     label: "linearCrossEntropy, rows",
@@ -53,7 +53,7 @@ export const linearCrossEntropy: OpEmitter = (
   if (p.labelSmoothing > 0.0) { loss += p.labelSmoothing * (value - rowSum / f32(p.vocabulary)); }
   rowLoss[slot] = loss;`,
   }));
-  forEachLogitChunk(emitter, x!, weight!, rows!, ({ first, logits }) => {
+  forEachLogitChunk(emitter, x!, weight!, rows!, alpha, ({ first, logits }) => {
     const count = logits.shape[0]!;
     emitter.dispatch(
       rowLosses,

@@ -13,13 +13,14 @@ const THREADS = 256;
 /** dx: at supervised rows dLogits · weight, elsewhere 0. The logits of each chunk are computed again. */
 export const linearCrossEntropyGrad: OpEmitter = (emitter, { inputs, outputs: [dx], attributes }) => {
   const [, x, weight, rows] = inputs;
+  const { alpha } = attributes as LinearCrossEntropyAttributes;
   emitFill(emitter, dx!, 0);
   let product: Operand | undefined;
-  forEachLogitChunk(emitter, x!, weight!, rows!, (chunk) => {
+  forEachLogitChunk(emitter, x!, weight!, rows!, alpha, (chunk) => {
     emitLogitGradient(emitter, inputs, attributes as LinearCrossEntropyAttributes, chunk);
     product ??= emitter.scratch({ shape: chunk.hidden.shape, dtype: "f32" });
     const dHidden: Operand = { ...product, shape: chunk.hidden.shape };
-    emitMatmul(emitter, { a: chunk.logits, b: weight!, y: dHidden }, false, false, 1);
+    emitMatmul(emitter, { a: chunk.logits, b: weight!, y: dHidden }, false, false, alpha);
     emitScatterRows(emitter, dHidden, rows!, chunk.first, dx!);
   });
 };
@@ -27,13 +28,15 @@ export const linearCrossEntropyGrad: OpEmitter = (emitter, { inputs, outputs: [d
 /** dWeight = dLogits^T · x over the supervised rows, chunk after chunk in order, plus the optional addend. */
 export const linearCrossEntropyWeightGrad: OpEmitter = (emitter, { inputs, outputs: [dWeight], attributes }) => {
   const [, x, weight, rows, , , , addend] = inputs;
+  const { alpha } = attributes as LinearCrossEntropyAttributes;
   if (rows!.shape[0] === 0) {
     if (addend) emitCopy(emitter, addend, dWeight!);
     else emitFill(emitter, dWeight!, 0);
   }
-  forEachLogitChunk(emitter, x!, weight!, rows!, (chunk) => {
+  forEachLogitChunk(emitter, x!, weight!, rows!, alpha, (chunk) => {
     emitLogitGradient(emitter, inputs, attributes as LinearCrossEntropyAttributes, chunk);
-    emitMatmul(emitter, { a: chunk.logits, b: chunk.hidden, addend: chunk.first === 0 ? addend : dWeight!, y: dWeight! }, true, false, 1);
+    const sum = chunk.first === 0 ? addend : dWeight!;
+    emitMatmul(emitter, { a: chunk.logits, b: chunk.hidden, addend: sum, y: dWeight! }, true, false, alpha);
   });
 };
 

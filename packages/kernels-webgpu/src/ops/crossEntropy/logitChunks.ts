@@ -23,7 +23,14 @@ export interface LogitChunk {
  * Gathers the supervised rows chunk by chunk, multiplies them with the head and hands each chunk on; the memory of one chunk is
  * used again by the next.
  */
-export function forEachLogitChunk(emitter: Emitter, x: Operand, weight: Operand, rows: Operand, visit: (chunk: LogitChunk) => void): void {
+export function forEachLogitChunk(
+  emitter: Emitter,
+  x: Operand,
+  weight: Operand,
+  rows: Operand,
+  alpha: number,
+  visit: (chunk: LogitChunk) => void,
+): void {
   const count = rows.shape[0]!;
   const [vocabulary, width] = weight.shape as [number, number];
   const { maxBindingBytes } = emitter.limits;
@@ -43,7 +50,7 @@ export function forEachLogitChunk(emitter: Emitter, x: Operand, weight: Operand,
     const hidden: Operand = { ...hiddenMemory, shape: [size, width] };
     const logits: Operand = { ...logitMemory, shape: [size, vocabulary] };
     emitGatherRows(emitter, x, rows, first, hidden);
-    emitMatmul(emitter, { a: hidden, b: weight, y: logits }, false, true, 1);
+    emitMatmul(emitter, { a: hidden, b: weight, y: logits }, false, true, alpha);
     visit({ first, hidden, logits });
   }
 }

@@ -53,6 +53,9 @@ export const scale: OpEmitter = (emitter, { inputs: [x], outputs: [y], attribute
 /** y = x, for 2-byte types too: two elements a word. */
 export const copy: OpEmitter = (emitter, { inputs: [x], outputs: [y] }) => emitCopy(emitter, x!, y!);
 
+/** y = x in the other float type. */
+export const cast: OpEmitter = copy;
+
 /** The same elements under another shape. */
 export const reshape: OpEmitter = copy;
 

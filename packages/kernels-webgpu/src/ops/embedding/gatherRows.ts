@@ -14,10 +14,11 @@ export const gatherRows: OpEmitter = (emitter, { inputs: [x, index], outputs: [y
  */
 export function emitGatherRows(emitter: Emitter, x: Operand, index: Operand, firstIndex: number, y: Operand): void {
   const width = y.shape[1]!;
-  const kernel = kernelVariant("gatherRows", () => ({
+  const element = x.dtype === "f16" ? "f16" : "f32";
+  const kernel = kernelVariant(`gatherRows|${element}`, () => ({
     label: "gatherRows",
     workgroupSize: [COLUMNS, 1],
-    bindings: { x: "read f32", index: "read i32", y: "read_write f32" },
+    bindings: { x: `read ${element}`, index: "read i32", y: "read_write f32" },
     parameters: { count: "u32", width: "u32", firstIndex: "u32", firstRow: "i32", rows: "i32" },
     body: `
   let c = group.x * ${COLUMNS}u + lane;
@@ -25,7 +26,7 @@ export function emitGatherRows(emitter: Emitter, x: Operand, index: Operand, fir
   for (var r = group.y; r < p.count; r += groups.y) {
     let id = index[p.firstIndex + r];
     let row = id - p.firstRow;
-    if (row >= 0 && row < p.rows) { y[r * p.width + c] = x[u32(row) * p.width + c]; }
+    if (row >= 0 && row < p.rows) { y[r * p.width + c] = f32(x[u32(row) * p.width + c]); }
     if (id < 0 && p.firstRow == 0) { y[r * p.width + c] = 0.0; }
   }`,
   }));

@@ -1,5 +1,5 @@
 import { linearCrossEntropy } from "../../ops/crossEntropy.ts";
-import { constants, integers, trained, type CaseData, type ConformanceCase } from "../conformanceCase.ts";
+import { constants, halves, integers, trained, type CaseData, type ConformanceCase } from "../conformanceCase.ts";
 import { UNIT_ROUNDOFF, type Tolerance } from "../tolerance.ts";
 
 interface Options {
@@ -12,11 +12,14 @@ interface Options {
   readonly softcap?: number;
   readonly labelSmoothing?: number;
   readonly zLoss?: number;
+  readonly alpha?: number;
+  /** The head is float16, and frozen. */
+  readonly half?: boolean;
 }
 
 /** Loss and row losses straight from the definition. */
 function naiveCrossEntropy(
-  { hidden, vocabSize, rows, softcap = 0, labelSmoothing = 0, zLoss = 0 }: Options,
+  { hidden, vocabSize, rows, softcap = 0, labelSmoothing = 0, zLoss = 0, alpha = 1 }: Options,
   data: CaseData,
 ): { readonly loss: number; readonly logSumExp: number[]; readonly rowLoss: number[] } {
   const [x, weight, targets, weights] = ["x", "weight", "targets", "weights"].map((name) => data.get(name)!) as [
@@ -31,7 +34,7 @@ function naiveCrossEntropy(
     const logits = Array.from({ length: vocabSize }, (_, id) => {
       let dot = 0;
       for (let column = 0; column < hidden; column++) dot += x[row * hidden + column]! * weight[id * hidden + column]!;
-      return softcap > 0 ? softcap * Math.tanh(dot / softcap) : dot;
+      return softcap > 0 ? softcap * Math.tanh((alpha * dot) / softcap) : alpha * dot;
     });
     const largest = Math.max(...logits);
     logSumExp[index] = largest + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0));
@@ -66,21 +69,21 @@ function tolerances({ hidden, vocabSize, rows, softcap = 0, labelSmoothing = 0, 
 }
 
 function crossEntropyCase(name: string, options: Options): ConformanceCase {
-  const { tokens, hidden, vocabSize, rows, weights, softcap = 0, labelSmoothing = 0, zLoss = 0 } = options;
+  const { tokens, hidden, vocabSize, rows, weights, softcap = 0, labelSmoothing = 0, zLoss = 0, alpha = 1, half = false } = options;
   const { output: tolerance, gradient } = tolerances(options);
   // What logSumExp holds for a padding row is nobody's business.
   const padded = rows.some((row) => row < 0);
   return {
-    name: `linearCrossEntropy: ${name}: ${rows.length} of ${tokens} rows, ${hidden} -> ${vocabSize}${softcap ? `, soft cap ${softcap}` : ""}${labelSmoothing ? `, smoothing ${labelSmoothing}` : ""}${zLoss ? `, z-loss ${zLoss}` : ""}`,
+    name: `linearCrossEntropy: ${name}: ${rows.length} of ${tokens} rows, ${hidden} -> ${vocabSize}${softcap ? `, soft cap ${softcap}` : ""}${labelSmoothing ? `, smoothing ${labelSmoothing}` : ""}${zLoss ? `, z-loss ${zLoss}` : ""}${alpha === 1 ? "" : `, alpha ${alpha}`}${half ? ", float16 head" : ""}`,
     tensors: [
       trained("x", [tokens, hidden]),
-      trained("weight", [vocabSize, hidden]),
+      (half ? halves : trained)("weight", [vocabSize, hidden]),
       integers("rows", rows),
       integers("targets", { length: rows.length, from: 0, to: vocabSize }),
       constants("weights", [rows.length], weights),
     ],
     record(tape, inputs, output) {
-      const [loss, logSumExp, rowLoss] = tape.apply(linearCrossEntropy, inputs, { softcap, labelSmoothing, zLoss }, [
+      const [loss, logSumExp, rowLoss] = tape.apply(linearCrossEntropy, inputs, { alpha, softcap, labelSmoothing, zLoss }, [
         output("loss", [1]),
         padded ? undefined : tape.output("logSumExp", [rows.length]),
         tape.output("rowLoss", [rows.length]),
@@ -143,6 +146,28 @@ export const crossEntropyCases: readonly ConformanceCase[] = [
     softcap: 2,
     labelSmoothing: 0.5,
     zLoss: 0.1,
+  }),
+  crossEntropyCase("a factor of the logits", {
+    tokens: 9,
+    hidden: 33,
+    vocabSize: 67,
+    rows: [8, -1, 2, 5],
+    weights: [1, 2, 0.5, 0],
+    softcap: 2,
+    zLoss: 0.1,
+    alpha: 0.5,
+  }),
+  crossEntropyCase("odd widths", { tokens: 9, hidden: 33, vocabSize: 67, rows: [8, -1, 2, 5], weights: fractions(4), half: true }),
+  crossEntropyCase("every term", {
+    tokens: 70,
+    hidden: 64,
+    vocabSize: 320,
+    rows: upTo(64),
+    weights: fractions(64),
+    labelSmoothing: 0.2,
+    zLoss: 0.01,
+    alpha: 0.25,
+    half: true,
   }),
   crossEntropyCase("a wide vocabulary", { tokens: 9, hidden: 16, vocabSize: 1003, rows: [8, 1, 2], weights: [1, 1, 0.5] }),
   crossEntropyCase("more classes than a GPU's grid is wide", { tokens: 2, hidden: 3, vocabSize: 65_601, rows: [1], weights: [0.5] }),

@@ -1,5 +1,5 @@
 import { embedding, gatherRows } from "../../ops/embedding.ts";
-import { floats, integers, opCase, trained, type CaseData, type ConformanceCase } from "../conformanceCase.ts";
+import { floats, halves, integers, opCase, trained, type CaseData, type ConformanceCase } from "../conformanceCase.ts";
 import { exactly, summed } from "../tolerance.ts";
 
 /** Positions sorted by id, equal ids in ascending position. */
@@ -47,14 +47,26 @@ export const embeddingCases: readonly ConformanceCase[] = [
     outputs: [exactly("rows are copied")],
     oracle: (data) => [rowsOf(data.get("weight")!, data.get("ids")!, 65)],
   }),
-  ...[1, 17, 65].map((width) =>
+  ...[3, 64, 65].map((width) =>
     opCase({
-      name: `negative indices give zeros, width ${width}`,
-      op: gatherRows,
+      name: `float16 table 17x${width}`,
+      op: embedding,
       attributes: {},
-      inputs: [floats("x", [17, width]), integers("index", [16, -1, 0, 3, 3, -5])],
-      outputs: [exactly("rows are copied")],
-      oracle: (data) => [rowsOf(data.get("x")!, data.get("index")!, width)],
+      inputs: [halves("weight", [17, width]), integers("ids", [3, 3, 16, 0, 11])],
+      outputs: [exactly("float16 widens exactly")],
+      oracle: (data) => [rowsOf(data.get("weight")!, data.get("ids")!, width)],
     }),
+  ),
+  ...[1, 17, 65].flatMap((width) =>
+    [floats, halves].map((values) =>
+      opCase({
+        name: `negative indices give zeros, width ${width}${values === halves ? ", float16" : ""}`,
+        op: gatherRows,
+        attributes: {},
+        inputs: [values("x", [17, width]), integers("index", [16, -1, 0, 3, 3, -5])],
+        outputs: [exactly("rows are copied")],
+        oracle: (data) => [rowsOf(data.get("x")!, data.get("index")!, width)],
+      }),
+    ),
   ),
 ];

@@ -2,6 +2,7 @@ import type { ConformanceCase } from "../conformanceCase.ts";
 import { activationCases } from "./activation.ts";
 import { attentionCases } from "./attention.ts";
 import { biasCases } from "./bias.ts";
+import { castCases } from "./cast.ts";
 import { columnCases } from "./columns.ts";
 import { crossEntropyCases } from "./crossEntropy.ts";
 import { dropoutCases } from "./dropout.ts";
@@ -21,6 +22,7 @@ import { updateCases } from "./updates.ts";
 export const conformanceCases: readonly ConformanceCase[] = [
   ...elementwiseCases,
   ...biasCases,
+  ...castCases,
   ...columnCases,
   ...matmulCases,
   ...embeddingCases,
@@ -37,3 +39,8 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...updateCases,
   ...programCases,
 ];
+
+/** Names of the cases with float16 tensors, for the known gaps of a backend that takes none (`capabilities.halfWeights`). */
+export const halfCases: readonly string[] = conformanceCases
+  .filter(({ name, tensors }) => tensors.some(({ dtype }) => dtype === "f16") || name.endsWith(" to f16"))
+  .map(({ name }) => name);

@@ -1,5 +1,5 @@
 import { matmul } from "../../ops/matmul.ts";
-import { floats, opCase, trained, type CaseData, type ConformanceCase } from "../conformanceCase.ts";
+import { floats, halves, opCase, trained, type CaseData, type ConformanceCase } from "../conformanceCase.ts";
 import { ofProducts, summed, type Tolerance } from "../tolerance.ts";
 
 type Size = readonly [m: number, k: number, n: number];
@@ -9,6 +9,8 @@ interface Options {
   readonly alpha?: number;
   readonly addend?: "separate" | "in place";
   readonly gradients?: boolean;
+  /** b is float16, a frozen weight. */
+  readonly half?: boolean;
 }
 
 const dot = (k: number): Tolerance => ofProducts(summed(k, 4, "a float32 dot product of K terms, alpha and the addend"), 2);
@@ -33,16 +35,16 @@ function product([m, k, n]: Size, { transposeA, transposeB, alpha = 1 }: Options
 
 function matmulCase(size: Size, options: Options): ConformanceCase {
   const [m, k, n] = size;
-  const { transposeA, transposeB, alpha = 1, addend, gradients = false } = options;
+  const { transposeA, transposeB, alpha = 1, addend, gradients = false, half = false } = options;
   const layout = `${transposeA ? "t" : "n"}${transposeB ? "t" : "n"}`;
   const tensor = gradients ? trained : floats;
   return opCase({
-    name: `${layout} ${m}x${k}x${n}${alpha === 1 ? "" : `, alpha ${alpha}`}${addend ? `, addend ${addend}` : ""}`,
+    name: `${layout} ${m}x${k}x${n}${alpha === 1 ? "" : `, alpha ${alpha}`}${addend ? `, addend ${addend}` : ""}${half ? ", float16 weight" : ""}`,
     op: matmul,
     attributes: { transposeA, transposeB, alpha },
     inputs: [
       tensor("a", transposeA ? [k, m] : [m, k]),
-      tensor("b", transposeB ? [n, k] : [k, n]),
+      (half ? halves : tensor)("b", transposeB ? [n, k] : [k, n]),
       ...(addend ? [tensor("addend", [m, n])] : []),
     ],
     inPlace: addend === "in place" ? [[0, 2]] : [],
@@ -76,4 +78,8 @@ export const matmulCases: readonly ConformanceCase[] = [
   matmulCase([1, 257, 129], { transposeA: false, transposeB: true }),
   matmulCase([128, 64, 192], { transposeA: false, transposeB: true, gradients: true }),
   matmulCase([129, 513, 131], { transposeA: false, transposeB: true }),
+  matmulCase([17, 65, 3], { transposeA: false, transposeB: true, half: true, gradients: true }),
+  matmulCase([67, 130, 66], { transposeA: false, transposeB: false, half: true, alpha: 0.25, gradients: true }),
+  matmulCase([128, 64, 192], { transposeA: false, transposeB: true, half: true, addend: "in place" }),
+  matmulCase([1, 257, 129], { transposeA: false, transposeB: true, half: true, alpha: 0.5 }),
 ];

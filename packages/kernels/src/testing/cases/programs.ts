@@ -86,7 +86,7 @@ const tiedWeights: ConformanceCase = {
     const h = tape.apply(embedding, [table!, idsValue!, order!], {})[0]!;
     const x = linear(tape, h, inner!);
     return [
-      tape.apply(linearCrossEntropy, [x, table!, rows!, targets!, weights!], { softcap: 0, labelSmoothing: 0, zLoss: 0 }, [
+      tape.apply(linearCrossEntropy, [x, table!, rows!, targets!, weights!], { alpha: 1, softcap: 0, labelSmoothing: 0, zLoss: 0 }, [
         output("loss", [1]),
       ])[0]!,
     ];

@@ -18,9 +18,9 @@ const backend = await createBackend({
 let buffers = 0;
 let workspace = 0;
 const [allocate, compile] = [backend.allocate.bind(backend), backend.compile.bind(backend)];
-backend.allocate = (type) => {
-  buffers += byteLength(type);
-  return allocate(type);
+backend.allocate = (type, part) => {
+  buffers += part ? 0 : byteLength(type);
+  return allocate(type, part);
 };
 backend.compile = async (...given) => {
   const executable = await compile(...given);

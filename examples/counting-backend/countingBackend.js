@@ -18,7 +18,7 @@ export async function createBackend(options) {
   return {
     capabilities: { ...inner.capabilities, backend: "counting", adapter: `counting calls to: ${inner.capabilities.adapter}` },
     lost: inner.lost,
-    allocate: (type) => (counts.allocate++, inner.allocate(type)),
+    allocate: (type, part) => (counts.allocate++, inner.allocate(type, part)),
     free: (resource) => (counts.free++, inner.free(resource)),
     upload: (buffer, data, elementOffset) => (counts.upload++, inner.upload(buffer, data, elementOffset)),
     download: (buffer, elementOffset, length) => (counts.download++, inner.download(buffer, elementOffset, length)),

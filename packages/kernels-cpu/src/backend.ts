@@ -3,7 +3,9 @@ import {
   BackendError,
   type BackendBuffer,
   type BackendLost,
+  type BufferPart,
   type Capabilities,
+  checkPart,
   describeType,
   elementCount,
   type Executable,
@@ -58,6 +60,9 @@ export async function createCpuBackend(options: CpuBackendOptions = {}): Promise
   return new CpuBackend(precision, arena, pool, worthThreadsOperations, options.profile);
 }
 
+/** A cache line of float32, so that two threads never write the same one at a part's edge. */
+const PART_ALIGNMENT = 16;
+
 class CpuBackend implements Backend {
   readonly capabilities: Capabilities;
   readonly lost: Promise<BackendLost>;
@@ -88,14 +93,20 @@ class CpuBackend implements Backend {
       float64: precision === "float64",
       halfWeights: true,
       maxBindingBytes: arena.limitBytes,
+      partAlignment: PART_ALIGNMENT,
       ops: new Set(this.kernels.keys()),
       deterministic: true,
     };
   }
 
-  allocate(type: TensorType): BackendBuffer {
+  allocate(type: TensorType, part?: BufferPart): BackendBuffer {
     this.expectAlive();
     const length = elementCount(type.shape);
+    if (part) {
+      const whole = this.expectBuffer(part.of);
+      checkPart(type, part, PART_ALIGNMENT);
+      return new CpuBuffer(this, type.dtype, length, whole.address + part.firstElement * storedBytes(type.dtype, this.precision), part);
+    }
     return new CpuBuffer(this, type.dtype, length, this.arena.allocate(length * storedBytes(type.dtype, this.precision)));
   }
 
@@ -111,8 +122,8 @@ class CpuBackend implements Backend {
     if (!(resource instanceof CpuBuffer) || resource.owner !== this)
       throw new BackendError("bad-buffer", "free: this was made by another backend");
     if (resource.freed) return;
-    resource.freed = true;
-    this.arena.release(resource.address);
+    resource.giveBack();
+    if (!resource.part) this.arena.release(resource.address);
   }
 
   upload(target: BackendBuffer, data: HostArray, elementOffset = 0): void {

@@ -63,8 +63,11 @@ export async function compileProgram(
           : device.createBuffer({ label: `${program.name} parameters`, size: block.bytes.length, usage: UNIFORM_USAGE });
       if (parameters) queue.writeBuffer(parameters, 0, block.bytes);
       const bufferOf = list.storages.map((storage) => {
-        if (storage.kind === "external") return tensors[storage.tensor]!.gpu;
-        return scratch.buffers[storage.kind === "activation" ? storage.slot : list.plan.slots.length + storage.slot]!;
+        if (storage.kind === "external") return tensors[storage.tensor]!;
+        return {
+          byteOffset: 0,
+          gpu: scratch.buffers[storage.kind === "activation" ? storage.slot : list.plan.slots.length + storage.slot]!,
+        };
       });
       const groups = new BindGroups(device);
       const dispatches = list.dispatches.map((dispatch, index) => {
@@ -74,7 +77,11 @@ export async function compileProgram(
         const bindGroup = groups.get(pipeline, key, () => [
           ...dispatch.bindings.map((range, binding) => ({
             binding,
-            resource: { buffer: bufferOf[range.storage]!, offset: range.byteOffset, size: range.byteLength },
+            resource: {
+              buffer: bufferOf[range.storage]!.gpu,
+              offset: bufferOf[range.storage]!.byteOffset + range.byteOffset,
+              size: range.byteLength,
+            },
           })),
           ...(offset === -1
             ? []

@@ -1,12 +1,14 @@
 import {
   BackendError,
   bytesPerElement,
+  checkPart,
   describeType,
   elementCount,
   byteLength,
   type Backend,
   type BackendBuffer,
   type BackendLost,
+  type BufferPart,
   type Capabilities,
   type Executable,
   type HostArray,
@@ -17,7 +19,7 @@ import { compileProgram, type CompileContext } from "./compileProgram.ts";
 import { DeviceFaults } from "./deviceFaults.ts";
 import { timeDispatches, type KernelTiming } from "./dispatchTimer.ts";
 import { encodeDispatches, type GpuExecutable } from "./executable.ts";
-import { asGpuTensor, paddedBytes, TENSOR_USAGE, type GpuTensor } from "./gpuBuffer.ts";
+import { asGpuTensor, isFreed, paddedBytes, PART_ALIGNMENT, TENSOR_USAGE, type GpuTensor } from "./gpuBuffer.ts";
 import { toDeviceArray, toHostArray } from "./hostData.ts";
 import { opEmitters } from "./ops/index.ts";
 import { PipelineCache } from "./pipelineCache.ts";
@@ -142,6 +144,7 @@ class WebGpuBackend implements Backend {
       ...(limits.matrixUnits ? { productRoundoff: 2 ** -11 } : {}),
       halfWeights: device.features.has("shader-f16"),
       maxBindingBytes: limits.maxBindingBytes,
+      partAlignment: PART_ALIGNMENT,
       ops: new Set(opEmitters.keys()),
       deterministic: true,
     };
@@ -157,8 +160,9 @@ class WebGpuBackend implements Backend {
     };
   }
 
-  allocate(type: TensorType): BackendBuffer {
+  allocate(type: TensorType, part?: BufferPart): BackendBuffer {
     this.expectAlive();
+    if (part) return this.allocatePart(type, part);
     const bytes = paddedBytes(byteLength(type));
     if (bytes > this.device.limits.maxBufferSize) {
       throw new BackendError(
@@ -171,7 +175,16 @@ class WebGpuBackend implements Backend {
       gpu = this.device.createBuffer({ size: bytes, usage: TENSOR_USAGE });
     });
     outcome.catch((error: Error) => this.faults.record(error, "allocating"));
-    const tensor: GpuTensor = { dtype: type.dtype, length: elementCount(type.shape), gpu: gpu!, freed: false };
+    const tensor: GpuTensor = { dtype: type.dtype, length: elementCount(type.shape), gpu: gpu!, byteOffset: 0, freed: false };
+    this.buffers.add(tensor);
+    return tensor;
+  }
+
+  private allocatePart(type: TensorType, part: BufferPart): GpuTensor {
+    const whole = asGpuTensor(part.of, this.buffers);
+    checkPart(type, part, PART_ALIGNMENT);
+    const byteOffset = part.firstElement * bytesPerElement(type.dtype);
+    const tensor: GpuTensor = { dtype: type.dtype, length: elementCount(type.shape), gpu: whole.gpu, byteOffset, part, freed: false };
     this.buffers.add(tensor);
     return tensor;
   }
@@ -184,10 +197,12 @@ class WebGpuBackend implements Backend {
       executable.parameters?.destroy();
       return;
     }
+    // Nothing is left to give back of a part whose whole went before it.
+    if (this.buffers.has(resource as BackendBuffer) && isFreed(resource as GpuTensor)) return;
     const tensor = asGpuTensor(resource as BackendBuffer, this.buffers);
     this.buffers.delete(tensor);
     tensor.freed = true;
-    tensor.gpu.destroy();
+    if (!tensor.part) tensor.gpu.destroy();
   }
 
   upload(buffer: BackendBuffer, data: HostArray, elementOffset: number = 0): void {
@@ -211,7 +226,13 @@ class WebGpuBackend implements Backend {
     }
     // In parts, each followed by a submit: the driver gives back the copy that it keeps of a part when that submit is done.
     for (let at = 0; at < bytes.length; at += MAX_STAGING_BYTES) {
-      this.context.queue.writeBuffer(tensor.gpu, elementOffset * size + at, bytes, at, Math.min(MAX_STAGING_BYTES, bytes.length - at));
+      this.context.queue.writeBuffer(
+        tensor.gpu,
+        tensor.byteOffset + elementOffset * size + at,
+        bytes,
+        at,
+        Math.min(MAX_STAGING_BYTES, bytes.length - at),
+      );
       if (bytes.length > MAX_STAGING_BYTES) this.context.queue.submit([]);
     }
   }
@@ -223,7 +244,7 @@ class WebGpuBackend implements Backend {
     expectRange("download", tensor, elementOffset, count);
     if (count === 0) return toHostArray(tensor.dtype, new ArrayBuffer(0));
     const size = bytesPerElement(tensor.dtype);
-    const start = elementOffset * size;
+    const start = tensor.byteOffset + elementOffset * size;
     const firstByte = start - (start % 4);
     const bytes = paddedBytes(start + count * size - firstByte);
     const result = new Uint8Array(bytes);
@@ -253,7 +274,7 @@ class WebGpuBackend implements Backend {
     if (!this.executables.has(executable))
       throw new BackendError("bad-buffer", `program ${compiled.program.name} was not compiled by this backend`);
     for (const { name, tensor } of compiled.bound) {
-      if (tensor.freed)
+      if (isFreed(tensor))
         throw new BackendError("buffer-freed", `program ${compiled.program.name} was run after the buffer of ${name} was freed`);
     }
     if (this.profile)

@@ -9,6 +9,16 @@ export interface BackendBuffer {
   readonly dtype: DType;
   /** Number of elements. */
   readonly length: number;
+  /** The buffer whose memory this one is a part of, and where it starts in it. */
+  readonly part?: BufferPart;
+}
+
+/** Where in another buffer a buffer lies. */
+export interface BufferPart {
+  /** No part itself. */
+  readonly of: BackendBuffer;
+  /** A multiple of the backend's `partAlignment`. */
+  readonly firstElement: number;
 }
 
 /** A program that a backend has compiled against fixed buffers. */
@@ -40,6 +50,8 @@ export interface Capabilities {
   readonly halfWeights?: boolean;
   /** Largest number of bytes one kernel can see of one tensor; larger tensors are worked on in row ranges. */
   readonly maxBindingBytes: number;
+  /** Buffers can be parts of others, which then start at multiples of this many elements. Without it, `allocate` makes no parts. */
+  readonly partAlignment?: number;
   /** Ops implemented; a program is lowered to these or refused by name before `compile`. */
   readonly ops: ReadonlySet<string>;
   /** Same program, same data: same bits on every run. */
@@ -60,9 +72,16 @@ export interface Backend {
   readonly capabilities: Capabilities;
   /** Resolves when the device is lost; never rejects. */
   readonly lost: Promise<BackendLost>;
-  /** A buffer of zeros. Throws BackendError "out-of-memory". */
-  allocate(type: TensorType): BackendBuffer;
-  /** Gives back a buffer or an executable with its scratch; using it afterwards throws BackendError "buffer-freed". */
+  /**
+   * A buffer of zeros; or, with `part`, a window on elements of a buffer that is there, of the same dtype, with what they hold. Tensors
+   * that are parts of one buffer can also be bound together, as one; no instruction may read one part of a buffer and write another.
+   * Throws BackendError "out-of-memory", "bad-buffer" for a part that is not inside, or not aligned.
+   */
+  allocate(type: TensorType, part?: BufferPart): BackendBuffer;
+  /**
+   * Gives back a buffer or an executable with its scratch; using it afterwards throws BackendError "buffer-freed". The memory of a
+   * part goes with the buffer that it is a part of, which makes the part as good as freed.
+   */
   free(resource: BackendBuffer | Executable): void;
   /** Copies host data into a buffer from `elementOffset` on. Float64Array and Float32Array are both taken for f32. */
   upload(buffer: BackendBuffer, data: HostArray, elementOffset?: number): void;

@@ -1,4 +1,5 @@
 export * from "./backend.ts";
+export { checkPart } from "./bufferPart.ts";
 export * from "./backward.ts";
 export { eliminateDeadCode } from "./deadCode.ts";
 export * from "./errors.ts";

@@ -1,4 +1,4 @@
-import type { Backend, BackendBuffer, Capabilities, Executable } from "./backend.ts";
+import type { Backend, BackendBuffer, BufferPart, Capabilities, Executable } from "./backend.ts";
 import { BackendError } from "./errors.ts";
 import { opTable } from "./ops/index.ts";
 import { planMemory } from "./plan.ts";
@@ -17,7 +17,7 @@ export interface PlanningBackend extends Backend {
 
 /**
  * Runs set-up code (loading a model, making an optimiser, compiling its programs) without a device, so that its memory is
- * known before anything is allocated. `run` and `download` are refused.
+ * known before anything is allocated. `run` does nothing and `download` is refused.
  * `scratchOf` gives a program's activation and scratch bytes on the backend in question; default is the memory plan's.
  */
 export function createPlanningBackend(
@@ -41,6 +41,7 @@ export function createPlanningBackend(
       hardwareAccelerated: false,
       float64: false,
       maxBindingBytes: Number.MAX_SAFE_INTEGER,
+      partAlignment: 64,
       ops: new Set(opTable.keys()),
       deterministic: true,
       ...capabilities,
@@ -55,8 +56,9 @@ export function createPlanningBackend(
     get peakBytes() {
       return peakBytes;
     },
-    allocate(type: TensorType): BackendBuffer {
-      const buffer: BackendBuffer = { dtype: type.dtype, length: elementCount(type.shape) };
+    allocate(type: TensorType, part?: BufferPart): BackendBuffer {
+      const buffer: BackendBuffer = { dtype: type.dtype, length: elementCount(type.shape), ...(part ? { part } : {}) };
+      if (part) return buffer;
       sizes.set(buffer, byteLength(type));
       allocatedBytes += byteLength(type);
       note();
@@ -75,7 +77,7 @@ export function createPlanningBackend(
       note();
       return { program, scratchBytes: bytes };
     },
-    run: () => refuse("run a program"),
+    run: () => undefined,
     sync: async () => undefined,
     dispose: async () => undefined,
   };

@@ -7,6 +7,8 @@ import { initialLossScale, nextLossScale, scaleOfStep, type LossScale } from "./
 import { learningRateAt } from "./schedule.ts";
 import type { TrainingSettings } from "./settings.ts";
 import { microBatchProgram, scaleStepProgram, stateNames } from "./stepPrograms.ts";
+import { allocateGroups, type GroupBuffers } from "./groupBuffers.ts";
+import { groupParameters } from "./parameterGroups.ts";
 import { trainableParameters } from "./trainableParameters.ts";
 import { optimiserState, schedulesOfStep, updateProgram } from "./updateProgram.ts";
 
@@ -35,7 +37,9 @@ export class OptimiserStep {
   /** What the optimiser keeps between steps, by name: the part of `state` that a checkpoint holds. */
   readonly kept: ReadonlyMap<string, StateTensor>;
   /** Gradients, moments, and the step's own tensors, by name. */
-  readonly state: Map<string, BackendBuffer> = new Map();
+  readonly state: Map<string, BackendBuffer>;
+  /** The buffers that gradients and state of several parameters are parts of. */
+  private readonly wholes: ReadonlyMap<string, BackendBuffer>;
   private readonly model: LanguageModel;
   private readonly settings: TrainingSettings;
   private readonly compiled = new Map<string, CompiledMicroBatch>();
@@ -43,11 +47,17 @@ export class OptimiserStep {
   private readonly unscaling = new Map<number, Executable>();
   private readonly update: Executable;
 
-  private constructor(model: LanguageModel, settings: TrainingSettings, state: Map<string, BackendBuffer>, update: Executable) {
+  private constructor(
+    model: LanguageModel,
+    settings: TrainingSettings,
+    { state, wholes }: Pick<GroupBuffers, "state" | "wholes">,
+    update: Executable,
+  ) {
     this.model = model;
     this.settings = settings;
     this.lossScale = initialLossScale(model.backend.capabilities);
     this.state = state;
+    this.wholes = wholes;
     this.update = update;
     this.parameters = trainableParameters(model, settings);
     this.kept = optimiserState(this.parameters, settings);
@@ -55,14 +65,14 @@ export class OptimiserStep {
 
   static async create(model: LanguageModel, settings: TrainingSettings): Promise<OptimiserStep> {
     const parameters = trainableParameters(model, settings);
-    const state = new Map<string, BackendBuffer>([[stateNames.loss, model.backend.allocate({ shape: [1], dtype: "f32" })]]);
-    const compile = async (program: ReturnType<typeof updateProgram>): Promise<Executable> => {
-      const { bindings, made } = model.bind(program, state);
-      for (const [name, buffer] of made) state.set(name, buffer);
-      return model.backend.compile(program, bindings);
-    };
-    const update = await compile(updateProgram(parameters, settings));
-    return new OptimiserStep(model, settings, state, update);
+    const { backend } = model;
+    const { partAlignment } = backend.capabilities;
+    const { state, wholes, weights } = await allocateGroups(model, groupParameters(parameters, settings, partAlignment));
+    state.set(stateNames.loss, backend.allocate({ shape: [1], dtype: "f32" }));
+    const program = updateProgram(parameters, settings, partAlignment);
+    const { bindings, made } = model.bind(program, new Map([...state, ...wholes, ...weights]));
+    for (const [name, buffer] of made) state.set(name, buffer);
+    return new OptimiserStep(model, settings, { state, wholes }, await backend.compile(program, bindings));
   }
 
   /** Forward and backward of all micro batches without an update: leaves the step's loss and gradients in `state`. */
@@ -118,7 +128,7 @@ export class OptimiserStep {
     this.compiled.clear();
     backend.free(this.update);
     for (const executable of this.unscaling.values()) backend.free(executable);
-    for (const buffer of this.state.values()) backend.free(buffer);
+    for (const buffer of [...this.state.values(), ...this.wholes.values()]) backend.free(buffer);
     this.state.clear();
   }
 

@@ -3,12 +3,8 @@ import type { ParameterSpec } from "@sft/model";
 import { optimisers } from "./optimisers/index.ts";
 import type { StateTensor } from "./optimisers/optimiser.ts";
 import type { TrainingSettings } from "./settings.ts";
+import { groupParameters, rateRatioOf } from "./parameterGroups.ts";
 import { stateNames } from "./stepPrograms.ts";
-
-/** A parameter's learning rate as a share of the run's: LoRA+ (Hayou et al. 2024) moves B, and with it DoRA's magnitudes, faster than A. */
-export function learningRateRatio({ name }: ParameterSpec, { loraPlusRatio }: TrainingSettings): number {
-  return /\.lora_(B\.weight|magnitude_vector)$/.test(name) ? loraPlusRatio : 1;
-}
 
 /** The state tensors of all parameters by the names under which they are bound and saved. */
 export function optimiserState(parameters: readonly ParameterSpec[], settings: TrainingSettings): ReadonlyMap<string, StateTensor> {
@@ -29,27 +25,30 @@ export function schedulesOfStep(
   learningRate: number,
 ): ReadonlyMap<string, Float32Array> {
   const rest = optimisers[settings.optimiser].schedule(step, settings);
-  const ratios = new Set(parameters.map((parameter) => learningRateRatio(parameter, settings)));
+  const ratios = new Set(parameters.map((parameter) => rateRatioOf(parameter, settings)));
   return new Map([...ratios].map((ratio) => [stateNames.schedule(ratio), Float32Array.of(learningRate * ratio, ...rest)]));
 }
 
-/** Global gradient norm, then the optimiser's rule on every parameter, gated on that norm being finite. */
-export function updateProgram(parameters: readonly ParameterSpec[], settings: TrainingSettings): Program {
+/**
+ * Global gradient norm, then the optimiser's rule on every group of parameters (see `groupParameters`), gated on that norm being finite.
+ * Without `partAlignment` every parameter is a group.
+ */
+export function updateProgram(parameters: readonly ParameterSpec[], settings: TrainingSettings, partAlignment?: number): Program {
+  const groups = groupParameters(parameters, settings, partAlignment);
   const tape = new Tape("update");
   const norm = tape.external(stateNames.norm, "state", [2]);
-  const gradients = parameters.map(({ name, shape }) => tape.external(stateNames.gradient(name), "gradient", shape));
+  const gradients = groups.map(({ name, shape }) => tape.external(stateNames.gradient(name), "gradient", shape));
   tape.apply(gradNorm, gradients, {}, [norm]);
-  parameters.forEach((spec, index) => {
-    const rule = optimisers[settings.optimiser].ruleFor(spec);
+  groups.forEach(({ name, shape, rule, rateRatio, weightDecay }, index) => {
     rule.record({
       tape,
       norm,
       settings,
-      parameter: tape.parameter(spec.name, spec.shape, false),
+      parameter: tape.parameter(name, shape, false),
       gradient: gradients[index]!,
-      state: rule.state(spec).map(({ key, shape, dtype }) => tape.external(stateNames.state(key, spec.name), "state", shape, dtype)),
-      schedule: tape.input(stateNames.schedule(learningRateRatio(spec, settings)), [4], "f32"),
-      weightDecay: spec.shape.length >= 2 ? settings.weightDecay : 0,
+      state: rule.state({ shape }).map((tensor) => tape.external(stateNames.state(tensor.key, name), "state", tensor.shape, tensor.dtype)),
+      schedule: tape.input(stateNames.schedule(rateRatio), [4], "f32"),
+      weightDecay,
     });
   });
   return tape.finish();

@@ -19,9 +19,9 @@ export function meterBackend(inner: Backend): MeteredBackend {
   const backend: Backend = {
     capabilities: inner.capabilities,
     lost: inner.lost,
-    allocate: (type) => {
-      const buffer = inner.allocate(type);
-      return take(buffer, buffer.length * bytesPerElement(buffer.dtype));
+    allocate: (type, part) => {
+      const buffer = inner.allocate(type, part);
+      return take(buffer, part ? 0 : buffer.length * bytesPerElement(buffer.dtype));
     },
     free: (resource) => {
       bytes -= live.get(resource) ?? 0;

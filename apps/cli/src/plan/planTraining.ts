@@ -41,7 +41,6 @@ export async function planTraining(request: PlanRequest): Promise<MemoryBudget> 
     );
     await model.attachLora(request.lora, { tensors });
   }
-  const weights = backend.allocatedBytes;
   const optimiser = await OptimiserStep.create(model, settings);
   const bytesOf = (isCounted: (name: string) => boolean): number =>
     [...optimiser.state].reduce((sum, [name, buffer]) => sum + (isCounted(name) ? 4 * buffer.length : 0), 0);
@@ -49,6 +48,8 @@ export async function planTraining(request: PlanRequest): Promise<MemoryBudget> 
   const gradients = bytesOf((name) => name.startsWith(gradientPrefix));
   const optimizer = bytesOf((name) => !name.startsWith(gradientPrefix));
   const beforeInputs = backend.allocatedBytes;
+  // The model's own parameters, with the gaps between those that were put together.
+  const weights = beforeInputs - gradients - optimizer;
   const supervised = Math.max(32, Math.ceil((rows * length * request.supervisedShare) / 32) * 32);
   const program = microBatchProgram(model, settings, { batch: rows, length, supervised });
   await backend.compile(program, model.bind(program, optimiser.state).bindings);

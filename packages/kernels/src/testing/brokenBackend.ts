@@ -54,7 +54,7 @@ export function brokenBackend(backend: Backend, fault: Fault): Backend {
   return {
     capabilities: backend.capabilities,
     lost: backend.lost,
-    allocate: (type) => backend.allocate(type),
+    allocate: (type, part) => backend.allocate(type, part),
     free(resource) {
       void enqueue(() => {
         const cut = pieces.get(resource as Executable);

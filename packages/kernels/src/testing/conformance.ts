@@ -1,4 +1,5 @@
 import type { Backend } from "../backend.ts";
+import { checkParts } from "./checkParts.ts";
 import { conformanceCases } from "./cases/index.ts";
 import { differentiableCases, runFiniteDifferences } from "./finiteDifferences.ts";
 import { checkName, runConformanceCase, type CaseResult } from "./runConformance.ts";
@@ -61,6 +62,7 @@ export function conformance({ name, createBackend, createReference, skip = [], r
       if (gap === undefined) runner.it(one.name, body);
       else runner.it.skip(`${one.name} (known gap: ${gap})`, body);
     }
+    runner.it("parts of a buffer are its memory", () => checkParts(backend));
   });
 }
 

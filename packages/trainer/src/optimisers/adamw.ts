@@ -13,6 +13,7 @@ export function adamwAttributes({ settings, weightDecay }: Update): AdamwAttribu
 
 /** Decoupled weight decay Adam; state names are PyTorch's. */
 export const adamwRule: UpdateRule = {
+  elementwise: true,
   state: (parameter) => [alike("exp_avg")(parameter), alike("exp_avg_sq")(parameter)],
   record(update) {
     const { tape, parameter, gradient, state, schedule, norm } = update;

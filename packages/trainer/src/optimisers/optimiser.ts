@@ -27,7 +27,9 @@ export interface Update {
 
 /** How one parameter moves: what it keeps between steps, and the ops of a step, written in place. */
 export interface UpdateRule {
-  readonly state: (parameter: ParameterSpec) => readonly StateTensor[];
+  /** Each element moves by its own gradient and state alone, so that several parameters can be moved as one. */
+  readonly elementwise?: true;
+  readonly state: (parameter: Pick<ParameterSpec, "shape">) => readonly StateTensor[];
   readonly record: (update: Update) => void;
 }
 
@@ -39,7 +41,7 @@ export interface Optimiser {
 }
 
 /** A state tensor shaped as its parameter. */
-export function alike(key: string): (parameter: ParameterSpec) => StateTensor {
+export function alike(key: string): (parameter: Pick<ParameterSpec, "shape">) => StateTensor {
   return ({ shape }) => ({ key, shape, dtype: "f32" });
 }
 

@@ -3,6 +3,7 @@ import { alike, uniform, type Optimiser } from "./optimiser.ts";
 
 /** PyTorch's SGD with momentum; weight decay is added to the gradient. */
 export const sgd: Optimiser = uniform({
+  elementwise: true,
   state: (parameter) => [alike("momentum_buffer")(parameter)],
   record({ tape, parameter, gradient, state: [buffer], schedule, norm, weightDecay, settings }) {
     const attributes = { momentum: settings.momentum ?? 0.9, weightDecay, maxGradNorm: settings.maxGradNorm };

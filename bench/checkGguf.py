@@ -1,4 +1,5 @@
-"""Compares a GGUF file with the Hugging Face folder that it was exported from, with numpy alone.
+"""Compares a GGUF file with the Hugging Face folder that it was exported from, with numpy and, where it is installed, llama.cpp's
+own reader (`pip install gguf`), which must then read the same metadata, names, shapes and values.
 
     python bench/checkGguf.py MODEL_FOLDER FILE.gguf [MODEL_FOLDER FILE.gguf ...]
 
@@ -14,6 +15,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+
+try:
+    import gguf
+    from gguf.quants import dequantize
+except ImportError:
+    gguf = None
 
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 F32, F16, Q8_0 = 0, 1, 8
@@ -125,6 +132,22 @@ def allowed(array, kind):
     return np.broadcast_to(bound, (len(bound), 32)).reshape(array.shape)
 
 
+def differences_to_gguf_package(path, metadata, tensors):
+    """What llama.cpp's reader gives otherwise than ours; it adds keys of its own that start with "GGUF."."""
+    reader = gguf.GGUFReader(path)
+    fields = {key: field.contents() for key, field in reader.fields.items() if not key.startswith("GGUF.")}
+    problems = [f"the gguf package has {key} = {fields.get(key)!r}" for key in metadata.keys() | fields.keys() if fields.get(key) != metadata.get(key)]
+    theirs = {tensor.name: tensor for tensor in reader.tensors}
+    problems += [f"only one reader sees {name}" for name in theirs.keys() ^ tensors.keys()]
+    for name in theirs.keys() & tensors.keys():
+        shape, kind, ours = tensors[name]
+        tensor = theirs[name]
+        values = dequantize(tensor.data, tensor.tensor_type).reshape(shape)
+        if list(tensor.shape)[::-1] != list(shape) or int(tensor.tensor_type) != kind or not np.array_equal(values.astype(np.float32), ours):
+            problems.append(f"{name}: the gguf package reads other values")
+    return problems
+
+
 def check(folder, path):
     config = json.loads((folder / "config.json").read_text())
     metadata, found = read_gguf(path)
@@ -143,8 +166,10 @@ def check(folder, path):
         worst = max(worst, share)
         if share > 1:
             problems.append(f"{own}: {share:.3f} of the rounding allowed")
+    if gguf:
+        problems += differences_to_gguf_package(path, metadata, found)
     vocabulary = len(metadata.get("tokenizer.ggml.tokens", []))
-    print(f"{'FAIL' if problems else 'pass'}  {path}: {architecture}, {len(found)} tensors, {vocabulary} tokens, worst {worst:.3f} of the rounding allowed", *problems, sep="\n  ")
+    print(f"{'FAIL' if problems else 'pass'}  {path}: {architecture}, {len(found)} tensors, {vocabulary} tokens, worst {worst:.3f} of the rounding allowed{', the gguf package agrees' if gguf and not problems else ''}", *problems, sep="\n  ")
     return not problems
 
 

@@ -1,6 +1,7 @@
 /**
  * Makes what bench/checkPeft.py compares with PEFT and transformers: for four golden families (llama, qwen3, gemma3, gpt2)
- * two optimiser steps of LoRA, rsLoRA and, where weights are stored [out, in], DoRA; the adapter folder as training saves it, the
+ * two optimiser steps of LoRA, rsLoRA, DoRA, rank patterns, whole copies of modules and, on the untied llama, pairs on embeddings and
+ * head; the adapter folder as training saves it, the
  * merged folder, and a JSON file with token ids and the logits that this project computes.
  *
  *   pnpm --filter @sft/bench peft OUTPUT_FOLDER
@@ -24,6 +25,8 @@ const methods: Readonly<Record<string, Partial<LoraConfig>>> = {
   lora: {},
   rslora: { useRslora: true },
   dora: { useDora: true },
+  copies: { modulesToSave: ["norm", "ln_f", "embed_tokens", "lm_head"] },
+  embeddings: { targetModules: ["q_proj", "embed_tokens", "lm_head"] },
   patterns: { rankPattern: { "layers.0..*": 2 }, alphaPattern: { "(mlp|attn)\\..*": 32 } },
 };
 
@@ -33,10 +36,14 @@ for (const family of ["llama", "qwen3", "gemma3", "gpt2"]) {
   await mkdir(baseCopy, { recursive: true });
   for (const name of ["config.json", "model.safetensors"]) await cp(join(base.path, name), join(baseCopy, name));
   for (const [method, own] of Object.entries(methods)) {
-    if (family === "gpt2" && own.useDora) continue;
     const folder = join(output, family, method);
     const model = await LanguageModel.load({ backend, config: base.config, weights: base.tensors });
-    await model.attachLora({ r: 4, alpha: 8, dropout: 0, targetModules: "all-linear", ...own }, { seed: 1 });
+    if (method === "embeddings" && model.config.tiedEmbeddings) continue;
+    const copied = own.modulesToSave?.filter((name) => hasOwnModule(model, name));
+    await model.attachLora(
+      { r: 4, alpha: 8, dropout: 0, targetModules: "all-linear", ...own, ...(copied ? { modulesToSave: copied } : {}) },
+      { seed: 1 },
+    );
     const optimiser = await OptimiserStep.create(model, { ...defaultSettings, learningRate: 0.05, maxSteps: 2 });
     const rows = sequences.map((ids) => ({
       inputIds: Int32Array.from(ids.slice(0, -1)),
@@ -69,3 +76,11 @@ for (const family of ["llama", "qwen3", "gemma3", "gpt2"]) {
   }
 }
 await backend.dispose();
+
+/** Whether a model has a module of this name of which a copy can be trained: tied embeddings are none. */
+function hasOwnModule({ parameters, config }: LanguageModel, name: string): boolean {
+  return (
+    parameters.some((one) => one.name.endsWith(`.${name}.weight`) && !(config.tiedEmbeddings && one.kind === "embedding")) ||
+    parameters.some((one) => one.name === `${name}.weight`)
+  );
+}

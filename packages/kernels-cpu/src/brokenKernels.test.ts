@@ -101,10 +101,10 @@ const proofs: readonly Proof[] = [
   },
   {
     what: "adamw applies a step behind a closed gate",
-    fault: { op: "adamw", inputs: ([, , , , , norm]) => void (norm![1] = 1) },
+    fault: { op: "adamw", inputs: ([, , , , , gate]) => void (gate![1] = 1) },
     mustFail: (recorded) =>
       uses(recorded, "adamw") &&
-      [...recorded.data].some(([name, values]) => name.startsWith("norm") && values.length === 2 && values[1] === 0),
+      [...recorded.data].some(([name, values]) => name.startsWith("gate") && values.length === 3 && values[1] === 0),
   },
 ];
 

@@ -24,6 +24,7 @@ afterAll(async () => {
 });
 
 async function accumulate(batches: readonly TokenBatch[]): Promise<Accumulated> {
+  // The loss scale is 1.
   await optimiser.accumulate(batches, 0);
   const read = async (name: string): Promise<Float32Array> => Float32Array.from(await model.backend.download(optimiser.state.get(name)!));
   const gradients = new Map<string, Float32Array>();
@@ -142,7 +143,7 @@ function packInto(rows: readonly ShiftedRow[], length: number): TokenBatch {
   return batch;
 }
 
-it("gives the same bits under a loss scale, which is a power of two and is taken out again", async () => {
+it("gives the same bits times the loss scale, a power of two, which the update takes out again", async () => {
   const { backend } = model;
   const capabilities = { ...backend.capabilities, productRoundoff: 2 ** -11 };
   // The same backend, but it says that its products round to float16.
@@ -156,9 +157,27 @@ it("gives the same bits under a loss scale, which is a power of two and is taken
   const scaled = await OptimiserStep.create(scaledModel, { ...defaultSettings, method: "full", maxSteps: 1 });
   const batches = [padBatch(randomRows(4, 5))];
   const expected = await accumulate(batches);
-  await scaled.accumulate(batches, 0);
+  const scale = await scaled.accumulate(batches, 0);
+  expect(scale).toBeGreaterThan(1);
   const read = async (name: string): Promise<Float32Array> => Float32Array.from(await backend.download(scaled.state.get(name)!));
-  expect((await read(stateNames.loss))[0]).toBe(expected.loss);
-  for (const [name, gradient] of expected.gradients) expect(await read(stateNames.gradient(name)), name).toEqual(gradient);
+  expect((await read(stateNames.loss))[0]! / scale).toBe(expected.loss);
+  for (const [name, gradient] of expected.gradients)
+    expect(
+      (await read(stateNames.gradient(name))).map((value) => value / scale),
+      name,
+    ).toEqual(gradient);
+
+  const moved = async (step: OptimiserStep): Promise<unknown> => {
+    const before = new Map<string, Float32Array>();
+    for (const { name } of model.parameters) before.set(name, await model.download(name));
+    const { loss, gradNorm } = await (await step.run(batches, 0)).metrics;
+    const after: unknown[] = [loss, gradNorm];
+    for (const [name, values] of before) {
+      after.push(await model.download(name));
+      backend.upload(model.buffers.get(name)!, values);
+    }
+    return after;
+  };
+  expect(await moved(scaled)).toEqual(await moved(await OptimiserStep.create(model, { ...defaultSettings, method: "full", maxSteps: 1 })));
   scaled.dispose();
 });

@@ -6,7 +6,7 @@ import type { StateTensor } from "./optimisers/optimiser.ts";
 import { initialLossScale, nextLossScale, scaleOfStep, type LossScale } from "./lossScale.ts";
 import { learningRateAt } from "./schedule.ts";
 import type { TrainingSettings } from "./settings.ts";
-import { microBatchProgram, scaleStepProgram, stateNames } from "./stepPrograms.ts";
+import { microBatchProgram, stateNames } from "./stepPrograms.ts";
 import { allocateGroups, type GroupBuffers } from "./groupBuffers.ts";
 import { groupParameters } from "./parameterGroups.ts";
 import { trainableParameters } from "./trainableParameters.ts";
@@ -44,7 +44,6 @@ export class OptimiserStep {
   private readonly settings: TrainingSettings;
   private readonly compiled = new Map<string, CompiledMicroBatch>();
   private lossScale: LossScale;
-  private readonly unscaling = new Map<number, Executable>();
   private readonly update: Executable;
 
   private constructor(
@@ -75,8 +74,11 @@ export class OptimiserStep {
     return new OptimiserStep(model, settings, { state, wholes }, await backend.compile(program, bindings));
   }
 
-  /** Forward and backward of all micro batches without an update: leaves the step's loss and gradients in `state`. */
-  async accumulate(batches: readonly TokenBatch[], step: number): Promise<void> {
+  /**
+   * Forward and backward of all micro batches without an update: leaves the step's loss and gradients in `state`, all of them
+   * multiplied with the loss scale that this gives: a power of two, 1 where products keep float32's range.
+   */
+  async accumulate(batches: readonly TokenBatch[], step: number): Promise<number> {
     const { backend } = this.model;
     const weightSum = weightSumOf(batches);
     const scale = this.scaleOf(batches);
@@ -87,7 +89,7 @@ export class OptimiserStep {
       if (seed) backend.upload(seed, Int32Array.of((this.settings.seed * 0x9e3779b1 + step * 1024 + index) | 0));
       backend.run(executable);
     }
-    if (scale !== 1) backend.run(await this.unscale(scale));
+    return scale;
   }
 
   /**
@@ -98,16 +100,16 @@ export class OptimiserStep {
     step: number,
   ): Promise<{ readonly learningRate: number; readonly metrics: Promise<StepMetrics> }> {
     const { backend } = this.model;
-    const scale = this.scaleOf(batches);
-    await this.accumulate(batches, step);
+    const scale = await this.accumulate(batches, step);
     const learningRate = learningRateAt(step, this.settings);
     for (const [name, schedule] of schedulesOfStep(this.parameters, this.settings, step, learningRate))
       backend.upload(this.state.get(name)!, schedule);
+    backend.upload(this.state.get(stateNames.lossScale)!, Float32Array.of(scale));
     backend.run(this.update);
     const loss = backend.download(this.state.get(stateNames.loss)!);
-    const norm = backend.download(this.state.get(stateNames.norm)!);
+    const norm = backend.download(this.state.get(stateNames.gate)!);
     const metrics = Promise.all([loss, norm]).then(([[lossValue], [gradNorm, finite]]) => ({
-      loss: lossValue!,
+      loss: lossValue! / scale,
       gradNorm: gradNorm!,
       finite: finite === 1,
     }));
@@ -127,24 +129,12 @@ export class OptimiserStep {
     }
     this.compiled.clear();
     backend.free(this.update);
-    for (const executable of this.unscaling.values()) backend.free(executable);
     for (const buffer of [...this.state.values(), ...this.wholes.values()]) backend.free(buffer);
     this.state.clear();
   }
 
   private scaleOf(batches: readonly TokenBatch[]): number {
     return scaleOfStep(this.lossScale, weightSumOf(batches));
-  }
-
-  /** The program that takes a loss scale out of a step's loss and gradients; there are as many as scales were used, which are powers of two. */
-  private async unscale(scale: number): Promise<Executable> {
-    const { model, unscaling } = this;
-    const known = unscaling.get(scale);
-    if (known) return known;
-    const program = scaleStepProgram(this.parameters, 1 / scale);
-    const executable = await model.backend.compile(program, model.bind(program, this.state).bindings);
-    unscaling.set(scale, executable);
-    return executable;
   }
 
   private async compile(batch: TokenBatch, place: "first" | "later"): Promise<CompiledMicroBatch> {

@@ -1,4 +1,4 @@
-import { backward, linearCrossEntropy, recomputeBlocks, rematerialise, scale, Tape, zero, type Program, type Value } from "@sft/kernels";
+import { backward, linearCrossEntropy, recomputeBlocks, rematerialise, zero, type Program, type Value } from "@sft/kernels";
 import type { LanguageModel, ParameterSpec, RecordedForward } from "@sft/model";
 import { lossInputs, type MicroBatchShape } from "./microBatch.ts";
 import type { TrainingSettings } from "./settings.ts";
@@ -12,7 +12,9 @@ export const stateNames = {
   loss: "step.loss",
   /** Learning rate and more of the parameters whose rate is `ratio` times the run's. */
   schedule: (ratio: number): string => (ratio === 1 ? "step.schedule" : `step.schedule.x${ratio}`),
-  norm: "step.norm",
+  /** [length of the gradient, whether it is finite, what takes the loss scale out of gradients] */
+  gate: "step.gate",
+  lossScale: "step.loss-scale",
 } as const;
 
 type LossTerms = Pick<TrainingSettings, "labelSmoothing" | "zLoss">;
@@ -27,15 +29,15 @@ const crossEntropyAlone: LossTerms = { labelSmoothing: 0, zLoss: 0 };
 
 /** Records the head and the loss sum of one batch; the logits exist only chunk by chunk inside the op. */
 function recordLoss(model: LanguageModel, { tape, graph, hidden }: RecordedForward, supervised: number, terms: LossTerms): Value {
-  const head = graph.headWeight(model.family.headWeight(model.config));
+  const { weight, alpha } = graph.head(model.family.headWeight(model.config));
   const inputs = [
     hidden,
-    head,
+    weight,
     tape.input(lossInputs.rows, [supervised]),
     tape.input(lossInputs.targets, [supervised]),
     tape.input(lossInputs.weights, [supervised], "f32"),
   ];
-  return tape.apply(linearCrossEntropy, inputs, { alpha: 1, softcap: model.config.logitSoftcap, ...terms })[0]!;
+  return tape.apply(linearCrossEntropy, inputs, { alpha, softcap: model.config.logitSoftcap, ...terms })[0]!;
 }
 
 /** Computed again where the backward pass reads them, instead of being kept. */
@@ -81,13 +83,4 @@ export function evaluationProgram(model: LanguageModel, shape: MicroBatchShape):
   const loss = recordLoss(model, forward, shape.supervised, crossEntropyAlone);
   forward.tape.copy(loss, forward.tape.output("loss", [1]));
   return forward.tape.finish();
-}
-
-/** Multiplies the step's loss and every gradient by `factor`: takes a loss scale out again, exactly, since scales are powers of two. */
-export function scaleStepProgram(parameters: readonly ParameterSpec[], factor: number): Program {
-  const tape = new Tape("scale-step");
-  const multiply = (value: Value): void => void tape.apply(scale, [value], { factor }, [value]);
-  multiply(tape.external(stateNames.loss, "state", [1]));
-  for (const { name, shape } of parameters) multiply(tape.external(stateNames.gradient(name), "gradient", shape));
-  return tape.finish();
 }

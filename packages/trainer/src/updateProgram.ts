@@ -1,4 +1,4 @@
-import { gradNorm, Tape, type Program } from "@sft/kernels";
+import { gradNorm, Tape, unscaleNorm, type Program } from "@sft/kernels";
 import type { ParameterSpec } from "@sft/model";
 import { optimisers } from "./optimisers/index.ts";
 import type { StateTensor } from "./optimisers/optimiser.ts";
@@ -36,13 +36,14 @@ export function schedulesOfStep(
 export function updateProgram(parameters: readonly ParameterSpec[], settings: TrainingSettings, partAlignment?: number): Program {
   const groups = groupParameters(parameters, settings, partAlignment);
   const tape = new Tape("update");
-  const norm = tape.external(stateNames.norm, "state", [2]);
+  const gate = tape.external(stateNames.gate, "state", [3]);
   const gradients = groups.map(({ name, shape }) => tape.external(stateNames.gradient(name), "gradient", shape));
-  tape.apply(gradNorm, gradients, {}, [norm]);
+  const [norm] = tape.apply(gradNorm, gradients, {});
+  tape.apply(unscaleNorm, [norm!, tape.input(stateNames.lossScale, [1], "f32")], {}, [gate]);
   groups.forEach(({ name, shape, rule, rateRatio, weightDecay }, index) => {
     rule.record({
       tape,
-      norm,
+      gate,
       settings,
       parameter: tape.parameter(name, shape, false),
       gradient: gradients[index]!,

@@ -19,23 +19,27 @@ export async function compareCase(model: LanguageModel, golden: GoldenCase, meth
   const logits = await computeLogits(model, golden.batch);
   const optimiser = await OptimiserStep.create(model, { ...defaultSettings, method, maxSteps: 1 });
   try {
-    await optimiser.accumulate([toTokenBatch(golden.batch)], 0);
+    const scale = await optimiser.accumulate([toTokenBatch(golden.batch)], 0);
     const [actual] = await model.backend.download(optimiser.state.get(stateNames.loss)!);
     let worst = { name: "", relL2: -1 };
     for (const [name, expected] of golden.gradients) {
       const buffer = optimiser.state.get(stateNames.gradient(model.family.aliases?.[name] ?? name));
       // A gradient that this implementation does not compute counts as entirely wrong.
-      const distance = buffer ? relativeL2(await model.backend.download(buffer), expected) : Infinity;
+      const distance = buffer ? relativeL2(unscaled(await model.backend.download(buffer), scale), expected) : Infinity;
       if (!(distance <= worst.relL2)) worst = { name, relL2: distance };
     }
     return {
       logits: { relL2: relativeL2(logits, golden.logits, attendedElements(golden.batch, model.config.vocabSize)) },
-      loss: { expected: golden.loss, actual: actual! },
+      loss: { expected: golden.loss, actual: actual! / scale },
       grads: { count: golden.gradients.size, worst },
     };
   } finally {
     optimiser.dispose();
   }
+}
+
+function unscaled(values: ArrayLike<number>, scale: number): ArrayLike<number> {
+  return scale === 1 ? values : Float32Array.from(values, (value) => value / scale);
 }
 
 /** Repeats the recorded optimiser steps from the model's present weights and gives the largest differences. */

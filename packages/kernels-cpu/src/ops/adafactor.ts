@@ -6,13 +6,13 @@ import { clipFactor } from "./updates.ts";
 export const factoredDirection: Kernel<SecondMomentAttributes> = {
   phases: [
     (call) => {
-      const [gradient, row, column, schedule, norm] = call.inputs;
+      const [gradient, row, column, schedule, gate] = call.inputs;
       const [, newRow, newColumn] = call.outputs;
       const { epsilon, maxGradNorm } = call.attributes;
       const [rows, columns] = gradient.shape;
-      const clip = clipFactor(norm, maxGradNorm);
-      const beta = norm.data[1] === 0 ? 1 : schedule.data[1];
-      const square = (index: number): number => (norm.data[1] === 0 ? 0 : (gradient.data[index] * clip) ** 2 + epsilon);
+      const clip = clipFactor(gate, maxGradNorm);
+      const beta = gate.data[1] === 0 ? 1 : schedule.data[1];
+      const square = (index: number): number => (gate.data[1] === 0 ? 0 : (gradient.data[index] * clip) ** 2 + epsilon);
       const [fromRow, toRow] = shareOf(rows, call);
       for (let r = fromRow; r < toRow; r++) {
         let sum = 0;
@@ -27,10 +27,10 @@ export const factoredDirection: Kernel<SecondMomentAttributes> = {
       }
     },
     (call) => {
-      const [gradient, , , , norm] = call.inputs;
+      const [gradient, , , , gate] = call.inputs;
       const [direction, row, column] = call.outputs;
       const [rows, columns] = gradient.shape;
-      const clip = clipFactor(norm, call.attributes.maxGradNorm);
+      const clip = clipFactor(gate, call.attributes.maxGradNorm);
       let sum = 0;
       for (let r = 0; r < rows; r++) sum += row.data[r];
       const [from, to] = shareOf(rows, call);
@@ -38,7 +38,7 @@ export const factoredDirection: Kernel<SecondMomentAttributes> = {
         const factor = clip * Math.sqrt(sum / rows / row.data[r]);
         for (let c = 0; c < columns; c++) {
           const index = r * columns + c;
-          direction.data[index] = norm.data[1] === 0 ? 0 : (gradient.data[index] * factor) / Math.sqrt(column.data[c]);
+          direction.data[index] = gate.data[1] === 0 ? 0 : (gradient.data[index] * factor) / Math.sqrt(column.data[c]);
         }
       }
     },
@@ -48,16 +48,16 @@ export const factoredDirection: Kernel<SecondMomentAttributes> = {
 export const elementDirection: Kernel<SecondMomentAttributes> = {
   phases: [
     (call) => {
-      const [gradient, v, schedule, norm] = call.inputs;
+      const [gradient, v, schedule, gate] = call.inputs;
       const [direction, newV] = call.outputs;
       const { epsilon, maxGradNorm } = call.attributes;
-      const clip = clipFactor(norm, maxGradNorm);
+      const clip = clipFactor(gate, maxGradNorm);
       const beta = schedule.data[1];
       const [from, to] = shareOf(gradient.data.length, call);
       for (let i = from; i < to; i++) {
         const g = gradient.data[i] * clip;
-        const moved = norm.data[1] === 0 ? v.data[i] : beta * v.data[i] + (1 - beta) * (g * g + epsilon);
-        direction.data[i] = norm.data[1] === 0 ? 0 : g / Math.sqrt(moved);
+        const moved = gate.data[1] === 0 ? v.data[i] : beta * v.data[i] + (1 - beta) * (g * g + epsilon);
+        direction.data[i] = gate.data[1] === 0 ? 0 : g / Math.sqrt(moved);
         newV.data[i] = moved;
       }
     },

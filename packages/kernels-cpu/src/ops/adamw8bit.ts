@@ -9,11 +9,11 @@ const unsigned = dynamicCode(false);
 export const adamw8bit: Kernel<AdamwAttributes> = {
   phases: [
     (call) => {
-      const [parameter, gradient, m, v, mScale, vScale, schedule, norm] = call.inputs;
+      const [parameter, gradient, m, v, mScale, vScale, schedule, gate] = call.inputs;
       const [newParameter, newM, newV, newMScale, newVScale] = call.outputs;
       const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = call.attributes;
       const [learningRate, bias1, bias2] = schedule.data;
-      const clip = clipFactor(norm, maxGradNorm);
+      const clip = clipFactor(gate, maxGradNorm);
       const decay = 1 - learningRate * weightDecay;
       const rootBias2 = Math.sqrt(bias2);
       const [first, second] = [new Float64Array(STATE_BLOCK), new Float64Array(STATE_BLOCK)];
@@ -22,7 +22,7 @@ export const adamw8bit: Kernel<AdamwAttributes> = {
       for (let block = from; block < to; block++) {
         const start = block * STATE_BLOCK;
         const count = Math.min(STATE_BLOCK, elements - start);
-        if (norm.data[1] === 0) {
+        if (gate.data[1] === 0) {
           newParameter.data.set(parameter.data.subarray(start, start + count), start);
           const words = [start / 4, Math.ceil((start + count) / 4)] as const;
           newM.data.set(m.data.subarray(...words), words[0]);

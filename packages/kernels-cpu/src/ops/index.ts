@@ -13,7 +13,7 @@ import { embedding, embeddingGrad, gatherRows } from "./embedding.ts";
 import { cachedAttention, writeCache } from "./generation.ts";
 import { layerNorm, layerNormGrad, layerNormWeightGrad } from "./layerNorm.ts";
 import { matmul } from "./matmul.ts";
-import { adamw, gradNorm } from "./optimiser.ts";
+import { adamw, gradNorm, unscaleNorm } from "./optimiser.ts";
 import { dequantizeNf4 } from "./nf4.ts";
 import { addNoise } from "./noise.ts";
 import { rmsNorm, rmsNormGrad, rmsNormWeightGrad } from "./rmsNorm.ts";
@@ -63,6 +63,7 @@ const kernels = {
   linearCrossEntropyGrad,
   linearCrossEntropyWeightGrad,
   gradNorm,
+  unscaleNorm,
   adamw,
   adamw8bit,
   sgd,

@@ -1,5 +1,6 @@
 import { type AdamwAttributes, elementCount } from "@sft/kernels";
 import { type Kernel, shareOf } from "../kernel.ts";
+import { clipFactor } from "./updates.ts";
 
 /** Squares are summed in chunks of this many elements, then over the chunks: the same order for any number of threads. */
 const CHUNK = 4096;
@@ -35,16 +36,29 @@ export const gradNorm: Kernel = {
   ],
 };
 
+export const unscaleNorm: Kernel = {
+  phases: [
+    (call) => {
+      if (call.part !== 0) return;
+      const [norm, scale] = call.inputs;
+      const [gate] = call.outputs;
+      gate.data[0] = norm.data[0] / scale.data[0];
+      gate.data[1] = norm.data[1];
+      gate.data[2] = 1 / scale.data[0];
+    },
+  ],
+};
+
 export const adamw: Kernel<AdamwAttributes> = {
   phases: [
     (call) => {
-      const [parameter, gradient, m, v, schedule, norm] = call.inputs;
+      const [parameter, gradient, m, v, schedule, gate] = call.inputs;
       const [newParameter, newM, newV] = call.outputs;
       const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = call.attributes;
       const [learningRate, bias1, bias2] = schedule.data;
       const [from, to] = shareOf(parameter.data.length, call);
-      const finite = norm.data[1] !== 0;
-      const clip = maxGradNorm === 0 ? 1 : Math.min(1, maxGradNorm / (norm.data[0] + 1e-6));
+      const finite = gate.data[1] !== 0;
+      const clip = clipFactor(gate, maxGradNorm);
       const decay = 1 - learningRate * weightDecay;
       const rootBias2 = Math.sqrt(bias2);
       for (let i = from; i < to; i++) {

@@ -1,23 +1,23 @@
 import type { DescendAttributes, DivideByNormAttributes, LionAttributes, MomentumAttributes, SgdAttributes } from "@sft/kernels";
 import { type Kernel, type Operand, shareOf } from "../kernel.ts";
 
-/** PyTorch's clip_grad_norm_ factor; 0 means no clipping. */
-export function clipFactor(norm: Operand, maxGradNorm: number): number {
-  return maxGradNorm === 0 ? 1 : Math.min(1, maxGradNorm / (norm.data[0] + 1e-6));
+/** What takes out the loss scale, times PyTorch's clip_grad_norm_ factor; 0 means no clipping. */
+export function clipFactor(gate: Operand, maxGradNorm: number): number {
+  return gate.data[2] * (maxGradNorm === 0 ? 1 : Math.min(1, maxGradNorm / (gate.data[0] + 1e-6)));
 }
 
 export const sgd: Kernel<SgdAttributes> = {
   phases: [
     (call) => {
-      const [parameter, gradient, buffer, schedule, norm] = call.inputs;
+      const [parameter, gradient, buffer, schedule, gate] = call.inputs;
       const [newParameter, newBuffer] = call.outputs;
       const { momentum, weightDecay, maxGradNorm } = call.attributes;
-      const clip = clipFactor(norm, maxGradNorm);
+      const clip = clipFactor(gate, maxGradNorm);
       const [from, to] = shareOf(parameter.data.length, call);
       for (let i = from; i < to; i++) {
         const old = parameter.data[i];
-        const moved = norm.data[1] === 0 ? buffer.data[i] : momentum * buffer.data[i] + gradient.data[i] * clip + weightDecay * old;
-        newParameter.data[i] = norm.data[1] === 0 ? old : old - schedule.data[0] * moved;
+        const moved = gate.data[1] === 0 ? buffer.data[i] : momentum * buffer.data[i] + gradient.data[i] * clip + weightDecay * old;
+        newParameter.data[i] = gate.data[1] === 0 ? old : old - schedule.data[0] * moved;
         newBuffer.data[i] = moved;
       }
     },
@@ -27,15 +27,15 @@ export const sgd: Kernel<SgdAttributes> = {
 export const lion: Kernel<LionAttributes> = {
   phases: [
     (call) => {
-      const [parameter, gradient, m, schedule, norm] = call.inputs;
+      const [parameter, gradient, m, schedule, gate] = call.inputs;
       const [newParameter, newM] = call.outputs;
       const { beta1, beta2, weightDecay, maxGradNorm } = call.attributes;
-      const clip = clipFactor(norm, maxGradNorm);
+      const clip = clipFactor(gate, maxGradNorm);
       const rate = schedule.data[0];
       const [from, to] = shareOf(parameter.data.length, call);
       for (let i = from; i < to; i++) {
         const [old, first] = [parameter.data[i], m.data[i]];
-        if (norm.data[1] === 0) {
+        if (gate.data[1] === 0) {
           newParameter.data[i] = old;
           newM.data[i] = first;
           continue;
@@ -51,15 +51,15 @@ export const lion: Kernel<LionAttributes> = {
 export const momentum: Kernel<MomentumAttributes> = {
   phases: [
     (call) => {
-      const [gradient, buffer, norm] = call.inputs;
+      const [gradient, buffer, gate] = call.inputs;
       const [direction, newBuffer] = call.outputs;
       const { momentum: factor, maxGradNorm } = call.attributes;
-      const clip = clipFactor(norm, maxGradNorm);
+      const clip = clipFactor(gate, maxGradNorm);
       const [from, to] = shareOf(gradient.data.length, call);
       for (let i = from; i < to; i++) {
         const g = gradient.data[i] * clip;
-        const moved = norm.data[1] === 0 ? buffer.data[i] : factor * buffer.data[i] + g;
-        direction.data[i] = norm.data[1] === 0 ? 0 : g + factor * moved;
+        const moved = gate.data[1] === 0 ? buffer.data[i] : factor * buffer.data[i] + g;
+        direction.data[i] = gate.data[1] === 0 ? 0 : g + factor * moved;
         newBuffer.data[i] = moved;
       }
     },
@@ -81,7 +81,7 @@ export const divideByNorm: Kernel<DivideByNormAttributes> = {
 export const descend: Kernel<DescendAttributes> = {
   phases: [
     (call) => {
-      const [parameter, direction, schedule, norm, directionNorm] = call.inputs;
+      const [parameter, direction, schedule, gate, directionNorm] = call.inputs;
       const [newParameter] = call.outputs;
       const { factor, weightDecay, maxNorm } = call.attributes;
       const rate = schedule.data[0];
@@ -89,7 +89,7 @@ export const descend: Kernel<DescendAttributes> = {
       const [from, to] = shareOf(parameter.data.length, call);
       for (let i = from; i < to; i++) {
         const old = parameter.data[i];
-        newParameter.data[i] = norm.data[1] === 0 ? old : old * (1 - rate * weightDecay) - stride * direction.data[i];
+        newParameter.data[i] = gate.data[1] === 0 ? old : old * (1 - rate * weightDecay) - stride * direction.data[i];
       }
     },
   ],

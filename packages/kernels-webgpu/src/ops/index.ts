@@ -19,7 +19,7 @@ import { rmsNorm, rmsNormGrad, rmsNormWeightGrad } from "./normalisation/rmsNorm
 import { elementDirection, factoredDirection } from "./optimiser/adafactor.ts";
 import { adamw8bit } from "./optimiser/adamw8bit.ts";
 import { adamw } from "./optimiser/adamw.ts";
-import { gradNorm } from "./optimiser/gradNorm.ts";
+import { gradNorm, unscaleNorm } from "./optimiser/gradNorm.ts";
 import { descend, divideByNorm, lion, momentum, sgd } from "./optimiser/updates.ts";
 import { rope } from "./rope.ts";
 
@@ -68,6 +68,7 @@ export const opEmitters: ReadonlyMap<string, OpEmitter> = new Map(
     linearCrossEntropyGrad,
     linearCrossEntropyWeightGrad,
     gradNorm,
+    unscaleNorm,
     adamw,
     adamw8bit,
     sgd,

@@ -14,6 +14,7 @@ import {
   rmsNorm,
   rope,
   Tape,
+  unscaleNorm,
   type Attributes,
   type Backend,
   type BackendBuffer,
@@ -80,15 +81,16 @@ export function trainingStep({ batch, tokens, width, vocabulary, supervised }: T
     return gradient;
   });
   tape.copy(loss, tape.output("loss", [1]));
-  const norm = tape.output("norm", [2]);
-  tape.apply(gradNorm, [...gradients.values()], {}, [norm]);
+  const gate = tape.output("norm", [3]);
+  const [norm] = tape.apply(gradNorm, [...gradients.values()], {});
+  tape.apply(unscaleNorm, [norm!, tape.input("scale", [1], "f32")], {}, [gate]);
   const schedule = tape.input("schedule", [4], "f32");
   for (const [name, gradient] of gradients) {
     const parameter = tape.external(name, "parameter", gradient.shape);
     const [m, v] = ["m", "v"].map((state) => tape.external(`${name}.${state}`, "state", gradient.shape)) as [Value, Value];
     tape.apply(
       adamw,
-      [parameter, gradient, m, v, schedule, norm],
+      [parameter, gradient, m, v, schedule, gate],
       { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, maxGradNorm: 1 },
       [parameter, m, v],
     );
@@ -105,6 +107,8 @@ export function fillStep(model: TestModel, tensor: TensorSpec): Float32Array | I
   const random = randomFloats(tensor.name.length * 1000 + length);
   const floats = (scale: number): Float32Array => Float32Array.from({ length }, () => scale * random());
   switch (tensor.name) {
+    case "scale":
+      return Float32Array.of(1);
     case "ids":
       return ids;
     case "order":

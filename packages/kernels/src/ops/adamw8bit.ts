@@ -16,13 +16,13 @@ export function quantisedStateShapes(elements: number): { readonly codes: readon
  * where `signed` is dynamicCode(true) and byte i the bits 8 (i mod 4) on of word floor(i / 4); v likewise with dynamicCode(false).
  * Both are unpacked, moved as `adamw` moves them, and used for the parameter unrounded; then each block's scale becomes its largest
  * magnitude and each element the nearest code of element / scale (0 where the scale is 0). Bytes past the end are 0.
- * Inputs parameter, gradient, m, v (i32), mScale, vScale, schedule[4], norm[2]; outputs parameter, m, v, mScale, vScale.
+ * Inputs parameter, gradient, m, v (i32), mScale, vScale, schedule[4], gate[3]; outputs parameter, m, v, mScale, vScale.
  */
 export const adamw8bit: OpDefinition<AdamwAttributes> = defineOp<AdamwAttributes>({
   name: "adamw8bit",
   infer(inputs) {
     expectType.count("adamw8bit", inputs, 8);
-    const [parameter, gradient, m, v, mScale, vScale, schedule, norm] = inputs;
+    const [parameter, gradient, m, v, mScale, vScale, schedule, gate] = inputs;
     const type = expectAlike("adamw8bit", { parameter, gradient });
     const { codes, scales } = quantisedStateShapes(elementCount(type.shape));
     for (const [operand, codeType] of [
@@ -39,7 +39,7 @@ export const adamw8bit: OpDefinition<AdamwAttributes> = defineOp<AdamwAttributes
       expectType.dtype("adamw8bit", operand, scaleType!, "f32");
       expectType.shape("adamw8bit", operand, scaleType!, scales);
     }
-    expectGate("adamw8bit", schedule, norm);
+    expectGate("adamw8bit", schedule, gate);
     const words = { shape: codes, dtype: "i32" as const };
     const factors = { shape: scales, dtype: "f32" as const };
     return [type, words, words, factors, factors];

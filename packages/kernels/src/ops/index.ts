@@ -15,7 +15,7 @@ import { matmul } from "./matmul.ts";
 import { dequantizeNf4 } from "./nf4.ts";
 import { addNoise } from "./noise.ts";
 import { layerNorm, layerNormGrad, layerNormWeightGrad, rmsNorm, rmsNormGrad, rmsNormWeightGrad } from "./normalisation.ts";
-import { adamw, gradNorm } from "./optimiser.ts";
+import { adamw, gradNorm, unscaleNorm } from "./optimiser.ts";
 import { rope } from "./rope.ts";
 import { descend, divideByNorm, lion, momentum, sgd } from "./updates.ts";
 
@@ -62,6 +62,7 @@ const definitions = [
   linearCrossEntropyGrad,
   linearCrossEntropyWeightGrad,
   gradNorm,
+  unscaleNorm,
   adamw,
   adamw8bit,
   sgd,

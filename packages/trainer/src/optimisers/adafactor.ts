@@ -20,14 +20,14 @@ function ruleFor(shape: readonly number[]): UpdateRule {
             { key: "exp_avg_sq_col", shape: [shape[1]!], dtype: "f32" },
           ]
         : [alike("exp_avg_sq")(parameter)],
-    record({ tape, parameter, gradient, state, schedule, norm, weightDecay, settings }) {
+    record({ tape, parameter, gradient, state, schedule, gate, weightDecay, settings }) {
       const attributes = { epsilon: EPSILON, maxGradNorm: settings.maxGradNorm };
       const [direction] = isMatrix
-        ? tape.apply(factoredDirection, [gradient, ...state, schedule, norm], attributes, [undefined, ...state])
-        : tape.apply(elementDirection, [gradient, ...state, schedule, norm], attributes, [undefined, ...state]);
+        ? tape.apply(factoredDirection, [gradient, ...state, schedule, gate], attributes, [undefined, ...state])
+        : tape.apply(elementDirection, [gradient, ...state, schedule, gate], attributes, [undefined, ...state]);
       const [length] = tape.apply(gradNorm, [direction!], {});
       const bound = { factor: 1, weightDecay, maxNorm: CLIP_THRESHOLD * Math.sqrt(elementCount(shape)) };
-      tape.apply(descend, [parameter, direction!, schedule, norm, length!], bound, [parameter]);
+      tape.apply(descend, [parameter, direction!, schedule, gate, length!], bound, [parameter]);
     },
   };
 }

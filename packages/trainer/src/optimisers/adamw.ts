@@ -16,9 +16,9 @@ export const adamwRule: UpdateRule = {
   elementwise: true,
   state: (parameter) => [alike("exp_avg")(parameter), alike("exp_avg_sq")(parameter)],
   record(update) {
-    const { tape, parameter, gradient, state, schedule, norm } = update;
+    const { tape, parameter, gradient, state, schedule, gate } = update;
     const [m, v] = state;
-    tape.apply(adamwOp, [parameter, gradient, m!, v!, schedule, norm], adamwAttributes(update), [parameter, m, v]);
+    tape.apply(adamwOp, [parameter, gradient, m!, v!, schedule, gate], adamwAttributes(update), [parameter, m, v]);
   },
 };
 

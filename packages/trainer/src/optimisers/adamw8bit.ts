@@ -17,8 +17,8 @@ const quantisedRule: UpdateRule = {
     ];
   },
   record(update) {
-    const { tape, parameter, gradient, state, schedule, norm } = update;
-    tape.apply(adamw8bitOp, [parameter, gradient, ...state, schedule, norm], adamwAttributes(update), [parameter, ...state]);
+    const { tape, parameter, gradient, state, schedule, gate } = update;
+    tape.apply(adamw8bitOp, [parameter, gradient, ...state, schedule, gate], adamwAttributes(update), [parameter, ...state]);
   },
 };
 

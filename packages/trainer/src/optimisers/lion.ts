@@ -5,8 +5,8 @@ import { alike, uniform, type Optimiser } from "./optimiser.ts";
 export const lion: Optimiser = uniform({
   elementwise: true,
   state: (parameter) => [alike("exp_avg")(parameter)],
-  record({ tape, parameter, gradient, state: [m], schedule, norm, weightDecay, settings }) {
+  record({ tape, parameter, gradient, state: [m], schedule, gate, weightDecay, settings }) {
     const attributes = { beta1: settings.adamBeta1, beta2: settings.adamBeta2, weightDecay, maxGradNorm: settings.maxGradNorm };
-    tape.apply(lionOp, [parameter, gradient, m!, schedule, norm], attributes, [parameter, m]);
+    tape.apply(lionOp, [parameter, gradient, m!, schedule, gate], attributes, [parameter, m]);
   },
 });

@@ -33,11 +33,11 @@ function orthogonalise(tape: Tape, direction: Value): Value {
  */
 const muonRule: UpdateRule = {
   state: (parameter) => [alike("momentum_buffer")(parameter)],
-  record({ tape, parameter, gradient, state: [buffer], schedule, norm, weightDecay, settings }) {
+  record({ tape, parameter, gradient, state: [buffer], schedule, gate, weightDecay, settings }) {
     const attributes = { momentum: settings.momentum ?? 0.95, maxGradNorm: settings.maxGradNorm };
-    const [direction] = tape.apply(momentum, [gradient, buffer!, norm], attributes, [undefined, buffer]);
+    const [direction] = tape.apply(momentum, [gradient, buffer!, gate], attributes, [undefined, buffer]);
     const stride = { factor: 0.2 * Math.sqrt(Math.max(...parameter.shape)), weightDecay, maxNorm: 0 };
-    tape.apply(descend, [parameter, orthogonalise(tape, direction!), schedule, norm], stride, [parameter]);
+    tape.apply(descend, [parameter, orthogonalise(tape, direction!), schedule, gate], stride, [parameter]);
   },
 };
 

@@ -18,8 +18,8 @@ export interface Update {
   readonly state: readonly Value[];
   /** schedule[4] of this parameter: the learning rate, then what the optimiser's `schedule` gives. */
   readonly schedule: Value;
-  /** norm[2] of the whole gradient: its length, and 0 where it is not finite, which changes nothing. */
-  readonly norm: Value;
+  /** gate[3]: length of the whole gradient, 0 where it is not finite, which changes nothing, and what takes the loss scale out. */
+  readonly gate: Value;
   /** 0 for norms, biases and other vectors. */
   readonly weightDecay: number;
   readonly settings: TrainingSettings;

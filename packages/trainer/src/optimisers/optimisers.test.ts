@@ -40,6 +40,7 @@ async function update(settings: TrainingSettings, parameters: readonly Parameter
   const program = updateProgram(parameters, settings);
   const buffers = new Map<string, BackendBuffer>(externalTensors(program).map((tensor) => [tensor.name, backend.allocate(tensor)]));
   for (const { name } of parameters) backend.upload(buffers.get(name)!, start.get(name)!);
+  backend.upload(buffers.get(stateNames.lossScale)!, Float32Array.of(1));
   const executable = await backend.compile(program, buffers);
   for (let step = 0; step < steps; step++) {
     for (const { name } of parameters) backend.upload(buffers.get(stateNames.gradient(name))!, gradients[step]!.get(name)!);

@@ -5,8 +5,8 @@ import { alike, uniform, type Optimiser } from "./optimiser.ts";
 export const sgd: Optimiser = uniform({
   elementwise: true,
   state: (parameter) => [alike("momentum_buffer")(parameter)],
-  record({ tape, parameter, gradient, state: [buffer], schedule, norm, weightDecay, settings }) {
+  record({ tape, parameter, gradient, state: [buffer], schedule, gate, weightDecay, settings }) {
     const attributes = { momentum: settings.momentum ?? 0.9, weightDecay, maxGradNorm: settings.maxGradNorm };
-    tape.apply(sgdOp, [parameter, gradient, buffer!, schedule, norm], attributes, [parameter, buffer]);
+    tape.apply(sgdOp, [parameter, gradient, buffer!, schedule, gate], attributes, [parameter, buffer]);
   },
 });

@@ -14,7 +14,7 @@ const THREADS = 256;
 /** Means of squares by row and by column, then each element over the root of their product; no atomics. */
 export const factoredDirection: OpEmitter = (
   emitter,
-  { inputs: [gradient, row, column, schedule, norm], outputs: [direction, newRow, newColumn], attributes },
+  { inputs: [gradient, row, column, schedule, gate], outputs: [direction, newRow, newColumn], attributes },
 ) => {
   const { epsilon, maxGradNorm } = attributes as Readonly<Record<string, number>>;
   const [rows, columns] = gradient!.shape as [number, number];
@@ -25,23 +25,23 @@ export const factoredDirection: OpEmitter = (
   const rowMeans = kernelVariant("factoredDirection|rows", () => ({
     label: "factoredDirection, rows",
     workgroupSize: [THREADS, 1],
-    bindings: { gradient: "read f32", schedule: "read f32", norm: "read f32", row: "read_write f32" },
+    bindings: { gradient: "read f32", schedule: "read f32", gate: "read f32", row: "read_write f32" },
     parameters: { first: "u32", count: "u32", columns: "u32", epsilon: "f32", maxGradNorm: "f32" },
     declarations: workgroupReduction(THREADS) + clipFunction,
     body: `
   let r = ${linearGroup};
-  if (r >= p.count || norm[1] == 0.0) { return; }
+  if (r >= p.count || gate[1] == 0.0) { return; }
   var squares = 0.0;
   for (var c = lane; c < p.columns; c += ${THREADS}u) { squares += gradient[r * p.columns + c] * gradient[r * p.columns + c]; }
   let sum = workgroupSum(squares, lane);
-  let clip = clipOf(norm[0]);
+  let clip = clipOf(gate[0], gate[2]);
   let beta = schedule[1];
   if (lane == 0u) { row[p.first + r] = beta * row[p.first + r] + (1.0 - beta) * (clip * clip * sum / f32(p.columns) + p.epsilon); }`,
   }));
   for (const { start, count } of rowRanges("factoredDirection", rows, [rowBytes(gradient!)], emitter.limits.maxBindingBytes)) {
     emitter.dispatch(
       rowMeans,
-      { gradient: rowsOf(gradient!, start, count), schedule: schedule!, norm: norm!, row: newRow! },
+      { gradient: rowsOf(gradient!, start, count), schedule: schedule!, gate: gate!, row: newRow! },
       { first: start, count, columns, ...settings },
       linearGrid(count, emitter.limits),
     );
@@ -58,16 +58,16 @@ export const factoredDirection: OpEmitter = (
       label: "factoredDirection, columns",
       inputs: ["sums"],
       outputs: ["column"],
-      shared: { schedule: "read f32", norm: "read f32" },
+      shared: { schedule: "read f32", gate: "read f32" },
       parameters: { rows: "f32", epsilon: "f32", maxGradNorm: "f32" },
       declarations: clipFunction,
       body: `
-  if (norm[1] == 0.0) { return; }
-  let clip = clipOf(norm[0]);
+  if (gate[1] == 0.0) { return; }
+  let clip = clipOf(gate[0], gate[2]);
   let beta = schedule[1];
   column[i] = beta * column[i] + (1.0 - beta) * (clip * clip / p.rows * sums[i] + T(p.epsilon));`,
     },
-    { sums: columnSums, column: newColumn!, schedule: schedule!, norm: norm! },
+    { sums: columnSums, column: newColumn!, schedule: schedule!, gate: gate! },
     { rows, ...settings },
   );
 
@@ -92,25 +92,25 @@ export const factoredDirection: OpEmitter = (
       label: "factoredDirection",
       inputs: ["gradient"],
       outputs: ["direction"],
-      shared: { row: "read f32", column: "read f32", mean: "read f32", norm: "read f32" },
+      shared: { row: "read f32", column: "read f32", mean: "read f32", gate: "read f32" },
       parameters: { columns: "u32", maxGradNorm: "f32" },
       declarations: clipFunction,
       scalar: true,
       body: `
-  if (norm[1] == 0.0) {
+  if (gate[1] == 0.0) {
     direction[i] = 0.0;
     return;
   }
   let at = p.first + i;
-  direction[i] = gradient[i] * clipOf(norm[0]) * sqrt(mean[0] / row[at / p.columns]) / sqrt(column[at % p.columns]);`,
+  direction[i] = gradient[i] * clipOf(gate[0], gate[2]) * sqrt(mean[0] / row[at / p.columns]) / sqrt(column[at % p.columns]);`,
     },
-    { gradient: gradient!, direction: direction!, row: newRow!, column: newColumn!, mean, norm: norm! },
+    { gradient: gradient!, direction: direction!, row: newRow!, column: newColumn!, mean, gate: gate! },
     { columns, maxGradNorm: maxGradNorm! },
   );
 };
 
 /** The second moment of each element, and the gradient over its root. */
-export const elementDirection: OpEmitter = (emitter, { inputs: [gradient, v, schedule, norm], outputs: [direction, newV], attributes }) => {
+export const elementDirection: OpEmitter = (emitter, { inputs: [gradient, v, schedule, gate], outputs: [direction, newV], attributes }) => {
   emitCopy(emitter, v!, newV!);
   emitElementwise(
     emitter,
@@ -118,21 +118,21 @@ export const elementDirection: OpEmitter = (emitter, { inputs: [gradient, v, sch
       label: "elementDirection",
       inputs: ["gradient"],
       outputs: ["direction", "v"],
-      shared: { schedule: "read f32", norm: "read f32" },
+      shared: { schedule: "read f32", gate: "read f32" },
       parameters: { epsilon: "f32", maxGradNorm: "f32" },
       declarations: clipFunction,
       body: `
-  if (norm[1] == 0.0) {
+  if (gate[1] == 0.0) {
     direction[i] = T(0.0);
     return;
   }
-  let g = gradient[i] * clipOf(norm[0]);
+  let g = gradient[i] * clipOf(gate[0], gate[2]);
   let beta = schedule[1];
   let moved = beta * v[i] + (1.0 - beta) * (g * g + T(p.epsilon));
   direction[i] = g / sqrt(moved);
   v[i] = moved;`,
     },
-    { gradient: gradient!, direction: direction!, v: newV!, schedule: schedule!, norm: norm! },
+    { gradient: gradient!, direction: direction!, v: newV!, schedule: schedule!, gate: gate! },
     { epsilon: attributes["epsilon"] as number, maxGradNorm: attributes["maxGradNorm"] as number },
   );
 };

@@ -1,11 +1,12 @@
 import type { OpEmitter } from "../../dispatch.ts";
 import { emitCopy } from "../elementwise/arithmetic.ts";
 import { emitElementwise } from "../elementwise/elementwiseKernel.ts";
+import { clipFunction } from "./updates.ts";
 
-/** Decoupled weight decay Adam in place, as the op table says; nothing is written when norm[1] is 0. */
+/** Decoupled weight decay Adam in place, as the op table says; nothing is written when gate[1] is 0. */
 export const adamw: OpEmitter = (
   emitter,
-  { inputs: [parameter, gradient, m, v, schedule, norm], outputs: [newParameter, newM, newV], attributes },
+  { inputs: [parameter, gradient, m, v, schedule, gate], outputs: [newParameter, newM, newV], attributes },
 ) => {
   emitCopy(emitter, parameter!, newParameter!);
   emitCopy(emitter, m!, newM!);
@@ -17,7 +18,7 @@ export const adamw: OpEmitter = (
       label: "adamw",
       inputs: ["gradient"],
       outputs: ["parameter", "m", "v"],
-      shared: { schedule: "read f32", norm: "read f32" },
+      shared: { schedule: "read f32", gate: "read f32" },
       parameters: {
         beta1: "f32",
         beta2: "f32",
@@ -27,11 +28,11 @@ export const adamw: OpEmitter = (
         weightDecay: "f32",
         maxGradNorm: "f32",
       },
+      declarations: clipFunction,
       body: `
-  if (norm[1] == 0.0) { return; }
+  if (gate[1] == 0.0) { return; }
   let rate = schedule[0];
-  let clip = select(1.0, min(1.0, p.maxGradNorm / (norm[0] + 1e-6)), p.maxGradNorm > 0.0);
-  let g = gradient[i] * clip;
+  let g = gradient[i] * clipOf(gate[0], gate[2]);
   let first = m[i] + p.oneMinusBeta1 * (g - m[i]);
   let second = p.beta2 * v[i] + p.oneMinusBeta2 * g * g;
   let step = rate / schedule[1];
@@ -39,7 +40,7 @@ export const adamw: OpEmitter = (
   m[i] = first;
   v[i] = second;`,
     },
-    { parameter: newParameter!, gradient: gradient!, m: newM!, v: newV!, schedule: schedule!, norm: norm! },
+    { parameter: newParameter!, gradient: gradient!, m: newM!, v: newV!, schedule: schedule!, gate: gate! },
     {
       beta1: beta1!,
       beta2: beta2!,

@@ -11,7 +11,7 @@ const literals = (signed: boolean): string => Array.from(dynamicCode(signed), (v
 
 /** One workgroup a block, one element a thread: unpack, move, find the block's new scales, pack. */
 export const adamw8bit: OpEmitter = (emitter, { inputs, outputs, attributes }) => {
-  const [, gradient, , , , , schedule, norm] = inputs;
+  const [, gradient, , , , , schedule, gate] = inputs;
   [0, 2, 3, 4, 5].forEach((input, output) => emitCopy(emitter, inputs[input]!, outputs[output]!));
   const [parameter, m, v, mScale, vScale] = outputs;
   const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = attributes as Readonly<Record<string, number>>;
@@ -21,7 +21,7 @@ export const adamw8bit: OpEmitter = (emitter, { inputs, outputs, attributes }) =
     bindings: {
       gradient: "read f32",
       schedule: "read f32",
-      norm: "read f32",
+      gate: "read f32",
       parameter: "read_write f32",
       m: "read_write u32",
       v: "read_write u32",
@@ -61,7 +61,7 @@ fn nearestUnsigned(x: f32) -> u32 {
 }`,
     body: `
   let block = ${linearGroup};
-  if (block >= p.blocks || norm[1] == 0.0) { return; }
+  if (block >= p.blocks || gate[1] == 0.0) { return; }
   signed[lane] = SIGNED[lane];
   unsigned[lane] = UNSIGNED[lane];
   workgroupBarrier();
@@ -71,7 +71,7 @@ fn nearestUnsigned(x: f32) -> u32 {
   var second = 0.0;
   if (inside) {
     let shift = 8u * (i & 3u);
-    let g = gradient[i] * clipOf(norm[0]);
+    let g = gradient[i] * clipOf(gate[0], gate[2]);
     first = p.beta1 * signed[(m[i >> 2u] >> shift) & 255u] * mScale[block] + p.oneMinusBeta1 * g;
     second = p.beta2 * unsigned[(v[i >> 2u] >> shift) & 255u] * vScale[block] + p.oneMinusBeta2 * g * g;
     let rate = schedule[0];
@@ -108,7 +108,7 @@ fn nearestUnsigned(x: f32) -> u32 {
       {
         gradient: floats(gradient),
         schedule: schedule!,
-        norm: norm!,
+        gate: gate!,
         parameter: floats(parameter),
         m: words(m),
         v: words(v),

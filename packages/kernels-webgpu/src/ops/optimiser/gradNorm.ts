@@ -1,6 +1,6 @@
 import { elementCount } from "@sft/kernels";
 import type { OpEmitter } from "../../dispatch.ts";
-import { kernelVariant } from "../../kernel.ts";
+import { kernelVariant, type Kernel } from "../../kernel.ts";
 import { rowRanges } from "../../rowRanges.ts";
 import { isNonFinite, workgroupReduction } from "../../wgsl/reduction.ts";
 
@@ -8,29 +8,34 @@ const THREADS = 256;
 /** Workgroups of one tensor: enough to read a large one at the speed of memory. */
 const MAX_GROUPS = 1024;
 
+/** Sums of squares of `count` elements, read four at a time where their number allows it: `width` is 4 or 1. */
+function sumsKernel(width: 1 | 4): Kernel {
+  const element = width === 4 ? "vec4f" : "f32";
+  return kernelVariant(`gradNorm|sums|${width}`, () => ({
+    label: "gradNorm, sums",
+    workgroupSize: [THREADS, 1],
+    bindings: { x: `read ${element}`, sums: "read_write vec2f" },
+    parameters: { count: "u32", firstSlot: "u32" },
+    declarations: `${workgroupReduction(THREADS)}${isNonFinite}`,
+    body: `
+  var squares = ${element}(0.0);
+  var faults = 0.0;
+  for (var i = group.x * ${THREADS}u + lane; i < p.count; i += groups.x * ${THREADS}u) {
+    let value = x[i];
+    squares += value * value;
+    if (${width === 4 ? ["x", "y", "z", "w"].map((part) => `isNonFinite(value.${part})`).join(" || ") : "isNonFinite(value)"}) { faults = 1.0; }
+  }
+  let total = workgroupSum(${width === 4 ? "(squares.x + squares.y) + (squares.z + squares.w)" : "squares"}, lane);
+  let anyFault = workgroupMax(faults, lane);
+  if (lane == 0u) { sums[p.firstSlot + group.x] = vec2f(total, anyFault); }`,
+  }));
+}
+
 /**
  * norm = [sqrt of the sum of squares, 1 if finite else 0]. Every workgroup writes its sum and whether it met a value that is not
  * finite to a slot of its own; one workgroup then adds the slots in a fixed tree.
  */
 export const gradNorm: OpEmitter = (emitter, { inputs, outputs: [norm] }) => {
-  const sums = kernelVariant("gradNorm|sums", () => ({
-    label: "gradNorm, sums",
-    workgroupSize: [THREADS, 1],
-    bindings: { x: "read f32", sums: "read_write vec2f" },
-    parameters: { count: "u32", firstSlot: "u32" },
-    declarations: workgroupReduction(THREADS) + isNonFinite,
-    body: `
-  var squares = 0.0;
-  var faults = 0.0;
-  for (var i = group.x * ${THREADS}u + lane; i < p.count; i += groups.x * ${THREADS}u) {
-    let value = x[i];
-    squares += value * value;
-    if (isNonFinite(value)) { faults = 1.0; }
-  }
-  let total = workgroupSum(squares, lane);
-  let anyFault = workgroupMax(faults, lane);
-  if (lane == 0u) { sums[p.firstSlot + group.x] = vec2f(total, anyFault); }`,
-  }));
   const ranges = inputs.flatMap((input) =>
     rowRanges("gradNorm", elementCount(input.shape), [4], emitter.limits.maxBindingBytes).map(({ start, count }) => ({
       operand: input,
@@ -43,7 +48,8 @@ export const gradNorm: OpEmitter = (emitter, { inputs, outputs: [norm] }) => {
   const partials = emitter.scratch({ shape: [Math.max(1, slots), 2], dtype: "f32" });
   let firstSlot = 0;
   for (const { groups, ...range } of ranges) {
-    emitter.dispatch(sums, { x: range, sums: partials }, { count: range.length, firstSlot }, [groups]);
+    const width = range.length % 4 === 0 ? 4 : 1;
+    emitter.dispatch(sumsKernel(width), { x: range, sums: partials }, { count: range.length / width, firstSlot }, [groups]);
     firstSlot += groups;
   }
   const total = kernelVariant("gradNorm|total", () => ({
@@ -64,4 +70,19 @@ export const gradNorm: OpEmitter = (emitter, { inputs, outputs: [norm] }) => {
   }`,
   }));
   emitter.dispatch(total, { sums: partials, norm: norm! }, { slots }, [1]);
+};
+
+/** gate = [norm without the loss scale, whether it is finite, what takes the scale out of a gradient]. */
+export const unscaleNorm: OpEmitter = (emitter, { inputs: [norm, scale], outputs: [gate] }) => {
+  const kernel = kernelVariant("unscaleNorm", () => ({
+    label: "unscaleNorm",
+    workgroupSize: [1, 1],
+    bindings: { norm: "read f32", scale: "read f32", gate: "read_write f32" },
+    parameters: {},
+    body: `
+  gate[0] = norm[0] / scale[0];
+  gate[1] = norm[1];
+  gate[2] = 1.0 / scale[0];`,
+  }));
+  emitter.dispatch(kernel, { norm: norm!, scale: scale!, gate: gate! }, {}, [1]);
 };

@@ -1,4 +1,4 @@
-import { adamw, gradNorm, type AdamwAttributes } from "../../ops/optimiser.ts";
+import { adamw, gradNorm, unscaleNorm, type AdamwAttributes } from "../../ops/optimiser.ts";
 import { constants, floats, opCase, type CaseData, type CaseTensor, type ConformanceCase } from "../conformanceCase.ts";
 import { exactly, rounded, summed } from "../tolerance.ts";
 
@@ -33,12 +33,12 @@ const STEPS = 4;
 const schedules = (beta1: number, beta2: number): number[] =>
   Array.from({ length: STEPS }, (_, step) => [0.05 / (step + 1), 1 - beta1 ** (step + 1), 1 - beta2 ** (step + 1), 0]).flat();
 
-/** Four steps in one program, each with a gradient, a schedule and a norm of its own; the norm is given, so that this is a case of adamw alone. */
+/** Four steps in one program, each with a gradient, a schedule and a gate of its own; the gate is given, so that this is a case of adamw alone. */
 function adamwCase(
   name: string,
   shape: readonly number[],
   settings: AdamwAttributes,
-  norms: readonly (readonly [number, number])[],
+  gates: readonly (readonly [number, number, number])[],
 ): ConformanceCase {
   const rows = schedules(settings.beta1, settings.beta2);
   const steps = Array.from({ length: STEPS }, (_, step) => step);
@@ -56,7 +56,7 @@ function adamwCase(
       ...steps.flatMap((step) => [
         floats(`g${step}`, shape),
         constants(`schedule${step}`, [4], rows.slice(4 * step, 4 * step + 4)),
-        constants(`norm${step}`, [2], norms[step % norms.length]!),
+        constants(`gate${step}`, [3], gates[step % gates.length]!),
       ]),
     ],
     record(tape, [p, m, v, ...rest]) {
@@ -78,9 +78,9 @@ function recomputed(
   for (const step of steps) {
     const gradient = data.get(`g${step}`)!;
     const [learningRate, bias1, bias2] = Array.from(data.get(`schedule${step}`)!) as [number, number, number];
-    const [norm, finite] = Array.from(data.get(`norm${step}`)!) as [number, number];
+    const [norm, finite, unscale] = Array.from(data.get(`gate${step}`)!) as [number, number, number];
     if (finite === 0) continue;
-    const clip = maxGradNorm > 0 ? Math.min(1, maxGradNorm / (norm + 1e-6)) : 1;
+    const clip = unscale * (maxGradNorm > 0 ? Math.min(1, maxGradNorm / (norm + 1e-6)) : 1);
     for (let index = 0; index < p.length; index++) {
       const g = gradient[index]! * clip;
       m[index] = beta1 * m[index]! + (1 - beta1) * g;
@@ -109,7 +109,7 @@ const closedGate: ConformanceCase = {
       floats("m", [3, 17]),
       floats("v", [3, 17]),
       constants("schedule", [4], [0.1, 0.1, 0.001, 0]),
-      constants("norm", [2], [NaN, 0]),
+      constants("gate", [3], [NaN, 0, 1]),
     ],
     inPlace: [
       [0, 0],
@@ -121,7 +121,18 @@ const closedGate: ConformanceCase = {
   }),
 };
 
-const open = [[3.7, 1]] as const;
+const open = [[3.7, 1, 1]] as const;
+/** Gradients that carry a loss scale of 8. */
+const scaled = [[3.7, 1, 0.125]] as const;
+
+const unscaling: ConformanceCase = opCase({
+  name: "a loss scale of 1024",
+  op: unscaleNorm,
+  attributes: {},
+  inputs: [constants("norm", [2], [3.7, 1]), constants("scale", [1], [1024])],
+  outputs: [exactly("a power of two")],
+  oracle: () => [[Math.fround(3.7) / 1024, 1, 1 / 1024]],
+});
 
 export const optimiserCases: readonly ConformanceCase[] = [
   gradNormCase("one element", [floats("g", [1])]),
@@ -134,12 +145,14 @@ export const optimiserCases: readonly ConformanceCase[] = [
   gradNormCase("a -Infinity closes the gate", [withOne(-Infinity)]),
   adamwCase("no clipping", [17, 65], attributes, open),
   adamwCase("no decay, one element", [1], { ...attributes, weightDecay: 0 }, open),
+  unscaling,
   adamwCase("clipped", [3, 17], { ...attributes, maxGradNorm: 1 }, open),
+  adamwCase("clipped, under a loss scale", [4, 16], { ...attributes, maxGradNorm: 1 }, scaled),
   adamwCase("below the clipping norm", [65], { ...attributes, maxGradNorm: 10 }, open),
   adamwCase("other betas, large epsilon", [5, 13], { ...attributes, beta1: 0.8, beta2: 0.95, epsilon: 0.1 }, open),
   adamwCase("every other step refused", [17, 5], attributes, [
-    [3.7, 1],
-    [Infinity, 0],
+    [3.7, 1, 1],
+    [Infinity, 0, 1],
   ]),
   closedGate,
 ];

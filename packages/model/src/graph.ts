@@ -4,6 +4,7 @@ import {
   addNoise,
   attention,
   cachedAttention,
+  cast,
   dequantizeNf4,
   divide,
   dropout,
@@ -54,6 +55,8 @@ export interface GraphOptions {
   readonly transposed: ReadonlySet<string>;
   /** Names of linear weights that lie in 4 bits and are unpacked where they are read. */
   readonly quantised: ReadonlySet<string>;
+  /** Scales of the weights that lie in float16, by name. */
+  readonly halves: ReadonlyMap<string, number>;
   /** NEFTune's alpha (Jain et al. 2023): uniform noise within alpha / sqrt(length * hidden) on the token embeddings. 0 means none. */
   readonly embeddingNoise: number;
 }
@@ -87,6 +90,12 @@ export function reachOf(shape: TokenShape, attention: AttentionMode): number {
 /** Names of the cache tensors of a layer. */
 export function cacheNames(layer: number): { readonly keys: string; readonly values: string } {
   return { keys: `cache.${layer}.keys`, values: `cache.${layer}.values` };
+}
+
+/** A weight, and the factor that brings what is computed with it to its size: 1 but for float16 weights that carry a scale. */
+export interface ScaledWeight {
+  readonly weight: Value;
+  readonly alpha: number;
 }
 
 /**
@@ -123,7 +132,20 @@ export class Graph {
     const spec = this.options.adapter?.copies.get(name) ?? this.specs.get(name);
     if (!spec) throw new ModelError("missing-tensor", `the family declares no parameter ${name}`);
     const shape = this.options.transposed.has(name) ? spec.shape.toReversed() : spec.shape;
-    return this.tape.parameter(spec.name, shape, this.options.trainable(spec.name));
+    return this.tape.parameter(spec.name, shape, this.options.trainable(spec.name), this.options.halves.has(spec.name) ? "f16" : "f32");
+  }
+
+  /** What a product with a parameter as `parameter` gives it is to be multiplied with. */
+  private scaleOf(name: string): number {
+    return (this.options.adapter?.copies.has(name) ? undefined : this.options.halves.get(name)) ?? 1;
+  }
+
+  /** A parameter in float32, whatever it lies in. */
+  private parameterInFloat32(name: string): Value {
+    const parameter = this.parameter(name);
+    if (parameter.dtype === "f32") return parameter;
+    const wide = this.tape.apply(cast, [parameter], { dtype: "f32" })[0]!;
+    return this.scaleOf(name) === 1 ? wide : this.scale(wide, this.scaleOf(name));
   }
 
   hasParameter(name: string): boolean {
@@ -144,28 +166,30 @@ export class Graph {
   }
 
   private lookUp(name: string, index: string, order: string): Value {
-    const weight = this.effectiveTable(name);
+    const { weight, alpha } = this.effectiveTable(name);
     const rows = this.tape.input(index, [this.rows]);
     const inputs = weight.requiresGradient ? [weight, rows, this.tape.input(order, [this.rows])] : [weight, rows];
-    return this.tape.apply(embedding, inputs, {})[0]!;
+    const found = this.tape.apply(embedding, inputs, {})[0]!;
+    return alpha === 1 ? found : this.scale(found, alpha);
   }
 
-  /** The output head's weight [vocab, hidden] as the loss reads it, its pair added in; a tied head reads the embeddings without theirs. */
-  headWeight(name: string): Value {
+  /**
+   * The output head's weight [vocab, hidden] as the loss reads it, its pair added in, and the factor of its logits; a tied head reads
+   * the embeddings without theirs.
+   */
+  head(name: string): ScaledWeight {
     const lora = this.specs.get(name)?.kind === "head" ? this.pairOf(name) : undefined;
-    const weight = this.parameter(name);
-    if (!lora) return weight;
-    const [a, b] = [this.adapterParameter(lora.a), this.adapterParameter(lora.b)];
-    return this.tape.apply(matmul, [b, a, weight], { transposeA: false, transposeB: false, alpha: lora.scale })[0]!;
+    if (!lora) return { weight: this.parameter(name), alpha: this.scaleOf(name) };
+    const inputs = [this.adapterParameter(lora.b), this.adapterParameter(lora.a), this.parameterInFloat32(name)];
+    return { weight: this.tape.apply(matmul, inputs, { transposeA: false, transposeB: false, alpha: lora.scale })[0]!, alpha: 1 };
   }
 
   /** An embedding table with its pair added in. */
-  private effectiveTable(name: string): Value {
+  private effectiveTable(name: string): ScaledWeight {
     const lora = this.pairOf(name);
-    const weight = this.parameter(name);
-    if (!lora) return weight;
-    const [a, b] = [this.adapterParameter(lora.a), this.adapterParameter(lora.b)];
-    return this.tape.apply(matmul, [a, b, weight], { transposeA: true, transposeB: true, alpha: lora.scale })[0]!;
+    if (!lora) return { weight: this.parameter(name), alpha: this.scaleOf(name) };
+    const inputs = [this.adapterParameter(lora.a), this.adapterParameter(lora.b), this.parameterInFloat32(name)];
+    return { weight: this.tape.apply(matmul, inputs, { transposeA: true, transposeB: true, alpha: lora.scale })[0]!, alpha: 1 };
   }
 
   private pairOf(parameter: string): LoraModule | undefined {
@@ -179,7 +203,11 @@ export class Graph {
     const transposeB = this.specs.get(`${module}.weight`)!.kind !== "conv1d";
     const lora = this.options.adapter?.modules.get(module);
     if (lora?.magnitude) return this.doraLinear(x, module, lora, addend);
-    let y = this.tape.apply(matmul, addend ? [x, weight, addend] : [x, weight], { transposeA: false, transposeB, alpha: 1 })[0]!;
+    let y = this.tape.apply(matmul, addend ? [x, weight, addend] : [x, weight], {
+      transposeA: false,
+      transposeB,
+      alpha: this.scaleOf(`${module}.weight`),
+    })[0]!;
     if (this.hasParameter(`${module}.bias`)) y = this.tape.apply(addBias, [y, this.parameter(`${module}.bias`)], {})[0]!;
     if (!lora) return y;
     const [a, b] = [this.adapterParameter(lora.a), this.adapterParameter(lora.b)];
@@ -272,13 +300,14 @@ export class Graph {
 
   /** The pair's product is scaled row by row; the weight norm is computed from detached values, as PEFT does. The weight lies [out, in]. */
   private doraLinear(x: Value, module: string, lora: LoraModule, addend: Value | undefined): Value {
-    const weight = this.linearWeight(`${module}.weight`);
+    const [weight, alpha] = [this.linearWeight(`${module}.weight`), this.scaleOf(`${module}.weight`)];
+    const added = weight.dtype === "f32" ? weight : this.parameterInFloat32(`${module}.weight`);
     const [a, b, magnitude] = [this.adapterParameter(lora.a), this.adapterParameter(lora.b), this.adapterParameter(lora.magnitude!)];
     const nt = { transposeA: false, transposeB: true };
-    const merged = this.tape.apply(matmul, [b, a, weight], { transposeA: false, transposeB: false, alpha: lora.scale })[0]!;
+    const merged = this.tape.apply(matmul, [b, a, added], { transposeA: false, transposeB: false, alpha: lora.scale })[0]!;
     const norm = this.tape.apply(rowNorm, [merged], {})[0]!;
     const factors = this.tape.apply(divide, [magnitude, norm], {})[0]!;
-    const base = this.tape.apply(matmul, [x, weight], { ...nt, alpha: 1 })[0]!;
+    const base = this.tape.apply(matmul, [x, weight], { ...nt, alpha })[0]!;
     const low = this.tape.apply(matmul, [this.adapterDropout(x), a], { ...nt, alpha: 1 })[0]!;
     const sum = this.tape.apply(matmul, [low, b, base], { ...nt, alpha: lora.scale })[0]!;
     let y = this.tape.apply(scaleColumns, [sum, factors], {})[0]!;

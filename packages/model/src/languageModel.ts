@@ -1,4 +1,5 @@
 import {
+  decodeHalf,
   elementCount,
   nf4Weight,
   pcgHash,
@@ -14,20 +15,24 @@ import {
   gatherRows,
   softcap,
 } from "@sft/kernels";
-import { adapterParameters, initialLora, layoutLora, rowNorms, type AdapterLayout, type LoraConfig } from "./adapters/lora.ts";
+import { adapterParameters, initialLora, isModule, layoutLora, rowNorms, type AdapterLayout, type LoraConfig } from "./adapters/lora.ts";
 import type { ModelConfig } from "./config.ts";
 import { ModelError } from "./errors.ts";
 import { findFamily } from "./families/index.ts";
 import type { ModelFamily, ParameterSpec } from "./families/family.ts";
 import { Graph, reachOf, ropeNames, type AttentionMode, type TokenShape } from "./graph.ts";
+import { halfFromBfloat16, halfFromFloat32, type HalfWeight } from "./halfWeight.ts";
 import { nf4Parts } from "./nf4Parts.ts";
 import { ropeTables } from "./rope.ts";
 import { storedNames } from "./storedNames.ts";
 
-/** Reads one tensor of a checkpoint as float32; `tensors` says what is there. Structurally a checkpoint's TensorSource. */
+/** Reads one tensor of a checkpoint; `tensors` says what is there. Structurally a checkpoint's TensorSource. */
 export interface WeightSource {
-  readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>;
+  /** With its type as safetensors calls it, where `read` is to be asked. */
+  readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly dtype?: string }>;
   readFloat32(name: string): Promise<Float32Array>;
+  /** The bytes as stored, in a buffer of their own: 16-bit floats are taken from here when the model holds them in 16 bits itself. */
+  read?(name: string): Promise<Uint8Array>;
 }
 
 export interface LoadOptions {
@@ -43,6 +48,14 @@ export interface LoadOptions {
   readonly positions?: number;
   /** "nf4" keeps the weights of linear layers in 4 bits (QLoRA): a base for adapters, that is not trained itself. */
   readonly quantise?: "nf4";
+  /**
+   * "float16" holds the base's matrices in float16: bit for bit where the checkpoint does, else rounded to nearest, with a power of
+   * two as a scale where float16's range is too small. They cannot be trained; norms, biases and adapters stay float32. It costs a
+   * product nothing on a backend whose `productRoundoff` is 2^-11. Default "float32".
+   */
+  readonly frozenWeights?: "float32" | "float16";
+  /** Modules, by name or ending, whose weights stay float32 all the same: modules_to_save, whose copies start from them. */
+  readonly float32Modules?: readonly string[];
   readonly seed?: number;
   /** Only allocate: no weight is read, drawn or uploaded. For planning memory. */
   readonly empty?: boolean;
@@ -77,6 +90,8 @@ export class LanguageModel {
   readonly transposed: Set<string> = new Set();
   /** Names of the weights that lie in 4 bits; `buffers` holds their parts. */
   readonly quantised: Set<string> = new Set();
+  /** Scales of the weights that lie in float16, by name: the power of two that their elements are to be multiplied with, mostly 1. */
+  readonly halves: Map<string, number> = new Map();
 
   private constructor(backend: Backend, family: ModelFamily, config: ModelConfig, positions: number) {
     this.backend = backend;
@@ -87,25 +102,29 @@ export class LanguageModel {
   }
 
   /**
-   * Loads a model: reads the config, checks that the checkpoint holds every parameter in its shape, uploads them one by one.
+   * Loads a model: reads the config, checks that the checkpoint holds every parameter in its shape, uploads them one by one, so that
+   * the host never holds more than one.
    * @throws ModelError "unknown-family", "bad-config", "unsupported-config", "missing-tensor", "wrong-shape", "too-long"
    */
-  static async load({ backend, config: raw, weights, positions, quantise, seed = 0, empty = false }: LoadOptions): Promise<LanguageModel> {
+  static async load(options: LoadOptions): Promise<LanguageModel> {
+    const { backend, config: raw, weights, positions, quantise, seed = 0, empty = false } = options;
     const family = findFamily(raw);
     const config = family.readConfig(raw);
     const limit = Object.keys(config.ropes).length > 0 ? Infinity : config.maxPositions;
     const model = new LanguageModel(backend, family, config, Math.min(positions ?? config.maxPositions, limit));
     const stored = weights ? storedNames(model.parameters, family, weights) : undefined;
     const gaussian = gaussianFrom(seed);
+    const isHalf = halfPredicate(options);
     for (const parameter of model.parameters) {
       if (quantise && (parameter.kind === "linear" || parameter.kind === "conv1d")) model.quantised.add(parameter.name);
-      if (empty && model.quantised.has(parameter.name)) model.nf4Buffers(parameter);
-      else if (empty) model.buffers.set(parameter.name, backend.allocate({ shape: parameter.shape, dtype: "f32" }));
-      else
-        model.setParameter(
-          parameter,
-          weights ? await weights.readFloat32(stored!.get(parameter.name)!) : randomWeights(parameter, raw, gaussian),
-        );
+      else if (isHalf(parameter)) model.halves.set(parameter.name, 1);
+      if (empty) model.allocateParameter(parameter);
+      else if (!weights) model.setParameter(parameter, randomWeights(parameter, raw, gaussian));
+      else {
+        const name = stored!.get(parameter.name)!;
+        const half = model.halves.has(parameter.name) ? await readHalf(weights, name) : undefined;
+        model.setParameter(parameter, half ?? (await weights.readFloat32(name)));
+      }
     }
     return model;
   }
@@ -167,6 +186,13 @@ export class LanguageModel {
     },
   ): RecordedForward {
     const reached = options.method ? (options.trainable ?? this.trainableParameters(options.method)) : [];
+    const half = reached.find((parameter) => this.halves.has(parameter.name));
+    if (half)
+      throw new ModelError(
+        "bad-lora",
+        `${half.name} lies in float16, and cannot be trained itself`,
+        "Train an adapter, or load the model with its weights in float32.",
+      );
     const trainable = new Set(reached.map((parameter) => parameter.name));
     if (options.shape.length > this.positions) {
       throw new ModelError(
@@ -189,6 +215,7 @@ export class LanguageModel {
       training: options.method !== undefined,
       embeddingNoise: options.embeddingNoise ?? 0,
       quantised: this.quantised,
+      halves: this.halves,
       transposed: this.transposed,
       ...(this.adapter ? { adapter: this.adapter } : {}),
     });
@@ -198,12 +225,10 @@ export class LanguageModel {
   /** Records logits [rows, vocab] for `rows` chosen hidden states (input "rows", indices) or for all of them, into output "logits". */
   recordLogits({ tape, graph, hidden }: RecordedForward, rows: number | "all"): void {
     const chosen = rows === "all" ? hidden : tape.apply(gatherRows, [hidden, tape.input("rows", [rows])], {})[0]!;
-    const head = graph.headWeight(this.family.headWeight(this.config));
+    const { weight, alpha } = graph.head(this.family.headWeight(this.config));
     const output = tape.output("logits", [chosen.shape[0]!, this.config.vocabSize]);
     const cap = this.config.logitSoftcap;
-    const [logits] = tape.apply(matmul, [chosen, head], { transposeA: false, transposeB: true, alpha: 1 }, [
-      cap === 0 ? output : undefined,
-    ]);
+    const [logits] = tape.apply(matmul, [chosen, weight], { transposeA: false, transposeB: true, alpha }, [cap === 0 ? output : undefined]);
     if (cap !== 0) tape.apply(softcap, [logits!], { cap }, [output]);
   }
 
@@ -225,13 +250,19 @@ export class LanguageModel {
     return { bindings, made };
   }
 
-  /** Reads a parameter back; one in 4 bits as its parts give it. */
+  /** Reads a parameter back; one in 4 bits or in float16 as what its bits stand for. */
   async download(name: string): Promise<Float32Array> {
     if (this.quantised.has(name)) return this.downloadQuantised(name);
     const buffer = this.buffers.get(name);
     if (!buffer) throw new ModelError("missing-tensor", `the model has no parameter ${name}`);
     const downloaded = await this.backend.download(buffer);
-    const data = downloaded instanceof Float32Array ? downloaded : Float32Array.from(downloaded);
+    const scale = this.halves.get(name) ?? 1;
+    const data =
+      downloaded instanceof Uint16Array
+        ? Float32Array.from(downloaded, (bits) => scale * decodeHalf(bits))
+        : downloaded instanceof Float32Array
+          ? downloaded
+          : Float32Array.from(downloaded);
     return this.transposed.has(name) ? transpose(data, this.parameters.find((one) => one.name === name)!.shape[1]!) : data;
   }
 
@@ -281,16 +312,25 @@ export class LanguageModel {
     );
   }
 
-  private setParameter(parameter: ParameterSpec, data: Float32Array): void {
+  private setParameter(parameter: ParameterSpec, data: Float32Array | HalfWeight): void {
     if (this.quantised.has(parameter.name)) {
-      const tensor = quantizeNf4(data);
+      const tensor = quantizeNf4(data as Float32Array);
       for (const [part, buffer] of this.nf4Buffers(parameter)) this.backend.upload(buffer, tensor[part]);
       return;
     }
-    const known = this.buffers.get(parameter.name);
-    const buffer = known ?? this.backend.allocate({ shape: parameter.shape, dtype: "f32" });
+    if (!this.halves.has(parameter.name)) return this.backend.upload(this.allocateParameter(parameter)!, data as Float32Array);
+    const { bits, scale } = data instanceof Float32Array ? halfFromFloat32(data) : data;
+    this.halves.set(parameter.name, scale);
+    this.backend.upload(this.allocateParameter(parameter)!, bits);
+  }
+
+  /** The buffer of a parameter, made where it is not there; of one in 4 bits, its parts are. */
+  private allocateParameter(parameter: ParameterSpec): BackendBuffer | undefined {
+    if (this.quantised.has(parameter.name)) return void this.nf4Buffers(parameter);
+    const dtype = this.halves.has(parameter.name) ? "f16" : "f32";
+    const buffer = this.buffers.get(parameter.name) ?? this.backend.allocate({ shape: parameter.shape, dtype });
     this.buffers.set(parameter.name, buffer);
-    this.backend.upload(buffer, data);
+    return buffer;
   }
 
   /** Makes the tables that sequences of `length` positions need, where they are not there yet. */
@@ -309,6 +349,27 @@ export class LanguageModel {
       }
     }
   }
+}
+
+/** Which weights are to lie in float16: the matrices that are not asked for in float32. */
+function halfPredicate({ backend, frozenWeights = "float32", float32Modules = [] }: LoadOptions): (parameter: ParameterSpec) => boolean {
+  if (frozenWeights === "float32") return () => false;
+  if (!backend.capabilities.halfWeights)
+    throw new ModelError(
+      "unsupported-config",
+      `${backend.capabilities.backend} (${backend.capabilities.adapter}) reads no weights in float16`,
+      "Load the model with its weights in float32.",
+    );
+  return ({ name, shape }) =>
+    shape.length === 2 && !float32Modules.some((module) => isModule(name.slice(0, name.lastIndexOf(".")), module));
+}
+
+/** A tensor of 16 bits in float16, without widening it first; undefined for others. */
+async function readHalf(weights: WeightSource, name: string): Promise<HalfWeight | undefined> {
+  const { dtype } = weights.tensors.get(name)!;
+  if (!weights.read || (dtype !== "F16" && dtype !== "BF16")) return undefined;
+  const bits = new Uint16Array((await weights.read(name)).buffer);
+  return dtype === "F16" ? { bits, scale: 1 } : halfFromBfloat16(bits);
 }
 
 function randomWeights(parameter: ParameterSpec, raw: Readonly<Record<string, unknown>>, gaussian: () => number): Float32Array {

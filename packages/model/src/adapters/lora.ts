@@ -78,7 +78,7 @@ export function matchTargets(parameters: readonly ParameterSpec[], targets: Lora
 
 function isTarget(module: string, targets: LoraConfig["targetModules"]): boolean {
   if (targets === "all-linear") return true;
-  if (typeof targets !== "string") return targets.some((target) => module === target || module.endsWith(`.${target}`));
+  if (typeof targets !== "string") return targets.some((target) => isModule(module, target));
   try {
     return new RegExp(`^(?:${targets})$`).test(module);
   } catch (cause) {
@@ -132,11 +132,15 @@ export function layoutLora(parameters: readonly ParameterSpec[], config: LoraCon
   return { config, modules, copies, dropout: config.dropout };
 }
 
+/** Whether a name in modules_to_save or target_modules means a module: its own, or an ending of it after a dot. */
+export function isModule(module: string, name: string): boolean {
+  return module === name || module.endsWith(`.${name}`);
+}
+
 /** Whole copies of the named modules' parameters, under the names that PEFT gives them in the file. */
 function copiedParameters(parameters: readonly ParameterSpec[], names: readonly string[]): ReadonlyMap<string, ParameterSpec> {
   const moduleOf = ({ name }: ParameterSpec): string => name.slice(0, name.lastIndexOf("."));
-  const isNamed = (module: string, name: string): boolean => module === name || module.endsWith(`.${name}`);
-  const unmatched = names.find((name) => !parameters.some((parameter) => isNamed(moduleOf(parameter), name)));
+  const unmatched = names.find((name) => !parameters.some((parameter) => isModule(moduleOf(parameter), name)));
   if (unmatched !== undefined) {
     const close = closeNames(
       unmatched,
@@ -149,7 +153,7 @@ function copiedParameters(parameters: readonly ParameterSpec[], names: readonly 
     );
   }
   const hasHead = parameters.some(({ kind }) => kind === "head");
-  const copied = parameters.filter((parameter) => names.some((name) => isNamed(moduleOf(parameter), name)));
+  const copied = parameters.filter((parameter) => names.some((name) => isModule(moduleOf(parameter), name)));
   if (!hasHead && copied.some(({ kind }) => kind === "embedding")) {
     throw new ModelError(
       "bad-lora",

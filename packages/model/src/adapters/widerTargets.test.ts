@@ -39,7 +39,7 @@ async function lossOf(
     ...(train ? { method: "lora" as const } : {}),
   });
   const rows = [tape.input("rows", [5]), tape.input("targets", [5]), tape.input("weights", [5], "f32")];
-  const [loss] = tape.apply(linearCrossEntropy, [hidden, graph.headWeight("lm_head.weight"), ...rows], {
+  const [loss] = tape.apply(linearCrossEntropy, [hidden, graph.head("lm_head.weight").weight, ...rows], {
     alpha: 1,
     softcap: 0,
     labelSmoothing: 0,

@@ -45,7 +45,7 @@ export async function evaluate(
         entry = { executable: await backend.compile(program, bindings), buffers: made };
         compiled.set(key, entry);
       }
-      uploadInputs((buffer, data) => backend.upload(buffer, data), entry.buffers, microBatchInputs(batch, 1));
+      uploadInputs((buffer, data) => backend.upload(buffer, data), entry.buffers, microBatchInputs(batch, 1, entry.buffers));
       backend.run(entry.executable);
       sums.push(backend.download(entry.buffers.get("loss")!).then((data) => data[0]!));
       weightSum += batch.weightSum;

@@ -21,8 +21,12 @@ export function shapeOf(batch: TokenBatch): MicroBatchShape {
   return { batch: batch.rows, length: batch.length, supervised };
 }
 
-/** The host data of every input of a program over `batch`; loss weights are divided by `weightSum`. */
-export function microBatchInputs(batch: TokenBatch, weightSum: number): ReadonlyMap<string, HostArray> {
+/** The host data of the inputs of a program over `batch`, of those in `wanted`; loss weights are divided by `weightSum`. */
+export function microBatchInputs(
+  batch: TokenBatch,
+  weightSum: number,
+  wanted: { readonly has: (name: string) => boolean } = { has: () => true },
+): ReadonlyMap<string, HostArray> {
   const { supervised } = shapeOf(batch);
   const rows = new Int32Array(supervised).fill(-1);
   const targets = new Int32Array(supervised);
@@ -37,8 +41,8 @@ export function microBatchInputs(batch: TokenBatch, weightSum: number): Readonly
   });
   return new Map<string, HostArray>([
     [inputNames.ids, batch.inputIds],
-    [inputNames.order, orderById(batch.inputIds)],
-    [inputNames.positionOrder, orderById(batch.positions)],
+    ...(wanted.has(inputNames.order) ? [[inputNames.order, orderById(batch.inputIds)] as const] : []),
+    ...(wanted.has(inputNames.positionOrder) ? [[inputNames.positionOrder, orderById(batch.positions)] as const] : []),
     [inputNames.positions, batch.positions],
     [inputNames.segments, batch.segments],
     [lossInputs.rows, rows],
@@ -48,8 +52,15 @@ export function microBatchInputs(batch: TokenBatch, weightSum: number): Readonly
 }
 
 /** Positions 0..N-1 sorted by token id, equal ids in ascending position: what the embedding's gradient reads. */
-function orderById(ids: Int32Array): Int32Array {
-  return Int32Array.from(ids.keys()).sort((a, b) => ids[a]! - ids[b]! || a - b);
+export function orderById(ids: Int32Array): Int32Array {
+  const largest = ids.reduce((most, id) => Math.max(most, id), 0);
+  // Counting: the places of each id follow those of all smaller ids.
+  const next = new Int32Array(largest + 2);
+  for (const id of ids) next[id + 1]!++;
+  for (let id = 0; id <= largest; id++) next[id + 1]! += next[id]!;
+  const order = new Int32Array(ids.length);
+  ids.forEach((id, position) => (order[next[id]!++] = position));
+  return order;
 }
 
 /** Uploads those inputs that a program really has. */

@@ -84,7 +84,7 @@ export class OptimiserStep {
     const scale = this.scaleOf(batches);
     for (const [index, batch] of batches.entries()) {
       const { executable, inputs } = await this.compile(batch, index === 0 ? "first" : "later");
-      uploadInputs((buffer, data) => backend.upload(buffer, data), inputs, microBatchInputs(batch, weightSum / scale));
+      uploadInputs((buffer, data) => backend.upload(buffer, data), inputs, microBatchInputs(batch, weightSum / scale, inputs));
       const seed = inputs.get(inputNames.dropoutSeed);
       if (seed) backend.upload(seed, Int32Array.of((this.settings.seed * 0x9e3779b1 + step * 1024 + index) | 0));
       backend.run(executable);

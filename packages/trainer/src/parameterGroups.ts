@@ -74,6 +74,6 @@ export function groupParameters(
     group.members.push({ spec, firstElement: group.length });
     group.length += elements;
   }
-  for (const key of [...open.keys()]) close(key);
+  for (const key of open.keys()) close(key);
   return groups;
 }

@@ -36,7 +36,7 @@ export async function saveWeights(folder: string, options: SaveOptions): Promise
     await writeModelFolder(folder, { config: model.config.raw, tensors, files, dtype: "F32" });
     return;
   }
-  const { config, modules } = model.adapter!;
+  const { config, modules, copies } = model.adapter!;
   await writeAdapterFolder(folder, {
     config: {
       r: config.r,
@@ -48,7 +48,8 @@ export async function saveWeights(folder: string, options: SaveOptions): Promise
       alpha_pattern: config.alphaPattern ?? {},
       fan_in_fan_out: storesInputFirst(model, modules.keys()),
       target_modules: [...modules.keys()],
-      modules_to_save: config.modulesToSave?.length ? config.modulesToSave : null,
+      // Whole names: PEFT takes every module that ends with one of these, and "norm" ends many.
+      modules_to_save: copies.size > 0 ? [...new Set([...copies.keys()].map((name) => name.slice(0, name.lastIndexOf("."))))] : null,
       base_model_name_or_path: baseModel ?? null,
     },
     tensors,

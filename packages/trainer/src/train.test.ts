@@ -126,10 +126,10 @@ describe("train", () => {
   });
 
   it("saves whole copies of modules beside the pairs, and resumes them exactly", async () => {
-    const lora = { targetModules: ["q_proj", "embed_tokens"], modulesToSave: ["lm_head", "model.norm"] };
+    const lora = { targetModules: ["q_proj", "embed_tokens"], modulesToSave: ["lm_head", "norm"] };
     const whole = await run({ maxSteps: 4, saveSteps: 2 }, { lora });
     const adapter = await openAdapterFolder(join(folder, "checkpoint-2"));
-    expect(adapter.config.modules_to_save).toEqual(lora.modulesToSave);
+    expect(adapter.config.modules_to_save).toEqual(["model.norm", "lm_head"]);
     expect([...adapter.tensors.tensors.keys()]).toEqual(
       expect.arrayContaining([
         "base_model.model.lm_head.weight",

@@ -35,6 +35,21 @@ describe("a saved adapter", () => {
     expect(layout.modules.get("model.layers.1.mlp.down_proj")!.scale).toBe(2);
   });
 
+  it("holds the copies that its tensors are, since PEFT takes every module that ends with a name", async () => {
+    const copied = withTensors((tensors) => {
+      for (const layer of [0, 1]) {
+        const name = `base_model.model.model.layers.${layer}.input_layernorm.weight`;
+        tensors.set(name, { name, dtype: "F32", shape: [64], byteLength: 256 });
+      }
+    });
+    const saved = { ...copied, config: { ...copied.config, modules_to_save: ["input_layernorm"] } };
+    expect(savedLoraConfig(saved).modulesToSave).toEqual(["model.layers.0.input_layernorm", "model.layers.1.input_layernorm"]);
+    expect([...savedAdapterLayout(await parametersOf("llama"), saved).copies.keys()]).toEqual([
+      "model.layers.0.input_layernorm.weight",
+      "model.layers.1.input_layernorm.weight",
+    ]);
+  });
+
   it.each([
     ["use_qalora", true],
     ["layer_replication", [[0, 2]]],

@@ -9,7 +9,7 @@ import { adapterParameters, layoutLora, type AdapterLayout, type LoraConfig } fr
 export type SavedAdapter = Pick<AdapterFolder, "path" | "config" | "tensors">;
 
 /**
- * LoRA settings of a saved adapter. Its targets are the modules whose tensors it holds: that is what PEFT's own rules
+ * LoRA settings of a saved adapter. Its targets and its copies are the modules whose tensors it holds: that is what PEFT's own rules
  * (names, patterns, layers_to_transform, exclude_modules, a family's defaults) came to when it was made.
  * @throws ModelError "unsupported-config" for a field that changes the maths in a way that is not implemented
  */
@@ -25,6 +25,10 @@ export function savedLoraConfig({ path, config, tensors }: SavedAdapter): LoraCo
       "Train it again with other target modules.",
     );
   }
+  // PEFT copies every module whose name ends with an entry of modules_to_save: what it came to is in the file.
+  const copied = [...tensors.tensors.keys()].flatMap(
+    (name) => /^base_model\.model\.((?!.*\.lora_).+)\.(?:weight|bias)$/.exec(name)?.[1] ?? [],
+  );
   return {
     r: config.r,
     alpha: config.lora_alpha,
@@ -34,7 +38,7 @@ export function savedLoraConfig({ path, config, tensors }: SavedAdapter): LoraCo
     useDora: config.use_dora,
     rankPattern: config.rank_pattern,
     alphaPattern: config.alpha_pattern,
-    ...(config.modules_to_save?.length ? { modulesToSave: config.modules_to_save } : {}),
+    ...(config.modules_to_save?.length ? { modulesToSave: [...new Set(copied)] } : {}),
   };
 }
 

@@ -40,7 +40,7 @@ export function bucketsOf(
 
 const bound = { parameter: "parameter", gradient: "gradient", schedule: "schedule" } as const;
 
-/** The rule on one bucket, its norm computed before. */
+/** The rule on one bucket, the gate computed before. */
 function bucketProgram({ group, shape }: Bucket, settings: TrainingSettings): Program {
   const { rule, weightDecay } = group;
   const tape = new Tape("update");
@@ -50,7 +50,7 @@ function bucketProgram({ group, shape }: Bucket, settings: TrainingSettings): Pr
     weightDecay,
     parameter: tape.parameter(bound.parameter, shape, false),
     gradient: tape.external(bound.gradient, "gradient", shape),
-    norm: tape.external(stateNames.norm, "state", [2]),
+    gate: tape.external(stateNames.gate, "state", [3]),
     schedule: tape.input(bound.schedule, [4], "f32"),
     state: rule.state({ shape }).map((tensor) => tape.external(tensor.key, "state", tensor.shape, tensor.dtype)),
   });
@@ -133,7 +133,7 @@ export class OffloadedState {
         new Map([
           [bound.parameter, view(bindings.get(group.name) ?? model.buffers.get(group.name)!, bucket)],
           [bound.gradient, view(bindings.get(stateNames.gradient(group.name))!, bucket)],
-          [stateNames.norm, bindings.get(stateNames.norm)!],
+          [stateNames.gate, bindings.get(stateNames.gate)!],
           [bound.schedule, scheduleOf(group)],
           ...state.map(({ key, staging: buffer }) => [key, buffer] as const),
         ]),

@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { byteLength } from "@sft/kernels";
 import { createBackend, type KernelTiming } from "@sft/kernels-webgpu/node";
-import { findFamily, LanguageModel, type TrainingMethod, type WeightSource } from "@sft/model";
+import { frozenWeightsFor, LanguageModel, type TrainingMethod } from "@sft/model";
 import { defaultSettings, OptimiserStep } from "@sft/trainer";
 
 const [file, method = "lora", batch = "8", sequence = "1024", precision = "mixed", ...words] = process.argv.slice(2);
@@ -27,29 +27,13 @@ backend.compile = async (...given) => {
   workspace = Math.max(workspace, executable.scratchBytes);
   return executable;
 };
-const pattern = Float32Array.from({ length: 1 << 20 }, () => (Math.random() + Math.random() + Math.random() - 1.5) * 0.04);
 const config = JSON.parse(await readFile(file!, "utf8")) as Record<string, unknown>;
-const shapes = new Map<string, { readonly shape: readonly number[] }>();
-const weights: WeightSource = {
-  tensors: {
-    get: (name: string) => shapes.get(name),
-    has: (name: string) => shapes.has(name),
-    keys: () => shapes.keys(),
-    size: 1,
-  } as unknown as WeightSource["tensors"],
-  async readFloat32(name) {
-    const length = shapes.get(name)!.shape.reduce((a, b) => a * b, 1);
-    const values = new Float32Array(length);
-    if (/norm/.test(name)) return values.fill(1);
-    for (let at = 0; at < length; at += pattern.length) values.set(pattern.subarray(0, Math.min(pattern.length, length - at)), at);
-    return values;
-  },
-};
-
-const family = findFamily(config);
-for (const { name, shape } of family.parameters(family.readConfig(config))) shapes.set(name, { shape });
 const [rows, length] = [Number(batch), Number(sequence)];
-const model = await LanguageModel.load({ backend, config, positions: length, weights });
+const frozenWeights = method === "lora" ? frozenWeightsFor(backend.capabilities) : "float32";
+const loading = performance.now();
+const model = await LanguageModel.load({ backend, config, positions: length, frozenWeights });
+await backend.sync();
+const loadSeconds = (performance.now() - loading) / 1000;
 if (method === "lora") await model.attachLora({ r: 16, alpha: 32, dropout: 0, targetModules: "all-linear" });
 const settings = { ...defaultSettings, method: method as TrainingMethod, gradientCheckpointing: recompute!, maxSteps: 100 };
 const optimiser = await OptimiserStep.create(model, settings);
@@ -104,7 +88,7 @@ if (json) {
   process.exit(0);
 }
 console.log(
-  `${file!.split("/").pop()} ${method} ${rows}x${length} ${precision}: ${best.toFixed(1)} ms a step (waiting each: ${Math.min(...times.slice(2)).toFixed(1)}), ${((1000 * count) / best).toFixed(0)} tokens/s, host ${Math.min(...hosts.slice(1)).toFixed(1)} ms, ${((buffers + workspace) / 2 ** 30).toFixed(1)} GiB, losses ${losses
+  `${file!.split("/").pop()} ${method} ${rows}x${length} ${precision}: ${best.toFixed(1)} ms a step (waiting each: ${Math.min(...times.slice(2)).toFixed(1)}), ${((1000 * count) / best).toFixed(0)} tokens/s, host ${Math.min(...hosts.slice(1)).toFixed(1)} ms, ${((buffers + workspace) / 2 ** 30).toFixed(1)} GiB, loaded in ${loadSeconds.toFixed(1)} s, losses ${losses
     .slice(0, 4)
     .map((loss) => loss.toFixed(4))
     .join(" ")}`,

@@ -1,4 +1,9 @@
-import { encodeHalf } from "@sft/kernels";
+import { encodeHalf, type Capabilities } from "@sft/kernels";
+
+/** How a backend best holds weights that are not trained: in float16 where its products round them to that anyway. */
+export function frozenWeightsFor({ halfWeights, productRoundoff = 0 }: Capabilities): "float32" | "float16" {
+  return halfWeights && productRoundoff >= 2 ** -11 ? "float16" : "float32";
+}
 
 /** A weight in float16: element i is scale * decodeHalf(bits[i]), and scale is a power of two. */
 export interface HalfWeight {

@@ -10,6 +10,7 @@ export { families, findFamily } from "./families/index.ts";
 export { generate, type Generated, type GenerateOptions } from "./generation/generate.ts";
 export { argmax, sampleToken, type SamplingOptions } from "./generation/sampling.ts";
 export { type AttentionMode, Graph, inputNames, type TokenShape } from "./graph.ts";
+export { frozenWeightsFor } from "./halfWeight.ts";
 export * from "./languageModel.ts";
 export { ropeTables, type RopeTables, type RopeTableSpec } from "./rope.ts";
 export { type RopeParameters, scaledFrequencies } from "./ropeScaling.ts";

@@ -39,7 +39,7 @@ export interface LoadOptions {
   readonly backend: Backend;
   /** config.json as read. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Base weights; without them every weight is drawn from N(0, initializer_range) with `seed`, for benchmarks. */
+  /** Base weights; without them every weight is drawn from N(0, initializer_range) with `seed`, for benchmarks, and repeats within a large tensor. */
   readonly weights?: WeightSource;
   /**
    * Positions that the rope tables cover: the longest sequence that will ever run. Default: the model's own limit, beyond which
@@ -119,7 +119,7 @@ export class LanguageModel {
       if (quantise && (parameter.kind === "linear" || parameter.kind === "conv1d")) model.quantised.add(parameter.name);
       else if (isHalf(parameter)) model.halves.set(parameter.name, 1);
       if (empty) model.allocateParameter(parameter);
-      else if (!weights) model.setParameter(parameter, randomWeights(parameter, raw, gaussian));
+      else if (!weights) model.setParameter(parameter, randomWeights(parameter, raw, gaussian, model.halves.has(parameter.name)));
       else {
         const name = stored!.get(parameter.name)!;
         const half = model.halves.has(parameter.name) ? await readHalf(weights, name) : undefined;
@@ -372,12 +372,29 @@ async function readHalf(weights: WeightSource, name: string): Promise<HalfWeight
   return dtype === "F16" ? { bits, scale: 1 } : halfFromBfloat16(bits);
 }
 
-function randomWeights(parameter: ParameterSpec, raw: Readonly<Record<string, unknown>>, gaussian: () => number): Float32Array {
-  const count = parameter.shape.reduce((product, size) => product * size, 1);
+/** Numbers that are drawn for one tensor. Larger ones repeat them: a model of billions is there in seconds. */
+const MOST_DRAWN = 1 << 18;
+
+function randomWeights(
+  parameter: ParameterSpec,
+  raw: Readonly<Record<string, unknown>>,
+  gaussian: () => number,
+  half: boolean,
+): Float32Array | HalfWeight {
+  const count = elementCount(parameter.shape);
   if (parameter.kind === "norm") return new Float32Array(count).fill(1);
   if (parameter.kind === "bias") return new Float32Array(count);
   const deviation = typeof raw.initializer_range === "number" ? raw.initializer_range : 0.02;
-  return Float32Array.from({ length: count }, () => gaussian() * deviation);
+  const drawn = Float32Array.from({ length: Math.min(count, MOST_DRAWN) }, () => gaussian() * deviation);
+  if (!half) return repeated(drawn, new Float32Array(count));
+  const { bits, scale } = halfFromFloat32(drawn);
+  return { bits: repeated(bits, new Uint16Array(count)), scale };
+}
+
+/** Fills `whole` with `piece`, again and again. */
+function repeated<T extends Float32Array | Uint16Array>(piece: T, whole: T): T {
+  for (let start = 0; start < whole.length; start += piece.length) whole.set(piece.subarray(0, whole.length - start), start);
+  return whole;
 }
 
 /** The transpose of a matrix of `rows` rows. */

@@ -1,7 +1,7 @@
 import { openModelFolder } from "@sft/checkpoint";
 import { byteLength, estimateFlops, opTable, planMemory, type Backend, type Program } from "@sft/kernels";
 import type { TokenBatch } from "@sft/mask";
-import { LanguageModel, type TrainingMethod } from "@sft/model";
+import { frozenWeightsFor, LanguageModel, type TrainingMethod } from "@sft/model";
 import { defaultSettings, microBatchProgram, OptimiserStep, shapeOf, updateProgram } from "@sft/trainer";
 import { readFile, stat } from "node:fs/promises";
 import { meterBackend } from "./meteredBackend.ts";
@@ -63,13 +63,14 @@ export async function benchTrain(inner: Backend, options: TrainBenchOptions): Pr
   };
 }
 
-async function load(backend: Backend, { model, sequence }: TrainBenchOptions): Promise<LanguageModel> {
+async function load(backend: Backend, { model, method, sequence }: TrainBenchOptions): Promise<LanguageModel> {
+  const frozenWeights = method === "lora" ? frozenWeightsFor(backend.capabilities) : "float32";
   if (!(await stat(model)).isDirectory()) {
     const config = JSON.parse(await readFile(model, "utf8")) as Record<string, unknown>;
-    return LanguageModel.load({ backend, config, positions: sequence });
+    return LanguageModel.load({ backend, config, positions: sequence, frozenWeights });
   }
   await using folder = await openModelFolder(model);
-  return await LanguageModel.load({ backend, config: folder.config, weights: folder.tensors, positions: sequence });
+  return await LanguageModel.load({ backend, config: folder.config, weights: folder.tensors, positions: sequence, frozenWeights });
 }
 
 function syntheticBatch(rows: number, length: number, vocabulary: number): TokenBatch {

@@ -1,6 +1,6 @@
 import { openAdapterFolder, openModelFolder, type ModelFolder } from "@sft/checkpoint";
 import type { Backend } from "@sft/kernels";
-import { attachSavedAdapter, findFamily, LanguageModel, type ModelConfig } from "@sft/model";
+import { attachSavedAdapter, findFamily, LanguageModel, type LoadOptions, type ModelConfig } from "@sft/model";
 import type { Tokenizer } from "@sft/tokenizer";
 import { loadTokenizer } from "@sft/tokenizer/node";
 import { CliError } from "../failure/cliError.ts";
@@ -36,15 +36,13 @@ export async function openModel(path: string, tokenizerPath: string = path): Pro
   }
 }
 
-/** Reads the weights into a backend; `positions` is the longest sequence that will run. */
-export async function loadModel({ folder }: OpenedModel, backend: Backend, positions?: number, quantise?: "nf4"): Promise<LanguageModel> {
-  return LanguageModel.load({
-    backend,
-    config: folder.config,
-    weights: folder.tensors,
-    ...(positions === undefined ? {} : { positions }),
-    ...(quantise === undefined ? {} : { quantise }),
-  });
+/** Reads the weights into a backend. */
+export async function loadModel(
+  { folder }: OpenedModel,
+  backend: Backend,
+  options: Pick<LoadOptions, "positions" | "quantise" | "frozenWeights" | "float32Modules"> = {},
+): Promise<LanguageModel> {
+  return LanguageModel.load({ backend, config: folder.config, weights: folder.tensors, ...options });
 }
 
 /** Puts a saved PEFT adapter on a model, without its dropout. @throws CliError "other-base-model"; ModelError "adapter-mismatch" and others */

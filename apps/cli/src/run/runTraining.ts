@@ -1,6 +1,6 @@
 import { writeFileAtomic } from "@sft/checkpoint";
 import type { Backend } from "@sft/kernels";
-import type { LanguageModel } from "@sft/model";
+import { frozenWeightsFor, type LanguageModel } from "@sft/model";
 import { shiftTargets } from "@sft/mask";
 import { train, type TrainingEvent, type TrainResult } from "@sft/trainer";
 import { mkdir, readFile } from "node:fs/promises";
@@ -44,13 +44,12 @@ export async function runTraining({ config, prepared, entry, backend, reporter, 
   const sampleRows = heldOutRows.slice(0, config.sample_prompts);
   const prompts = promptsOfRows(sampleRows, tokenizer, config.train_on);
   const lengths = [...trainRows, ...heldOutRows].map(({ example }) => example.ids.length);
-  const model = await loadModel(
-    opened,
-    backend,
-    positionsNeeded([...lengths, ...prompts.map((prompt) => prompt.length + config.sample_max_new_tokens)], maxPositions),
-    config.load_in_4bit ? "nf4" : undefined,
-  );
   const lora = loraOf(config);
+  const model = await loadModel(opened, backend, {
+    positions: positionsNeeded([...lengths, ...prompts.map((prompt) => prompt.length + config.sample_max_new_tokens)], maxPositions),
+    ...(config.load_in_4bit ? { quantise: "nf4" } : {}),
+    ...(lora ? { frozenWeights: frozenWeightsFor(backend.capabilities), float32Modules: lora.modulesToSave ?? [] } : {}),
+  });
   if (lora) await model.attachLora(lora, { seed: config.seed });
 
   const answer = async (): Promise<Answer[]> =>

@@ -12,5 +12,7 @@ test("no step takes more launches, kernels, shader text or memory than agreed", 
       .filter(([figure, value]) => value > agreed[step]![figure as keyof StepCounts])
       .map(([figure, value]) => `${step}: ${figure} ${agreed[step]![figure as keyof StepCounts]} -> ${value}`),
   );
-  expect(grown, "these grew; if that is meant, run `npm run counts` and commit apps/cli/src/bench/stepCounts.json with the reason").toEqual([]);
+  expect(grown, "these grew; if that is meant, run `npm run counts` and commit apps/cli/src/bench/stepCounts.json with the reason").toEqual(
+    [],
+  );
 }, 60_000);

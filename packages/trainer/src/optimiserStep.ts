@@ -3,7 +3,8 @@ import { inputNames, type LanguageModel, type ParameterSpec } from "@sft/model";
 import type { TokenBatch } from "@sft/mask";
 import { microBatchInputs, shapeOf, uploadInputs } from "./microBatch.ts";
 import type { StateTensor } from "./optimisers/optimiser.ts";
-import { initialLossScale, nextLossScale, scaleOfStep, type LossScale } from "./lossScale.ts";
+import { initialLossScale } from "./lossScale.ts";
+import { LossScaler } from "./lossScaler.ts";
 import { learningRateAt } from "./schedule.ts";
 import type { TrainingSettings } from "./settings.ts";
 import { microBatchProgram, stateNames } from "./stepPrograms.ts";
@@ -36,6 +37,7 @@ export class OptimiserStep {
   readonly parameters: readonly ParameterSpec[];
   /** What the optimiser keeps between steps, by name: the part of `state` that a checkpoint holds. */
   readonly kept: ReadonlyMap<string, StateTensor>;
+  readonly lossScaler: LossScaler;
   /** Gradients, moments, and the step's own tensors, by name. */
   readonly state: Map<string, BackendBuffer>;
   /** The buffers that gradients and state of several parameters are parts of. */
@@ -43,7 +45,6 @@ export class OptimiserStep {
   private readonly model: LanguageModel;
   private readonly settings: TrainingSettings;
   private readonly compiled = new Map<string, CompiledMicroBatch>();
-  private lossScale: LossScale;
   private readonly update: Executable;
 
   private constructor(
@@ -54,7 +55,7 @@ export class OptimiserStep {
   ) {
     this.model = model;
     this.settings = settings;
-    this.lossScale = initialLossScale(model.backend.capabilities);
+    this.lossScaler = new LossScaler(initialLossScale(model.backend.capabilities));
     this.state = state;
     this.wholes = wholes;
     this.update = update;
@@ -81,7 +82,7 @@ export class OptimiserStep {
   async accumulate(batches: readonly TokenBatch[], step: number): Promise<number> {
     const { backend } = this.model;
     const weightSum = weightSumOf(batches);
-    const scale = this.scaleOf(batches);
+    const scale = await this.lossScaler.next(weightSum);
     for (const [index, batch] of batches.entries()) {
       const { executable, inputs } = await this.compile(batch, index === 0 ? "first" : "later");
       uploadInputs((buffer, data) => backend.upload(buffer, data), inputs, microBatchInputs(batch, weightSum / scale, inputs));
@@ -93,7 +94,8 @@ export class OptimiserStep {
   }
 
   /**
-   * One optimiser step (0-based index `step`). Resolves as soon as everything is queued; `metrics` settles when the device is done.
+   * One optimiser step (0-based index `step`). Resolves as soon as everything is queued, which in mixed precision waits for the figures
+   * of the step before the last, on which the loss scale hangs; `metrics` settles when the device is done.
    */
   async run(
     batches: readonly TokenBatch[],
@@ -113,9 +115,9 @@ export class OptimiserStep {
       gradNorm: gradNorm!,
       finite: finite === 1,
     }));
-    metrics.then(
-      ({ finite }) => (this.lossScale = nextLossScale(this.lossScale, scale, finite)),
-      () => undefined,
+    this.lossScaler.note(
+      scale,
+      metrics.then(({ finite }) => finite),
     );
     return { learningRate, metrics };
   }
@@ -131,10 +133,6 @@ export class OptimiserStep {
     backend.free(this.update);
     for (const buffer of [...this.state.values(), ...this.wholes.values()]) backend.free(buffer);
     this.state.clear();
-  }
-
-  private scaleOf(batches: readonly TokenBatch[]): number {
-    return scaleOfStep(this.lossScale, weightSumOf(batches));
   }
 
   private async compile(batch: TokenBatch, place: "first" | "later"): Promise<CompiledMicroBatch> {

@@ -107,6 +107,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       epoch: batches.epoch,
       log_history: history,
       sampler: batches.state(),
+      loss_scale: await optimiser.lossScaler.state(),
       settings: { ...settings },
     };
     await saveCheckpoint(path, {
@@ -127,6 +128,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     if (options.resumeFrom !== undefined) {
       const state = await restoreCheckpoint(options.resumeFrom, model, settings.method, optimiser);
       batches.restore(state.sampler);
+      if (state.loss_scale) optimiser.lossScaler.restore(state.loss_scale);
       history.push(...state.log_history);
       step = state.global_step;
     }

@@ -1,9 +1,9 @@
 import type { ActivationAttributes, ActivationKind, ScaleAttributes } from "@sft/kernels";
-import { type Call, type Kernel, shareOf } from "../kernel.ts";
+import { type Call, type Kernel, type Operand, shareOf } from "../kernel.ts";
 import { activation, activationGrad, gatedActivation, gatedActivationGrad } from "../ops/activation.ts";
 import type { WasmFunctions } from "../wasm/instantiate.ts";
 
-/** Ranges start on a cache line; the last may end anywhere, and a kernel may run on into the padding of the allocation. */
+/** Ranges start on a cache line; the last may end anywhere, and a kernel computes up to three elements behind it. */
 const LINE_FLOATS = 16;
 
 /** Runs a kernel over flat ranges, given the operands' addresses at the range's start (inputs, then outputs) and its length. */
@@ -12,10 +12,13 @@ function overRanges(call: Call, compute: (addresses: readonly number[], count: n
   const [from, to] = shareOf(Math.ceil(total / LINE_FLOATS), call);
   const count = Math.min(total, to * LINE_FLOATS) - from * LINE_FLOATS;
   if (count <= 0) return;
-  compute(
-    [...call.inputs, ...call.outputs].map(({ address }) => address + from * LINE_FLOATS * 4),
-    count,
-  );
+  const addressesOf = (operands: readonly Operand[]): number[] => operands.map(({ address }) => address + from * LINE_FLOATS * 4);
+  const [inputs, outputs] = [addressesOf(call.inputs), addressesOf(call.outputs)];
+  // What lies behind a tensor that is a part of another belongs to that one: it is put back.
+  const behind = outputs.map((address) => new Float32Array(call.outputs[0].data.buffer, address + 4 * count, (4 - (count % 4)) % 4));
+  const before = behind.map((elements) => elements.slice());
+  compute([...inputs, ...outputs], count);
+  behind.forEach((elements, index) => elements.set(before[index]));
 }
 
 export function fastElementwise(wasm: WasmFunctions): Readonly<Record<string, Kernel>> {

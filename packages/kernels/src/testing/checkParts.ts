@@ -5,7 +5,7 @@ import { Tape } from "../tape.ts";
 
 /**
  * Checks that parts of a buffer are its memory: what is written to a part, by the host or by a program, is read in the whole, and the
- * other way round. A backend without `partAlignment` makes no parts, and passes.
+ * other way round, and that nothing behind a part changes. A backend without `partAlignment` makes no parts, and passes.
  * @throws Error that says what was expected and what came.
  */
 export async function checkParts(backend: Backend): Promise<void> {
@@ -41,6 +41,9 @@ export async function checkParts(backend: Backend): Promise<void> {
   await scaleInPlace(backend, parts[2]!, 2);
   inPart(2, (value) => 2 * value);
   await expectEqual(whole, expected, "the whole after an upload to part 1 and a program on part 2");
+  await scaleInPlace(backend, parts[1]!, 7);
+  inPart(1, (value) => 7 * value);
+  await expectEqual(whole, expected, "the whole after a program on part 1, which ends before the next one starts");
   await scaleInPlace(backend, whole, 3);
   expected.forEach((value, index) => (expected[index] = 3 * value));
   await expectEqual(parts[1]!, expected.subarray(partAlignment, partAlignment + lengths[1]!), "part 1 after a program on the whole");

@@ -1,5 +1,6 @@
 // Optimiser steps of a model of random weights on this machine's GPU, with a table of where the device's time goes.
-//   gpuTrain MODEL.json lora|full BATCH SEQUENCE [mixed|float32] [profile] [json] [recompute]
+//   gpuTrain MODEL.json lora|full BATCH SEQUENCE [mixed|float32] [profile] [json] [recompute] [hash]
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { byteLength } from "@sft/kernels";
 import { createBackend, type KernelTiming } from "@sft/kernels-webgpu/node";
@@ -7,20 +8,29 @@ import { frozenWeightsFor, LanguageModel, type TrainingMethod } from "@sft/model
 import { defaultSettings, OptimiserStep } from "@sft/trainer";
 
 const [file, method = "lora", batch = "8", sequence = "1024", precision = "mixed", ...words] = process.argv.slice(2);
-const [profile, json, recompute] = ["profile", "json", "recompute"].map((word) => words.includes(word));
+const [profile, json, recompute, hash] = ["profile", "json", "recompute", "hash"].map((word) => words.includes(word));
 const timings: KernelTiming[] = [];
 let measuring = false;
 const backend = await createBackend({
   precision: precision as "mixed",
   ...(profile ? { profile: (given: readonly KernelTiming[]) => void (measuring && timings.push(...given)) } : {}),
 });
-// Bytes of buffers and of the largest program's workspace, which all programs share.
+// The most bytes that buffers took, and those of the largest program's workspace, which all programs share.
 let buffers = 0;
 let workspace = 0;
-const [allocate, compile] = [backend.allocate.bind(backend), backend.compile.bind(backend)];
+let live = 0;
+const [allocate, free, compile] = [backend.allocate.bind(backend), backend.free.bind(backend), backend.compile.bind(backend)];
+const sizes = new Map<unknown, number>();
 backend.allocate = (type, part) => {
-  buffers += part ? 0 : byteLength(type);
-  return allocate(type, part);
+  const buffer = allocate(type, part);
+  sizes.set(buffer, part ? 0 : byteLength(type));
+  buffers = Math.max(buffers, (live += sizes.get(buffer)!));
+  return buffer;
+};
+backend.free = (resource) => {
+  live -= sizes.get(resource) ?? 0;
+  sizes.delete(resource);
+  free(resource);
 };
 backend.compile = async (...given) => {
   const executable = await compile(...given);
@@ -74,6 +84,9 @@ for (let round = 0; !profile && round < 3; round++) {
   await Promise.all(pending);
   rounds.push((performance.now() - start) / 4);
 }
+// The same on every run, if every run computes the same bits.
+const parametersHash = createHash("sha256");
+if (hash) for (const { name } of optimiser.parameters) parametersHash.update(await model.download(name));
 const best = profile ? Math.min(...times.slice(1)) : rounds.sort((x, y) => x - y)[1]!;
 if (json) {
   console.log(
@@ -83,6 +96,7 @@ if (json) {
       peakBytes: buffers + workspace,
       hostMilliseconds: Math.min(...hosts.slice(1)),
       losses,
+      ...(hash ? { parametersHash: parametersHash.digest("hex") } : {}),
     }),
   );
   process.exit(0);
@@ -95,14 +109,13 @@ console.log(
 );
 if (profile) {
   const groups = new Map<string, { ms: number; calls: number; flops: number; bytes: number }>();
-  for (const { op, kernel, parameters: p, milliseconds, boundBytes } of timings) {
-    const product = "m" in p && "n" in p && "k" in p;
-    const key = `${op} | ${kernel}${product ? ` | ${p.m}x${p.n}x${p.k}` : ""}`;
+  for (const { op, kernel, shape, flops, milliseconds, boundBytes } of timings) {
+    const key = `${op} | ${kernel}${shape === "" ? "" : ` | ${shape}`}`;
     const group = groups.get(key) ?? { ms: 0, calls: 0, flops: 0, bytes: 0 };
     groups.set(key, {
       ms: group.ms + milliseconds,
       calls: group.calls + 1,
-      flops: group.flops + (product ? 2 * p.m! * p.n! * p.k! : 0),
+      flops: group.flops + flops,
       bytes: group.bytes + boundBytes,
     });
   }

@@ -87,11 +87,11 @@ export async function compileProgram(
             ? []
             : [{ binding: dispatch.bindings.length, resource: { buffer: parameters!, offset, size: MAX_PARAMETER_BYTES } }]),
         ]);
-        const op = list.program.instructions[list.instructionOf[index]!]!.op;
-        return { pipeline: pipeline.pipeline, bindGroup, workgroups: dispatch.workgroups, op, source: dispatch };
+        const instruction = list.instructionOf[index]!;
+        return { pipeline: pipeline.pipeline, bindGroup, workgroups: dispatch.workgroups, instruction, source: dispatch };
       });
       const bound = tensors.flatMap((tensor, index) => (tensor ? [{ name: program.tensors[index]!.name, tensor }] : []));
-      return { program: source, scratchBytes, dispatches, bound, scratch, parameters, freed: false };
+      return { program: source, asRun: list.program, scratchBytes, dispatches, bound, scratch, parameters, freed: false };
     });
   } catch (error) {
     scratch.release();

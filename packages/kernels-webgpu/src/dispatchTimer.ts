@@ -1,14 +1,22 @@
-import type { EncodedDispatch } from "./executable.ts";
+import { estimateFlops, type Instruction, type Program } from "@sft/kernels";
+import type { EncodedDispatch, GpuExecutable } from "./executable.ts";
 
 /** Device time of one kernel launch. */
 export interface KernelTiming {
+  /** Name of the program, and the position of the launch's instruction in it as it ran. */
+  readonly program: string;
+  readonly instruction: number;
   /** Op of the program that the launch belongs to. */
   readonly op: string;
   /** The kernel's label. */
   readonly kernel: string;
   /** Its scalar parameters by name: shapes, strides, factors. */
   readonly parameters: Readonly<Record<string, number>>;
+  /** "m x n x k" of a product, else nothing. */
+  readonly shape: string;
   readonly milliseconds: number;
+  /** Floating-point operations of the instruction (see `estimateFlops`) at its longest launch, 0 at its others. */
+  readonly flops: number;
   /** Bytes of all of its bindings: what it moves if each is read or written once. */
   readonly boundBytes: number;
 }
@@ -21,21 +29,45 @@ const COPY_DST = 0x8;
 const MAP_READ = 0x1;
 
 /**
- * Runs dispatches one pass each with a timestamp before and after, and gives their times once the device is done. Passes of their
+ * Runs a program's dispatches one pass each with a timestamp before and after, and gives their times once the device is done. Passes of their
  * own cost a few microseconds each, so the sum is more than a run takes without timing. Needs the feature "timestamp-query".
  */
 export async function timeDispatches(
   device: GPUDevice,
   queue: GPUQueue,
-  dispatches: readonly EncodedDispatch[],
+  { asRun, dispatches }: Pick<GpuExecutable, "asRun" | "dispatches">,
 ): Promise<readonly KernelTiming[]> {
-  const parts: Promise<readonly KernelTiming[]>[] = [];
+  const parts: Promise<readonly number[]>[] = [];
   for (let start = 0; start < dispatches.length; start += DISPATCHES_A_SET)
     parts.push(timePart(device, queue, dispatches.slice(start, start + DISPATCHES_A_SET)));
-  return (await Promise.all(parts)).flat();
+  const times = (await Promise.all(parts)).flat();
+  const longest = new Map<number, number>();
+  dispatches.forEach(({ instruction }, index) => {
+    const other = longest.get(instruction);
+    if (other === undefined || times[index]! > times[other]!) longest.set(instruction, index);
+  });
+  const flops = estimateFlops(asRun).byInstruction;
+  return dispatches.map(({ instruction, source }, index) => ({
+    program: asRun.name,
+    instruction,
+    op: asRun.instructions[instruction]!.op,
+    kernel: source.kernel.label,
+    parameters: Object.fromEntries(source.kernel.parameters.map(({ name }, slot) => [name, source.parameters[slot]!])),
+    shape: productShape(asRun, asRun.instructions[instruction]!),
+    milliseconds: times[index]!,
+    flops: longest.get(instruction) === index ? flops[instruction]! : 0,
+    boundBytes: source.bindings.reduce((sum, { byteLength }) => sum + byteLength, 0),
+  }));
 }
 
-async function timePart(device: GPUDevice, queue: GPUQueue, dispatches: readonly EncodedDispatch[]): Promise<readonly KernelTiming[]> {
+function productShape({ tensors }: Program, { op, inputs, outputs, attributes }: Instruction): string {
+  if (op !== "matmul") return "";
+  const a = tensors[inputs[0]!]!.shape;
+  return [...tensors[outputs[0]!]!.shape, a[attributes["transposeA"] === true ? 0 : 1]].join(" x ");
+}
+
+/** Milliseconds of each dispatch. */
+async function timePart(device: GPUDevice, queue: GPUQueue, dispatches: readonly EncodedDispatch[]): Promise<readonly number[]> {
   const count = 2 * dispatches.length;
   const querySet = device.createQuerySet({ type: "timestamp", count });
   const resolved = device.createBuffer({ size: 8 * count, usage: QUERY_RESOLVE | COPY_SRC });
@@ -58,11 +90,5 @@ async function timePart(device: GPUDevice, queue: GPUQueue, dispatches: readonly
   staging.destroy();
   resolved.destroy();
   querySet.destroy();
-  return dispatches.map(({ op, source }, index) => ({
-    op,
-    kernel: source.kernel.label,
-    parameters: Object.fromEntries(source.kernel.parameters.map(({ name }, slot) => [name, source.parameters[slot]!])),
-    milliseconds: Number(ticks[2 * index + 1]! - ticks[2 * index]!) / 1e6,
-    boundBytes: source.bindings.reduce((sum, { byteLength }) => sum + byteLength, 0),
-  }));
+  return dispatches.map((_, index) => Number(ticks[2 * index + 1]! - ticks[2 * index]!) / 1e6);
 }

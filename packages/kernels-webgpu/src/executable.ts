@@ -9,14 +9,16 @@ export interface EncodedDispatch {
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
   readonly workgroups: readonly [number, number, number];
-  /** The op and the launch that this is, for profiles. */
-  readonly op: string;
+  /** The launch that this is, and its instruction's position in the program as it runs, for profiles. */
+  readonly instruction: number;
   readonly source: Dispatch;
 }
 
 /** A compiled program with all that it holds on the device. */
 export interface GpuExecutable extends Executable {
   readonly program: Program;
+  /** The program after the backend's own passes. */
+  readonly asRun: Program;
   readonly scratchBytes: number;
   readonly dispatches: readonly EncodedDispatch[];
   readonly bound: readonly { readonly name: string; readonly tensor: GpuTensor }[];

@@ -277,8 +277,7 @@ class WebGpuBackend implements Backend {
       if (isFreed(tensor))
         throw new BackendError("buffer-freed", `program ${compiled.program.name} was run after the buffer of ${name} was freed`);
     }
-    if (this.profile)
-      this.faults.orLost(timeDispatches(this.device, this.context.queue, compiled.dispatches)).then(this.profile, () => undefined);
+    if (this.profile) this.faults.orLost(timeDispatches(this.device, this.context.queue, compiled)).then(this.profile, () => undefined);
     else encodeDispatches(this.device, this.context.queue, compiled.dispatches);
   }
 

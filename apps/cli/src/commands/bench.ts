@@ -1,11 +1,14 @@
 import type { Backend } from "@sft/kernels";
-import type { KernelTiming } from "@sft/kernels-webgpu/node";
 import { defineCommand, type ArgsDef, type CommandDef } from "citty";
+import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { selectBackend } from "../backend/selectBackend.ts";
 import { benchGemm } from "../bench/benchGemm.ts";
-import { profileTable } from "../bench/profileTable.ts";
 import { benchTrain } from "../bench/benchTrain.ts";
+import { isCeiling, measureCeilings } from "../bench/ceilings.ts";
+import { keepProfile } from "../bench/kernelProfile.ts";
+import { profileTable } from "../bench/profileTable.ts";
+import { rooflinePage } from "../bench/roofline.ts";
 import { usageError } from "../failure/cliError.ts";
 import { booleanOf, countOf, textOf, wordOf, type FlagValues } from "../flagValues.ts";
 import { backendFlags, backendOf } from "../model/modelFlags.ts";
@@ -13,6 +16,7 @@ import { backendFlags, backendOf } from "../model/modelFlags.ts";
 export const examples: readonly string[] = [
   "sft bench train --model ./model --method lora --batch 16 --seq 96",
   "sft bench train --model config.json --method full --batch 4 --seq 256 --json    # random weights",
+  "sft bench train --model config.json --precision mixed --roofline ROOFLINE.md    # where a GPU's time goes",
   "sft bench gemm --m 512 --n 512 --k 512 --layout nt --dtype f32 --json",
 ];
 
@@ -32,26 +36,29 @@ const command: CommandDef<ArgsDef> = defineCommand({
     layout: { type: "string", default: "nn", description: "gemm: nn, nt or tn (t: stored transposed)" },
     dtype: { type: "string", default: "f32", description: "gemm: f32 or f16" },
     repeats: { type: "string", default: "10", description: "gemm: runs a sample" },
-    profile: { type: "boolean", description: "also print where a run's time goes on the GPU, kernel by kernel" },
+    profile: { type: "boolean", description: "also print where a run's time goes on the GPU, kernel by kernel, beside its ceilings" },
+    roofline: { type: "string", description: "also write a page in Markdown to this file: each op's intensity, rate and ceiling" },
     ...backendFlags,
     json: { type: "boolean", description: "print one JSON object" },
   } as ArgsDef,
   async run({ args }) {
     const measure = args.what === "train" ? trainBench(args) : args.what === "gemm" ? gemmBench(args) : undefined;
     if (!measure) throw usageError("bad-flag", `There is no bench ${JSON.stringify(args.what)}.`, "There are: train, gemm.");
-    // The longest run is a micro batch's forward and backward; the others zero gradients and update parameters.
-    let longest: readonly KernelTiming[] = [];
-    const keepLongest = (timings: readonly KernelTiming[]): void => {
-      if (timings.length >= longest.length) longest = timings;
-    };
-    const profiled = booleanOf(args, "profile");
-    const backend = await selectBackend({ ...backendOf(args), ...(profiled ? { profile: keepLongest } : {}) }, process.cwd());
+    const roofline = textOf(args, "roofline");
+    const kept = booleanOf(args, "profile") || roofline !== undefined ? keepProfile() : undefined;
+    const backend = await selectBackend({ ...backendOf(args), ...(kept ? { profile: kept.profile } : {}) }, process.cwd());
     try {
+      const ceilings = kept && (await measureCeilings(backend, kept));
       const result = await measure(backend);
-      if (profiled)
-        process.stderr.write(
-          longest.length > 0 ? `${profileTable(longest, 40)}\n` : "--profile needs a GPU with timestamps; nothing was timed\n",
-        );
+      const timings = kept?.of((program) => !isCeiling(program)) ?? [];
+      if (kept && (timings.length === 0 || !ceilings))
+        process.stderr.write("--profile and --roofline need a GPU with timestamps; nothing was timed\n");
+      else if (kept) process.stderr.write(`${profileTable(timings, 40, ceilings)}\n`);
+      if (roofline !== undefined && ceilings) {
+        const command = `sft bench ${process.argv.slice(3).join(" ")}`;
+        const { adapter } = backend.capabilities;
+        await writeFile(roofline, rooflinePage(timings, ceilings, { command, adapter, date: new Date().toISOString().slice(0, 10) }));
+      }
       const text = booleanOf(args, "json")
         ? JSON.stringify(result)
         : Object.entries(result)

@@ -34,6 +34,8 @@ import { ropeVariant } from "./rope.ts";
 export interface TokenShape {
   readonly batch: number;
   readonly length: number;
+  /** Positions of the longest sequence where they are not `length`: scaled ropes turn by it. Padding and a last target make the difference. */
+  readonly reach?: number;
 }
 
 /** How attention sees other tokens: the sequences of a training batch, or a key/value cache while generating. */
@@ -82,9 +84,9 @@ export function ropeNames(config: ModelConfig, table: string, length: number): {
   return { cos: `${name}.cos`, sin: `${name}.sin` };
 }
 
-/** Positions that one sequence may take in a pass: its own length, or all that its cache holds. */
+/** Positions of the longest sequence of a pass; the last token that fills a cache is never read. */
 export function reachOf(shape: TokenShape, attention: AttentionMode): number {
-  return attention.kind === "causal" ? shape.length : attention.capacity;
+  return attention.kind === "causal" ? (shape.reach ?? shape.length) : Math.max(1, attention.capacity - 1);
 }
 
 /** Names of the cache tensors of a layer. */

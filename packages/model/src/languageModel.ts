@@ -23,7 +23,7 @@ import type { ModelFamily, ParameterSpec } from "./families/family.ts";
 import { Graph, reachOf, ropeNames, type AttentionMode, type TokenShape } from "./graph.ts";
 import { halfFromBfloat16, halfFromFloat32, type HalfWeight } from "./halfWeight.ts";
 import { nf4Parts } from "./nf4Parts.ts";
-import { ropeTables } from "./rope.ts";
+import { ropeTables, ropeVariant } from "./rope.ts";
 import { storedNames } from "./storedNames.ts";
 
 /** Reads one tensor of a checkpoint; `tensors` says what is there. Structurally a checkpoint's TensorSource. */
@@ -230,6 +230,13 @@ export class LanguageModel {
     const cap = this.config.logitSoftcap;
     const [logits] = tape.apply(matmul, [chosen, weight], { transposeA: false, transposeB: true, alpha }, [cap === 0 ? output : undefined]);
     if (cap !== 0) tape.apply(softcap, [logits!], { cap }, [output]);
+  }
+
+  /** What tells programs for sequences that reach `reach` positions from others of their shape: the variants of the rope tables. */
+  ropeVariant(reach: number): string {
+    return Object.values(this.config.ropes)
+      .map((spec) => ropeVariant(spec, reach))
+      .join("");
   }
 
   /** Buffers for every external tensor of a program: the model's own, then `extra`, then new ones for what is left (returned in `made`). */

@@ -2,7 +2,7 @@ import type { BackendBuffer, Executable } from "@sft/kernels";
 import { padBatch, type ShiftedRow, type TokenBatch } from "@sft/mask";
 import type { LanguageModel } from "@sft/model";
 import { splitByLength } from "./batchSource.ts";
-import { microBatchInputs, shapeOf, uploadInputs } from "./microBatch.ts";
+import { microBatchInputs, programKey, shapeOf, uploadInputs } from "./microBatch.ts";
 import { evaluationProgram } from "./stepPrograms.ts";
 
 /** Loss over a held-out set. */
@@ -37,7 +37,7 @@ export async function evaluate(
     for (const rows of splitByLength(examples, batchSize)) {
       const batch: TokenBatch = padBatch(rows, { multipleOf });
       const shape = shapeOf(batch);
-      const key = `${shape.batch}x${shape.length}:${shape.supervised}`;
+      const key = programKey(model, shape);
       let entry = compiled.get(key);
       if (!entry) {
         const program = evaluationProgram(model, shape);

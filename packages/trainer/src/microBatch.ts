@@ -1,5 +1,5 @@
 import type { BackendBuffer, HostArray } from "@sft/kernels";
-import { inputNames } from "@sft/model";
+import { inputNames, type LanguageModel } from "@sft/model";
 import type { TokenBatch } from "@sft/mask";
 
 /** Names of the loss inputs of a program. */
@@ -14,11 +14,19 @@ export interface MicroBatchShape {
   readonly length: number;
   /** Supervised rows, padding included. */
   readonly supervised: number;
+  /** Tokens of the longest row, its last target included: what its rope tables depend on where they depend on a length. */
+  readonly reach?: number;
 }
 
 export function shapeOf(batch: TokenBatch): MicroBatchShape {
   const supervised = Math.max(1, Math.ceil(batch.supervisedTokens / supervisedMultiple)) * supervisedMultiple;
-  return { batch: batch.rows, length: batch.length, supervised };
+  const last = batch.positions.reduce((most, position) => Math.max(most, position), 0);
+  return { batch: batch.rows, length: batch.length, supervised, reach: last + 2 };
+}
+
+/** Equal for micro batches that share a program. */
+export function programKey(model: LanguageModel, { batch, length, supervised, reach = length }: MicroBatchShape): string {
+  return `${batch}x${length}:${supervised} ${model.ropeVariant(reach)}`;
 }
 
 /** The host data of the inputs of a program over `batch`, of those in `wanted`; loss weights are divided by `weightSum`. */

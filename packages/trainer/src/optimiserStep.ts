@@ -1,7 +1,7 @@
 import type { BackendBuffer, Executable } from "@sft/kernels";
 import { inputNames, type LanguageModel, type ParameterSpec } from "@sft/model";
 import type { TokenBatch } from "@sft/mask";
-import { microBatchInputs, shapeOf, uploadInputs } from "./microBatch.ts";
+import { microBatchInputs, programKey, shapeOf, uploadInputs } from "./microBatch.ts";
 import type { StateTensor } from "./optimisers/optimiser.ts";
 import { initialLossScale } from "./lossScale.ts";
 import { LossScaler } from "./lossScaler.ts";
@@ -137,7 +137,7 @@ export class OptimiserStep {
 
   private async compile(batch: TokenBatch, place: "first" | "later"): Promise<CompiledMicroBatch> {
     const shape = shapeOf(batch);
-    const key = `${place} ${shape.batch}x${shape.length}:${shape.supervised}`;
+    const key = `${place} ${programKey(this.model, shape)}`;
     const known = this.compiled.get(key);
     if (known) {
       this.compiled.delete(key);

@@ -11,6 +11,8 @@ export interface KernelLimits {
   readonly workgroupStorageBytes: number;
   /** Products run on matrix units: float16 operands, float32 sums, 16x16x16, subgroups of 32. */
   readonly matrixUnits?: boolean;
+  /** Activations that matrix units round anyway may be stored as float16. By default where there are matrix units. */
+  readonly halfStorage?: boolean;
 }
 
 /** What WebGPU promises on every device. */

@@ -9,9 +9,35 @@ export interface HalfSlots {
   readonly alike?: readonly (readonly [output: number, input: number])[];
 }
 
-/** By op: the operands that may be float16. An op without a row has none. Its kernels compute in float32 all the same. */
+/**
+ * By op: the operands that may be float16; its kernels compute in float32 all the same. An op without a row has none: sums
+ * (`add`), since they make up the residual stream and gradients, and everything of the optimiser.
+ */
 export const halfOperands: ReadonlyMap<string, HalfSlots> = new Map(
   Object.entries<HalfSlots>({
     matmul: { inputs: [0, 1], alike: [[0, 2]] },
+    addBias: { inputs: [0], outputs: [0] },
+    columnSum: { inputs: [0] },
+    scaleColumns: { inputs: [0], outputs: [0] },
+    sliceColumns: { inputs: [0], outputs: [0] },
+    padColumns: { inputs: [0], outputs: [0] },
+    reshape: { inputs: [0], outputs: [0] },
+    dropout: { inputs: [0], outputs: [0] },
+    dequantizeNf4: { outputs: [0] },
+    rmsNorm: { outputs: [0] },
+    rmsNormGrad: { inputs: [0] },
+    rmsNormWeightGrad: { inputs: [0] },
+    layerNorm: { outputs: [0] },
+    layerNormGrad: { inputs: [0] },
+    layerNormWeightGrad: { inputs: [0] },
+    rope: { inputs: [0], outputs: [0] },
+    activation: { inputs: [0], outputs: [0] },
+    activationGrad: { inputs: [0, 1], outputs: [0] },
+    gatedActivation: { inputs: [0, 1], outputs: [0] },
+    gatedActivationGrad: { inputs: [0, 1, 2], outputs: [0, 1] },
+    gatherRows: { inputs: [0], outputs: [0] },
+    linearCrossEntropy: { inputs: [0] },
+    linearCrossEntropyGrad: { inputs: [1], outputs: [0] },
+    linearCrossEntropyWeightGrad: { inputs: [1] },
   }),
 );

@@ -8,7 +8,7 @@ import { halfOperands, type HalfSlots } from "./halfOperands.ts";
  * and optimiser state stay float32. Pure; without matrix units the program is returned as it is.
  */
 export function storeHalf(program: Program, limits: KernelLimits, table: ReadonlyMap<string, HalfSlots> = halfOperands): Program {
-  if (!limits.matrixUnits) return program;
+  if (!(limits.halfStorage ?? limits.matrixUnits)) return program;
   const half = halfActivations(program, table);
   if (half.size === 0) return program;
   return {

@@ -24,6 +24,14 @@ export function rowBytes(operand: TensorType): number {
   return rowWidth(operand) * bytesPerElement(operand.dtype);
 }
 
+/** The type that a kernel reads and writes of a float operand, one or four elements at a time; the same type converts to and from it. */
+export type FloatElement = "f32" | "f16" | "vec4f" | "vec4h";
+
+export function floatElement({ dtype }: TensorType, width: 1 | 4): FloatElement {
+  if (width === 1) return dtype === "f16" ? "f16" : "f32";
+  return dtype === "f16" ? "vec4h" : "vec4f";
+}
+
 /** Rows `start` to `start + count` of an operand. */
 export function rowsOf(operand: Operand, start: number, count: number): OperandRange {
   const width = rowWidth(operand);

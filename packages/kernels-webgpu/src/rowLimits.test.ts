@@ -1,6 +1,6 @@
 import { opTable, type Backend, type HostArray } from "@sft/kernels";
 import { createCpuBackend } from "@sft/kernels-cpu";
-import { conformanceCases, relativeL2, runConformanceCase } from "@sft/kernels/testing";
+import { conformanceCases, halfCases, relativeL2, runConformanceCase } from "@sft/kernels/testing";
 import { expect, it } from "vitest";
 import { defaultLimits } from "./dispatch.ts";
 import { listDispatches } from "./listDispatches.ts";
@@ -56,6 +56,8 @@ describeOnGpu("row ranges", () => {
     const wrong: string[] = [];
     let passed = 0;
     for (const one of conformanceCases) {
+      // Shaders without float16 cannot read such tensors, with or without a limit.
+      if (!backend.capabilities.halfWeights && halfCases.includes(one.name)) continue;
       const result = await runConformanceCase(backend, reference, one);
       if (result.pass) passed++;
       else if (!/least that can be bound|of one row take/.test(String(result.error))) wrong.push(`${one.name}: ${String(result.error)}`);

@@ -1,7 +1,7 @@
 import type { OpCall, OpEmitter } from "../dispatch.ts";
 import { linearGrid, linearGroup } from "../grid.ts";
 import { kernelVariant } from "../kernel.ts";
-import { rowBytes, rowsOf } from "../operand.ts";
+import { floatElement, rowBytes, rowsOf } from "../operand.ts";
 import { rowRanges } from "../rowRanges.ts";
 import { workgroupReduction } from "../wgsl/reduction.ts";
 
@@ -36,17 +36,18 @@ export const rowNorm: OpEmitter = (emitter, { inputs: [x], outputs: [y] }) => {
 /** y[r, c] = x[r, c] * factors[c]. */
 export const scaleColumns: OpEmitter = (emitter, { inputs: [x, factors], outputs: [y] }) => {
   const width = x!.shape[1]!;
-  const kernel = kernelVariant("scaleColumns", () => ({
+  const [from, to] = [floatElement(x!, 1), floatElement(y!, 1)];
+  const kernel = kernelVariant(`scaleColumns|${from}|${to}`, () => ({
     label: "scaleColumns",
     workgroupSize: [THREADS, 1],
-    bindings: { x: "read f32", factors: "read f32", y: "read_write f32" },
+    bindings: { x: `read ${from}`, factors: "read f32", y: `read_write ${to}` },
     parameters: { width: "u32", rows: "u32" },
     body: `
   let c = group.x * ${THREADS}u + lane;
   if (c >= p.width) { return; }
-  for (var r = group.y; r < p.rows; r += groups.y) { y[r * p.width + c] = x[r * p.width + c] * factors[c]; }`,
+  for (var r = group.y; r < p.rows; r += groups.y) { y[r * p.width + c] = ${to}(f32(x[r * p.width + c]) * factors[c]); }`,
   }));
-  for (const { start, count } of rowRanges("scaleColumns", x!.shape[0]!, [rowBytes(x!)], emitter.limits.maxBindingBytes)) {
+  for (const { start, count } of rowRanges("scaleColumns", x!.shape[0]!, [rowBytes(x!), rowBytes(y!)], emitter.limits.maxBindingBytes)) {
     emitter.dispatch(kernel, { x: rowsOf(x!, start, count), factors: factors!, y: rowsOf(y!, start, count) }, { width, rows: count }, [
       Math.ceil(width / THREADS),
       Math.min(count, emitter.limits.maxWorkgroupsPerDimension),
@@ -62,10 +63,11 @@ export const padColumns: OpEmitter = (emitter, call) => moveColumns(emitter, cal
 
 /** y[r, c] = x[r, c + shift] where x has such a column, else 0. */
 function moveColumns(emitter: Parameters<OpEmitter>[0], { op, inputs: [x], outputs: [y] }: OpCall, shift: number): void {
-  const kernel = kernelVariant("moveColumns", () => ({
+  const [from, to] = [floatElement(x!, 1), floatElement(y!, 1)];
+  const kernel = kernelVariant(`moveColumns|${from}|${to}`, () => ({
     label: "moveColumns",
     workgroupSize: [THREADS, 1],
-    bindings: { x: "read f32", y: "read_write f32" },
+    bindings: { x: `read ${from}`, y: `read_write ${to}` },
     parameters: { rows: "u32", fromWidth: "i32", toWidth: "u32", shift: "i32" },
     body: `
   let c = group.x * ${THREADS}u + lane;
@@ -74,8 +76,8 @@ function moveColumns(emitter: Parameters<OpEmitter>[0], { op, inputs: [x], outpu
   let inside = origin >= 0 && origin < p.fromWidth;
   for (var r = group.y; r < p.rows; r += groups.y) {
     var value = 0.0;
-    if (inside) { value = x[r * u32(p.fromWidth) + u32(origin)]; }
-    y[r * p.toWidth + c] = value;
+    if (inside) { value = f32(x[r * u32(p.fromWidth) + u32(origin)]); }
+    y[r * p.toWidth + c] = ${to}(value);
   }`,
   }));
   const toWidth = y!.shape[1]!;

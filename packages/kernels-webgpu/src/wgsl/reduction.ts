@@ -21,13 +21,18 @@ ${reduce("workgroupMax", "max(reduced[lane], reduced[lane + stride])")}
 `;
 }
 
+/** Lanes of a subgroup where sums go through registers. */
+const SUBGROUP = 32;
+
 /**
  * WGSL function `rowSum(value, lane)` for workgroups of `threads` threads that work on `threads / lanes` rows, `lanes` (a power of
- * two) consecutive threads a row: every thread gets the sum over its row, in a fixed tree. Every thread must call it.
+ * two) consecutive threads a row: every thread gets the sum over its row, in a fixed order. Every thread must call it. With
+ * `subgroups` of 32 consecutive threads (the kernel enables them) values are handed from register to register.
  */
-export function rowReduction(threads: number, lanes: number): string {
+export function rowReduction(threads: number, lanes: number, subgroups: boolean): string {
   if (lanes === 1) return "fn rowSum(value: f32, lane: u32) -> f32 { return value; }\n";
-  return `
+  if (!subgroups) {
+    return `
 var<workgroup> reduced: array<f32, ${threads}>;
 fn rowSum(value: f32, lane: u32) -> f32 {
   workgroupBarrier();
@@ -38,6 +43,23 @@ fn rowSum(value: f32, lane: u32) -> f32 {
   }
   workgroupBarrier();
   return reduced[lane - lane % ${lanes}u];
+}
+`;
+  }
+  const steps: string[] = [];
+  for (let stride = Math.min(lanes, SUBGROUP) / 2; stride >= 1; stride /= 2) steps.push(`  sum += subgroupShuffleXor(sum, ${stride}u);`);
+  const across = lanes / SUBGROUP;
+  if (across <= 1) return `fn rowSum(value: f32, lane: u32) -> f32 {\n  var sum = value;\n${steps.join("\n")}\n  return sum;\n}\n`;
+  return `
+var<workgroup> reduced: array<f32, ${threads / SUBGROUP}>;
+fn rowSum(value: f32, lane: u32) -> f32 {
+  var sum = value;
+${steps.join("\n")}
+  workgroupBarrier();
+  if (lane % ${SUBGROUP}u == 0u) { reduced[lane / ${SUBGROUP}u] = sum; }
+  workgroupBarrier();
+  let firstPart = lane / ${lanes}u * ${across}u;
+  return ${Array.from({ length: across }, (_, part) => `reduced[firstPart + ${part}u]`).join(" + ")};
 }
 `;
 }

@@ -12,16 +12,21 @@ fn tanhOf(z: T) -> T {
 `;
 
 /** WGSL `capped(score)` = softcap * tanh(score / softcap) with `p.softcap`, 0 for none, and its slope by the capped score. */
-export const softcapFunctions: string = `
-alias T = f32;
+export const softcapFunctions: string = softcapOver("f32");
+
+/** The same over one score or four. */
+export function softcapOver(type: "f32" | "vec4f"): string {
+  return `
+alias T = ${type};
 ${tanhFunction}
-fn capped(score: f32) -> f32 {
+fn capped(score: T) -> T {
   if (p.softcap == 0.0) { return score; }
   return p.softcap * tanhOf(score / p.softcap);
 }
-fn slopeOfCap(cappedScore: f32) -> f32 {
-  if (p.softcap == 0.0) { return 1.0; }
+fn slopeOfCap(cappedScore: T) -> T {
+  if (p.softcap == 0.0) { return T(1.0); }
   let t = cappedScore / p.softcap;
-  return 1.0 - t * t;
+  return T(1.0) - t * t;
 }
 `;
+}

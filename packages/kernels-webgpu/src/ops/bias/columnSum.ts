@@ -1,6 +1,7 @@
+import { bytesPerElement, elementCount } from "@sft/kernels";
 import type { Emitter } from "../../dispatch.ts";
 import { kernelVariant, type BindingType, type Kernel } from "../../kernel.ts";
-import type { Operand, OperandRange } from "../../operand.ts";
+import { floatElement, type Operand, type OperandRange } from "../../operand.ts";
 import { rowRanges } from "../../rowRanges.ts";
 
 const COLUMNS = 64;
@@ -11,7 +12,7 @@ export interface ColumnSumSource {
   readonly label: string;
   /** Inputs bound by row range. */
   readonly inputs: readonly string[];
-  /** WGSL expressions of row r and column c (of `p.width`), one an output. */
+  /** WGSL expressions of row r and column c (of `p.width`), one an output; inputs that may be float16 are read as `f32(x[...])`. */
   readonly terms: readonly string[];
 }
 
@@ -41,11 +42,12 @@ export function emitColumnSum(
   const blocks = ranges.reduce((sum, range) => sum + Math.ceil(range.count / blockRows), 0);
   const partials = outputs.map(() => emitter.scratch({ shape: [Math.max(1, blocks), width], dtype: "f32" }));
 
-  const partialSums = kernelVariant(`columnSum|${source.label}`, () => ({
+  const elements = source.inputs.map((name) => floatElement(inputs[name]!, 1));
+  const partialSums = kernelVariant(`columnSum|${source.label}|${elements.join()}`, () => ({
     label: `${source.label}, row blocks`,
     workgroupSize: [COLUMNS, 1],
     bindings: {
-      ...Object.fromEntries(source.inputs.map((name) => [name, "read f32"] as [string, BindingType])),
+      ...Object.fromEntries(source.inputs.map((name, index) => [name, `read ${elements[index]!}`] as [string, BindingType])),
       ...Object.fromEntries(source.terms.map((_, index) => [`sums${index}`, "read_write f32"] as [string, BindingType])),
     },
     parameters: { rows: "u32", width: "u32", blockRows: "u32", firstBlock: "u32" },
@@ -97,10 +99,10 @@ function blockSum(hasAddend: boolean): Kernel {
 
 /** Bytes of one of `rows` equal parts of an operand, whatever its shape. */
 function sizeOfRow(operand: Operand, rows: number): number {
-  return (operand.shape.reduce((product, size) => product * size, 1) / rows) * 4;
+  return (elementCount(operand.shape) / rows) * bytesPerElement(operand.dtype);
 }
 
 function rowRangeOf(operand: Operand, rows: number, start: number, count: number): OperandRange {
-  const width = sizeOfRow(operand, rows) / 4;
+  const width = elementCount(operand.shape) / rows;
   return { operand, start: start * width, length: count * width };
 }

@@ -3,7 +3,7 @@ import type { OpEmitter } from "../../dispatch.ts";
 import { linearGrid, linearGroup } from "../../grid.ts";
 import { kernelVariant } from "../../kernel.ts";
 import { workgroupReduction } from "../../wgsl/reduction.ts";
-import { softcapFunctions } from "../../wgsl/softcap.ts";
+import { softcapOver } from "../../wgsl/softcap.ts";
 import { LOWEST } from "../attention/headTile.ts";
 import { forEachLogitChunk } from "./logitChunks.ts";
 
@@ -16,25 +16,33 @@ export const linearCrossEntropy: OpEmitter = (
 ) => {
   const { alpha, softcap, labelSmoothing, zLoss } = attributes as LinearCrossEntropyAttributes;
   const vocabulary = weight!.shape[0]!;
-  const rowLosses = kernelVariant("linearCrossEntropy|rows", () => ({
+  const piece = vocabulary % 4 === 0 ? 4 : 1;
+  const wide = piece === 4 ? "vec4f" : "f32";
+  const [peakOf, sumOf] =
+    piece === 4
+      ? [(v: string) => `max(max(${v}.x, ${v}.y), max(${v}.z, ${v}.w))`, (v: string) => `dot(${v}, T(1.0))`]
+      : [(v: string) => v, (v: string) => v];
+  const rowLosses = kernelVariant(`linearCrossEntropy|rows|${piece}`, () => ({
     label: "linearCrossEntropy, rows",
     workgroupSize: [THREADS, 1],
-    bindings: { logits: "read f32", rows: "read i32", targets: "read i32", logSumExp: "read_write f32", rowLoss: "read_write f32" },
+    bindings: { logits: `read ${wide}`, rows: "read i32", targets: "read i32", logSumExp: "read_write f32", rowLoss: "read_write f32" },
     parameters: { count: "u32", first: "u32", vocabulary: "u32", softcap: "f32", labelSmoothing: "f32", zLoss: "f32" },
-    declarations: workgroupReduction(THREADS) + softcapFunctions,
+    declarations: workgroupReduction(THREADS) + softcapOver(wide),
     body: `
   let r = ${linearGroup};
   if (r >= p.count) { return; }
-  let base = r * p.vocabulary;
+  let pieces = p.vocabulary / ${piece}u;
+  let base = r * pieces;
   var peak = ${LOWEST};
   var total = 0.0;
   var sum = 0.0;
-  for (var c = lane; c < p.vocabulary; c += ${THREADS}u) {
+  for (var c = lane; c < pieces; c += ${THREADS}u) {
     let logit = capped(logits[base + c]);
-    let newPeak = max(peak, logit);
-    total = total * exp(max(peak - newPeak, -100.0)) + exp(logit - newPeak);
+    let newPeak = max(peak, ${peakOf("logit")});
+    let terms = exp(logit - newPeak);
+    total = total * exp(max(peak - newPeak, -100.0)) + ${sumOf("terms")};
     peak = newPeak;
-    sum += logit;
+    sum += ${sumOf("logit")};
   }
   let rowPeak = workgroupMax(peak, lane);
   let rowTotal = workgroupSum(total * exp(max(peak - rowPeak, -100.0)), lane);
@@ -49,7 +57,9 @@ export const linearCrossEntropy: OpEmitter = (
   }
   let value = rowPeak + log(rowTotal);
   logSumExp[slot] = value;
-  var loss = (1.0 - p.labelSmoothing) * (value - capped(logits[base + u32(targets[slot])])) + p.zLoss * value * value;
+  let onTarget = u32(targets[slot]);
+  let logit = capped(logits[base + onTarget / ${piece}u])${piece === 4 ? "[onTarget % 4u]" : ""};
+  var loss = (1.0 - p.labelSmoothing) * (value - logit) + p.zLoss * value * value;
   if (p.labelSmoothing > 0.0) { loss += p.labelSmoothing * (value - rowSum / f32(p.vocabulary)); }
   rowLoss[slot] = loss;`,
   }));

@@ -1,11 +1,14 @@
 import { BackendError } from "@sft/kernels";
 import type { Emitter } from "../../dispatch.ts";
 import { rowBytes, type Operand } from "../../operand.ts";
+import { emitCopy } from "../elementwise/arithmetic.ts";
 import { emitGatherRows } from "../embedding/gatherRows.ts";
 import { emitMatmul } from "../matmul/matmul.ts";
 
-/** Logits that exist at one time: a thousand rows of the largest vocabularies, so that products fill a large GPU. */
+/** Logits and their gradients that exist at one time: close to a thousand rows of the largest vocabularies, so that products fill a large GPU. */
 const MAX_LOGIT_BYTES = 512 * 1024 * 1024;
+/** Bytes of a logit, with its gradient where that has memory of its own. */
+const LOGIT_BYTES = { shared: 4, apart: 6 } as const;
 /** A whole number of matmul tiles. */
 const ROW_MULTIPLE = 128;
 
@@ -15,13 +18,17 @@ export interface LogitChunk {
   readonly first: number;
   /** (chunk, H): the hidden states of these rows, zeros for padding. */
   readonly hidden: Operand;
-  /** (chunk, V). */
+  /** (V, H): the head as the products read it. */
+  readonly head: Operand;
+  /** (chunk, V), float32. */
   readonly logits: Operand;
+  /** (chunk, V): where the gradient of the logits goes. The logits' own memory, or float16 on matrix units. */
+  readonly gradient: Operand;
 }
 
 /**
- * Gathers the supervised rows chunk by chunk, multiplies them with the head and hands each chunk on; the memory of one chunk is
- * used again by the next.
+ * Gathers the supervised rows chunk by chunk, multiplies them with alpha times the head and hands each chunk on; the memory of one chunk is
+ * used again by the next. For matrix units, which round them anyway, the operands of the products are made float16 once.
  */
 export function forEachLogitChunk(
   emitter: Emitter,
@@ -33,8 +40,11 @@ export function forEachLogitChunk(
 ): void {
   const count = rows.shape[0]!;
   const [vocabulary, width] = weight.shape as [number, number];
-  const { maxBindingBytes } = emitter.limits;
-  const fitting = Math.floor(Math.min(Math.min(MAX_LOGIT_BYTES, maxBindingBytes) / (vocabulary * 4), maxBindingBytes / rowBytes(x)));
+  const { maxBindingBytes, matrixUnits } = emitter.limits;
+  const logitBytes = matrixUnits ? LOGIT_BYTES.apart : LOGIT_BYTES.shared;
+  const fitting = Math.floor(
+    Math.min(MAX_LOGIT_BYTES / (vocabulary * logitBytes), maxBindingBytes / (vocabulary * 4), maxBindingBytes / rowBytes(x)),
+  );
   const chunkRows = Math.min(count, fitting >= ROW_MULTIPLE ? fitting - (fitting % ROW_MULTIPLE) : fitting);
   if (count === 0) return;
   if (chunkRows === 0) {
@@ -43,14 +53,20 @@ export function forEachLogitChunk(
       `linearCrossEntropy: the logits of one row take ${vocabulary * 4} bytes, the device binds ${maxBindingBytes}`,
     );
   }
-  const hiddenMemory = emitter.scratch({ shape: [chunkRows, width], dtype: "f32" });
+  const hiddenMemory = emitter.scratch({ shape: [chunkRows, width], dtype: matrixUnits ? "f16" : x.dtype });
   const logitMemory = emitter.scratch({ shape: [chunkRows, vocabulary], dtype: "f32" });
+  const gradientMemory = matrixUnits ? emitter.scratch({ shape: [chunkRows, vocabulary], dtype: "f16" }) : logitMemory;
+  let head = weight;
+  if (matrixUnits && weight.dtype === "f32") {
+    head = emitter.scratch({ shape: weight.shape, dtype: "f16" });
+    emitCopy(emitter, weight, head);
+  }
   for (let first = 0; first < count; first += chunkRows) {
     const size = Math.min(chunkRows, count - first);
     const hidden: Operand = { ...hiddenMemory, shape: [size, width] };
     const logits: Operand = { ...logitMemory, shape: [size, vocabulary] };
     emitGatherRows(emitter, x, rows, first, hidden);
-    emitMatmul(emitter, { a: hidden, b: weight, y: logits }, false, true, alpha);
-    visit({ first, hidden, logits });
+    emitMatmul(emitter, { a: hidden, b: head, y: logits }, false, true, alpha);
+    visit({ first, hidden, head, logits, gradient: { ...gradientMemory, shape: [size, vocabulary] } });
   }
 }

@@ -65,8 +65,15 @@ export const fill: OpEmitter = (emitter, { outputs: [y], attributes }) => emitFi
 /** y = 0 everywhere; the input's values do not matter. */
 export const zero: OpEmitter = (emitter, { outputs: [y] }) => emitFill(emitter, y!, 0);
 
-/** Copies x to y where they are not the same memory. As integers: a float copy may flush small values, and small integers are such. */
+/**
+ * Copies x to y where they are not the same memory. As integers: a float copy may flush small values, and small integers are such.
+ * Between float32 and float16 it converts, rounding to nearest.
+ */
 export function emitCopy(emitter: Emitter, x: Operand, y: Operand): void {
+  if (x.dtype !== y.dtype) {
+    emitElementwise(emitter, { label: "convert", inputs: ["x"], outputs: ["y"], body: "  y[i] = T(x[i]);" }, { x, y });
+    return;
+  }
   if (x.storage === y.storage) return;
   const words = (operand: Operand): Operand => ({ storage: operand.storage, shape: [Math.ceil(byteLength(operand) / 4)], dtype: "i32" });
   emitElementwise(

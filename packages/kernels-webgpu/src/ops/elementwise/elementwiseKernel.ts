@@ -1,8 +1,8 @@
-import { elementCount } from "@sft/kernels";
+import { bytesPerElement, elementCount } from "@sft/kernels";
 import type { Emitter } from "../../dispatch.ts";
 import { linearGrid, linearGroup } from "../../grid.ts";
 import { kernelVariant, type BindingType, type ParameterType } from "../../kernel.ts";
-import type { Operand } from "../../operand.ts";
+import { floatElement, type FloatElement, type Operand } from "../../operand.ts";
 import { rowRanges } from "../../rowRanges.ts";
 
 const WORKGROUP = 256;
@@ -19,7 +19,10 @@ export interface ElementwiseSource {
   readonly shared?: Readonly<Record<string, BindingType>>;
   readonly parameters?: Readonly<Record<string, ParameterType>>;
   readonly declarations?: string;
-  /** Statements that write output[i]. `T` is f32 or vec4f (u32 or vec4u), so constants are written `T(0.5)`. */
+  /**
+   * Statements that read input[i] and write output[i] = value;. `T` is f32 or vec4f (u32 or vec4u), so constants are written
+   * `T(0.5)`; operands in float16 are converted where they are read and written.
+   */
   readonly body: string;
   /** Forbids the four-at-a-time form, for bodies that need the element's own index (`p.first + i`). */
   readonly scalar?: boolean;
@@ -38,27 +41,30 @@ export function emitElementwise(
   const names = [...source.inputs, ...source.outputs];
   const length = elementCount(operands[source.outputs[0]!]!.shape);
   const width = !source.scalar && length % 4 === 0 ? 4 : 1;
-  const kernel = kernelVariant(`elementwise|${source.label}|${width}`, () => {
-    const scalar = source.element ?? "f32";
-    const element = width === 1 ? scalar : scalar === "f32" ? "vec4f" : "vec4u";
+  const elementOf = (name: string): FloatElement | "u32" | "vec4u" =>
+    source.element === "u32" ? (width === 4 ? "vec4u" : "u32") : floatElement(operands[name]!, width);
+  const halves = names.filter((name) => operands[name]!.dtype === "f16");
+  const kernel = kernelVariant(`elementwise|${source.label}|${width}|${halves.join()}`, () => {
+    const wide = source.element === "u32" ? elementOf(source.outputs[0]!) : width === 4 ? "vec4f" : "f32";
     return {
       label: source.label,
       workgroupSize: [WORKGROUP, 1],
       bindings: {
-        ...Object.fromEntries(source.inputs.map((name) => [name, `read ${element}` as const])),
-        ...Object.fromEntries(source.outputs.map((name) => [name, `read_write ${element}` as const])),
+        ...Object.fromEntries(source.inputs.map((name) => [name, `read ${elementOf(name)}` as const])),
+        ...Object.fromEntries(source.outputs.map((name) => [name, `read_write ${elementOf(name)}` as const])),
         ...source.shared,
       },
       parameters: { count: "u32", first: "u32", ...source.parameters },
-      declarations: `alias T = ${element};\n${source.declarations ?? ""}`,
+      declarations: `alias T = ${wide};\n${source.declarations ?? ""}`,
       body: `
   let i = (${linearGroup}) * ${WORKGROUP}u + lane;
   if (i >= p.count) { return; }
-${source.body.replace(/^\n+|\s+$/g, "")}`,
+${withConversions(source, halves, elementOf).replace(/^\n+|\s+$/g, "")}`,
     };
   });
+  const sizes = names.map((name) => bytesPerElement(operands[name]!.dtype));
   const shared = Object.fromEntries(Object.keys(source.shared ?? {}).map((name) => [name, operands[name]!]));
-  for (const { start, count } of rowRanges(source.label, length, [4], emitter.limits.maxBindingBytes)) {
+  for (const { start, count } of rowRanges(source.label, length, sizes, emitter.limits.maxBindingBytes)) {
     const ranges = Object.fromEntries(names.map((name) => [name, { operand: operands[name]!, start, length: count }]));
     const threads = count / width;
     emitter.dispatch(
@@ -68,4 +74,15 @@ ${source.body.replace(/^\n+|\s+$/g, "")}`,
       linearGrid(Math.ceil(threads / WORKGROUP), emitter.limits),
     );
   }
+}
+
+/** The body with float16 operands converted: `x[i]` becomes `T(x[i])`, and `y[i] = value;` becomes `y[i] = vec4h(value);`. */
+function withConversions({ body, inputs }: ElementwiseSource, halves: readonly string[], elementOf: (name: string) => string): string {
+  return halves.reduce(
+    (text, name) =>
+      inputs.includes(name)
+        ? text.replace(new RegExp(`\\b${name}\\[i\\]`, "g"), `T(${name}[i])`)
+        : text.replace(new RegExp(`\\b${name}\\[i\\] = ([^;]*);`, "g"), `${name}[i] = ${elementOf(name)}($1);`),
+    body,
+  );
 }

@@ -1,6 +1,6 @@
 import type { Emitter, OpEmitter } from "../../dispatch.ts";
 import { kernelVariant } from "../../kernel.ts";
-import { rowBytes, rowsOf, type Operand } from "../../operand.ts";
+import { floatElement, rowBytes, rowsOf, type Operand } from "../../operand.ts";
 import { rowRanges } from "../../rowRanges.ts";
 
 const COLUMNS = 64;
@@ -9,25 +9,26 @@ const COLUMNS = 64;
 export const gatherRows: OpEmitter = (emitter, { inputs: [x, index], outputs: [y] }) => emitGatherRows(emitter, x!, index!, 0, y!);
 
 /**
- * y[r] = x[index[firstIndex + r]] for the rows of y; zeros where the index is negative. A table that passes the binding limit is
- * visited in row ranges, each filling the rows of y that it holds.
+ * y[r] = x[index[firstIndex + r]] for the rows of y, four columns a thread where the width allows it; zeros where the index is
+ * negative. A table that passes the binding limit is visited in row ranges, each filling the rows of y that it holds.
  */
 export function emitGatherRows(emitter: Emitter, x: Operand, index: Operand, firstIndex: number, y: Operand): void {
   const width = y.shape[1]!;
-  const element = x.dtype === "f16" ? "f16" : "f32";
-  const kernel = kernelVariant(`gatherRows|${element}`, () => ({
+  const piece = width % 4 === 0 ? 4 : 1;
+  const [from, to] = [floatElement(x, piece), floatElement(y, piece)];
+  const kernel = kernelVariant(`gatherRows|${from}|${to}`, () => ({
     label: "gatherRows",
     workgroupSize: [COLUMNS, 1],
-    bindings: { x: `read ${element}`, index: "read i32", y: "read_write f32" },
-    parameters: { count: "u32", width: "u32", firstIndex: "u32", firstRow: "i32", rows: "i32" },
+    bindings: { x: `read ${from}`, index: "read i32", y: `read_write ${to}` },
+    parameters: { count: "u32", pieces: "u32", firstIndex: "u32", firstRow: "i32", rows: "i32" },
     body: `
   let c = group.x * ${COLUMNS}u + lane;
-  if (c >= p.width) { return; }
+  if (c >= p.pieces) { return; }
   for (var r = group.y; r < p.count; r += groups.y) {
     let id = index[p.firstIndex + r];
     let row = id - p.firstRow;
-    if (row >= 0 && row < p.rows) { y[r * p.width + c] = f32(x[u32(row) * p.width + c]); }
-    if (id < 0 && p.firstRow == 0) { y[r * p.width + c] = 0.0; }
+    if (row >= 0 && row < p.rows) { y[r * p.pieces + c] = ${to}(x[u32(row) * p.pieces + c]); }
+    if (id < 0 && p.firstRow == 0) { y[r * p.pieces + c] = ${to}(); }
   }`,
   }));
   const { limits } = emitter;
@@ -36,8 +37,8 @@ export function emitGatherRows(emitter: Emitter, x: Operand, index: Operand, fir
       emitter.dispatch(
         kernel,
         { x: rowsOf(x, table.start, table.count), index, y: rowsOf(y, part.start, part.count) },
-        { count: part.count, width, firstIndex: firstIndex + part.start, firstRow: table.start, rows: table.count },
-        [Math.ceil(width / COLUMNS), Math.min(part.count, limits.maxWorkgroupsPerDimension)],
+        { count: part.count, pieces: width / piece, firstIndex: firstIndex + part.start, firstRow: table.start, rows: table.count },
+        [Math.ceil(width / piece / COLUMNS), Math.min(part.count, limits.maxWorkgroupsPerDimension)],
       );
     }
   }
@@ -49,17 +50,19 @@ export function emitGatherRows(emitter: Emitter, x: Operand, index: Operand, fir
  */
 export function emitScatterRows(emitter: Emitter, x: Operand, index: Operand, firstIndex: number, y: Operand): void {
   const width = x.shape[1]!;
-  const kernel = kernelVariant("scatterRows", () => ({
+  const piece = width % 4 === 0 ? 4 : 1;
+  const [from, to] = [floatElement(x, piece), floatElement(y, piece)];
+  const kernel = kernelVariant(`scatterRows|${from}|${to}`, () => ({
     label: "scatterRows",
     workgroupSize: [COLUMNS, 1],
-    bindings: { x: "read f32", index: "read i32", y: "read_write f32" },
-    parameters: { count: "u32", width: "u32", firstIndex: "u32", firstRow: "i32", rows: "i32" },
+    bindings: { x: `read ${from}`, index: "read i32", y: `read_write ${to}` },
+    parameters: { count: "u32", pieces: "u32", firstIndex: "u32", firstRow: "i32", rows: "i32" },
     body: `
   let c = group.x * ${COLUMNS}u + lane;
-  if (c >= p.width) { return; }
+  if (c >= p.pieces) { return; }
   for (var r = group.y; r < p.count; r += groups.y) {
     let row = index[p.firstIndex + r] - p.firstRow;
-    if (row >= 0 && row < p.rows) { y[u32(row) * p.width + c] = x[r * p.width + c]; }
+    if (row >= 0 && row < p.rows) { y[u32(row) * p.pieces + c] = ${to}(x[r * p.pieces + c]); }
   }`,
   }));
   const { limits } = emitter;
@@ -67,8 +70,8 @@ export function emitScatterRows(emitter: Emitter, x: Operand, index: Operand, fi
     emitter.dispatch(
       kernel,
       { x, index, y: rowsOf(y, table.start, table.count) },
-      { count: x.shape[0]!, width, firstIndex, firstRow: table.start, rows: table.count },
-      [Math.ceil(width / COLUMNS), Math.min(x.shape[0]!, limits.maxWorkgroupsPerDimension)],
+      { count: x.shape[0]!, pieces: width / piece, firstIndex, firstRow: table.start, rows: table.count },
+      [Math.ceil(width / piece / COLUMNS), Math.min(x.shape[0]!, limits.maxWorkgroupsPerDimension)],
     );
   }
 }

@@ -1,30 +1,43 @@
 import { elementCount } from "@sft/kernels";
 import type { OpEmitter } from "../../dispatch.ts";
 import { kernelVariant } from "../../kernel.ts";
+import { floatElement } from "../../operand.ts";
 import { emitColumnSum } from "../bias/columnSum.ts";
-import { lanesFor, NORM_THREADS, normDeclarations, normGrid, normPrologue, normRanges, normRowsOf } from "./normRows.ts";
+import { normRanges, normRows, normRowsOf, pieceSum } from "./normRows.ts";
 
 /** y = (x - mean) * rstd * weight + bias; the variance is summed from the differences, in a second pass over the group. */
 export const layerNorm: OpEmitter = (emitter, { inputs: [x, weight, bias], outputs: [y, mean, rstd], attributes }) => {
   const width = weight!.shape[0]!;
-  const lanes = lanesFor(width);
-  const kernel = kernelVariant(`layerNorm|${lanes}`, () => ({
+  const rows = normRows(width, emitter.limits.matrixUnits === true);
+  const { wide } = rows;
+  const to = floatElement(y!, rows.piece);
+  const kernel = kernelVariant(`layerNorm|${rows.key}|${to}`, () => ({
     label: "layerNorm",
-    workgroupSize: [NORM_THREADS, 1],
-    bindings: { x: "read f32", weight: "read f32", bias: "read f32", y: "read_write f32", mean: "read_write f32", rstd: "read_write f32" },
-    parameters: { count: "u32", width: "u32", epsilon: "f32" },
-    declarations: normDeclarations(lanes),
-    body: `${normPrologue(lanes)}
-  var total = 0.0;
-  for (var c = start; c < end; c += ${lanes}u) { total += x[base + c]; }
-  let centre = rowSum(total, lane) / f32(p.width);
-  var squares = 0.0;
-  for (var c = start; c < end; c += ${lanes}u) { let d = x[base + c] - centre; squares += d * d; }
-  let scale = 1.0 / sqrt(rowSum(squares, lane) / f32(p.width) + p.epsilon);
-  for (var c = start; c < end; c += ${lanes}u) { y[base + c] = (x[base + c] - centre) * scale * weight[c] + bias[c]; }
-  if (exists && start == 0u) { mean[row] = centre; rstd[row] = scale; }`,
+    workgroupSize: rows.workgroupSize,
+    enable: rows.enable,
+    bindings: {
+      x: `read ${wide}`,
+      weight: `read ${wide}`,
+      bias: `read ${wide}`,
+      y: `read_write ${to}`,
+      mean: "read_write f32",
+      rstd: "read_write f32",
+    },
+    parameters: { count: "u32", epsilon: "f32" },
+    declarations: rows.declarations,
+    body: `${rows.prologue}
+${rows.load("value", (at) => `x[${at}]`)}
+  var total = ${wide}();
+${rows.forEach((piece) => `  total += value${piece};`)}
+  let centre = rowSum(${pieceSum(rows, "total")}, lane) / ${width}.0;
+  var squares = ${wide}();
+${rows.forEach((piece) => `  { let d = value${piece} - centre; squares += d * d; }`)}
+  let scale = 1.0 / sqrt(rowSum(${pieceSum(rows, "squares")}, lane) / ${width}.0 + p.epsilon);
+  if (!exists) { return; }
+${rows.forEach((piece, column) => `  y[first + ${column}] = ${to}((value${piece} - centre) * scale * weight[${column}] + bias[${column}]);`)}
+  if (start == 0u) { mean[row] = centre; rstd[row] = scale; }`,
   }));
-  for (const range of normRanges(emitter, "layerNorm", x!, width)) {
+  for (const range of normRanges(emitter, "layerNorm", [x!, y!], width)) {
     emitter.dispatch(
       kernel,
       {
@@ -35,8 +48,8 @@ export const layerNorm: OpEmitter = (emitter, { inputs: [x, weight, bias], outpu
         mean: normRowsOf(mean!, 1, range),
         rstd: normRowsOf(rstd!, 1, range),
       },
-      { count: range.count, width, epsilon: attributes["epsilon"] as number },
-      normGrid(emitter, range.count, lanes),
+      { count: range.count, epsilon: attributes["epsilon"] as number },
+      rows.grid(emitter, range.count),
     );
   }
 };
@@ -44,30 +57,37 @@ export const layerNorm: OpEmitter = (emitter, { inputs: [x, weight, bias], outpu
 /** dx = rstd * (g - mean(g) - xhat * mean(g * xhat)), g = dy * weight, xhat = (x - mean) * rstd. */
 export const layerNormGrad: OpEmitter = (emitter, { inputs: [dy, x, weight, mean, rstd], outputs: [dx] }) => {
   const width = weight!.shape[0]!;
-  const lanes = lanesFor(width);
-  const kernel = kernelVariant(`layerNormGrad|${lanes}`, () => ({
+  const rows = normRows(width, emitter.limits.matrixUnits === true);
+  const { wide } = rows;
+  const from = floatElement(dy!, rows.piece);
+  const kernel = kernelVariant(`layerNormGrad|${rows.key}|${from}`, () => ({
     label: "layerNormGrad",
-    workgroupSize: [NORM_THREADS, 1],
-    bindings: { dy: "read f32", x: "read f32", weight: "read f32", mean: "read f32", rstd: "read f32", dx: "read_write f32" },
-    parameters: { count: "u32", width: "u32" },
-    declarations: normDeclarations(lanes),
-    body: `${normPrologue(lanes)}
+    workgroupSize: rows.workgroupSize,
+    enable: rows.enable,
+    bindings: {
+      dy: `read ${from}`,
+      x: `read ${wide}`,
+      weight: `read ${wide}`,
+      mean: "read f32",
+      rstd: "read f32",
+      dx: `read_write ${wide}`,
+    },
+    parameters: { count: "u32" },
+    declarations: rows.declarations,
+    body: `${rows.prologue}
   let centre = mean[min(row, p.count - 1u)];
   let scale = rstd[min(row, p.count - 1u)];
-  var total = 0.0;
-  var products = 0.0;
-  for (var c = start; c < end; c += ${lanes}u) {
-    let g = dy[base + c] * weight[c];
-    total += g;
-    products += g * (x[base + c] - centre) * scale;
-  }
-  let meanG = rowSum(total, lane) / f32(p.width);
-  let slope = rowSum(products, lane) / f32(p.width);
-  for (var c = start; c < end; c += ${lanes}u) {
-    dx[base + c] = scale * (dy[base + c] * weight[c] - meanG - (x[base + c] - centre) * scale * slope);
-  }`,
+${rows.load("xhat", (at) => `(x[${at}] - centre) * scale`)}
+${rows.load("g", (at, column) => `${wide}(dy[${at}]) * weight[${column}]`)}
+  var total = ${wide}();
+  var products = ${wide}();
+${rows.forEach((piece) => `  total += g${piece};\n  products += g${piece} * xhat${piece};`)}
+  let meanG = rowSum(${pieceSum(rows, "total")}, lane) / ${width}.0;
+  let slope = rowSum(${pieceSum(rows, "products")}, lane) / ${width}.0;
+  if (!exists) { return; }
+${rows.forEach((piece, column) => `  dx[first + ${column}] = scale * (g${piece} - meanG - xhat${piece} * slope);`)}`,
   }));
-  for (const range of normRanges(emitter, "layerNormGrad", x!, width)) {
+  for (const range of normRanges(emitter, "layerNormGrad", [x!, dy!], width)) {
     emitter.dispatch(
       kernel,
       {
@@ -78,8 +98,8 @@ export const layerNormGrad: OpEmitter = (emitter, { inputs: [dy, x, weight, mean
         rstd: normRowsOf(rstd!, 1, range),
         dx: normRowsOf(dx!, width, range),
       },
-      { count: range.count, width },
-      normGrid(emitter, range.count, lanes),
+      { count: range.count },
+      rows.grid(emitter, range.count),
     );
   }
 };
@@ -92,7 +112,7 @@ export const layerNormWeightGrad: OpEmitter = (emitter, { inputs: [dy, x, mean, 
     {
       label: "layerNormWeightGrad",
       inputs: ["dy", "x", "mean", "rstd"],
-      terms: ["dy[r * p.width + c] * (x[r * p.width + c] - mean[r]) * rstd[r]", "dy[r * p.width + c]"],
+      terms: ["f32(dy[r * p.width + c]) * (x[r * p.width + c] - mean[r]) * rstd[r]", "f32(dy[r * p.width + c])"],
     },
     { dy: dy!, x: x!, mean: mean!, rstd: rstd! },
     elementCount(x!.shape) / width,

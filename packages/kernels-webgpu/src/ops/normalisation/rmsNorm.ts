@@ -1,32 +1,38 @@
 import { elementCount } from "@sft/kernels";
 import type { OpEmitter } from "../../dispatch.ts";
 import { kernelVariant } from "../../kernel.ts";
+import { floatElement } from "../../operand.ts";
 import { emitColumnSum } from "../bias/columnSum.ts";
-import { lanesFor, NORM_THREADS, normDeclarations, normGrid, normPrologue, normRanges, normRowsOf } from "./normRows.ts";
+import { normRanges, normRows, normRowsOf, pieceSum } from "./normRows.ts";
 
 /** y = x * rstd * (weight + weightOffset), rstd = 1 / sqrt(mean(x^2) + epsilon) over each group. */
 export const rmsNorm: OpEmitter = (emitter, { inputs: [x, weight], outputs: [y, rstd], attributes }) => {
   const width = weight!.shape[0]!;
-  const lanes = lanesFor(width);
-  const kernel = kernelVariant(`rmsNorm|${lanes}`, () => ({
+  const rows = normRows(width, emitter.limits.matrixUnits === true);
+  const { wide } = rows;
+  const to = floatElement(y!, rows.piece);
+  const kernel = kernelVariant(`rmsNorm|${rows.key}|${to}`, () => ({
     label: "rmsNorm",
-    workgroupSize: [NORM_THREADS, 1],
-    bindings: { x: "read f32", weight: "read f32", y: "read_write f32", rstd: "read_write f32" },
-    parameters: { count: "u32", width: "u32", epsilon: "f32", weightOffset: "f32" },
-    declarations: normDeclarations(lanes),
-    body: `${normPrologue(lanes)}
-  var squares = 0.0;
-  for (var c = start; c < end; c += ${lanes}u) { let value = x[base + c]; squares += value * value; }
-  let scale = 1.0 / sqrt(rowSum(squares, lane) / f32(p.width) + p.epsilon);
-  for (var c = start; c < end; c += ${lanes}u) { y[base + c] = x[base + c] * scale * (weight[c] + p.weightOffset); }
-  if (exists && start == 0u) { rstd[row] = scale; }`,
+    workgroupSize: rows.workgroupSize,
+    enable: rows.enable,
+    bindings: { x: `read ${wide}`, weight: `read ${wide}`, y: `read_write ${to}`, rstd: "read_write f32" },
+    parameters: { count: "u32", epsilon: "f32", weightOffset: "f32" },
+    declarations: rows.declarations,
+    body: `${rows.prologue}
+${rows.load("value", (at) => `x[${at}]`)}
+  var squares = ${wide}();
+${rows.forEach((piece) => `  squares += value${piece} * value${piece};`)}
+  let scale = 1.0 / sqrt(rowSum(${pieceSum(rows, "squares")}, lane) / ${width}.0 + p.epsilon);
+  if (!exists) { return; }
+${rows.forEach((piece, column) => `  y[first + ${column}] = ${to}(value${piece} * scale * (weight[${column}] + p.weightOffset));`)}
+  if (start == 0u) { rstd[row] = scale; }`,
   }));
-  for (const range of normRanges(emitter, "rmsNorm", x!, width)) {
+  for (const range of normRanges(emitter, "rmsNorm", [x!, y!], width)) {
     emitter.dispatch(
       kernel,
       { x: normRowsOf(x!, width, range), weight: weight!, y: normRowsOf(y!, width, range), rstd: normRowsOf(rstd!, 1, range) },
-      { count: range.count, width, epsilon: attributes["epsilon"] as number, weightOffset: attributes["weightOffset"] as number },
-      normGrid(emitter, range.count, lanes),
+      { count: range.count, epsilon: attributes["epsilon"] as number, weightOffset: attributes["weightOffset"] as number },
+      rows.grid(emitter, range.count),
     );
   }
 };
@@ -34,23 +40,27 @@ export const rmsNorm: OpEmitter = (emitter, { inputs: [x, weight], outputs: [y, 
 /** dx = rstd * (g - x * rstd^2 * mean(g * x)), g = dy * (weight + weightOffset). */
 export const rmsNormGrad: OpEmitter = (emitter, { inputs: [dy, x, weight, rstd], outputs: [dx], attributes }) => {
   const width = weight!.shape[0]!;
-  const lanes = lanesFor(width);
-  const kernel = kernelVariant(`rmsNormGrad|${lanes}`, () => ({
+  const rows = normRows(width, emitter.limits.matrixUnits === true);
+  const { wide } = rows;
+  const from = floatElement(dy!, rows.piece);
+  const kernel = kernelVariant(`rmsNormGrad|${rows.key}|${from}`, () => ({
     label: "rmsNormGrad",
-    workgroupSize: [NORM_THREADS, 1],
-    bindings: { dy: "read f32", x: "read f32", weight: "read f32", rstd: "read f32", dx: "read_write f32" },
-    parameters: { count: "u32", width: "u32", weightOffset: "f32" },
-    declarations: normDeclarations(lanes),
-    body: `${normPrologue(lanes)}
-  var products = 0.0;
-  for (var c = start; c < end; c += ${lanes}u) { products += dy[base + c] * (weight[c] + p.weightOffset) * x[base + c]; }
+    workgroupSize: rows.workgroupSize,
+    enable: rows.enable,
+    bindings: { dy: `read ${from}`, x: `read ${wide}`, weight: `read ${wide}`, rstd: "read f32", dx: `read_write ${wide}` },
+    parameters: { count: "u32", weightOffset: "f32" },
+    declarations: rows.declarations,
+    body: `${rows.prologue}
+${rows.load("value", (at) => `x[${at}]`)}
+${rows.load("g", (at, column) => `${wide}(dy[${at}]) * (weight[${column}] + p.weightOffset)`)}
+  var products = ${wide}();
+${rows.forEach((piece) => `  products += g${piece} * value${piece};`)}
   let scale = rstd[min(row, p.count - 1u)];
-  let slope = scale * scale * rowSum(products, lane) / f32(p.width);
-  for (var c = start; c < end; c += ${lanes}u) {
-    dx[base + c] = scale * (dy[base + c] * (weight[c] + p.weightOffset) - x[base + c] * slope);
-  }`,
+  let slope = scale * scale * rowSum(${pieceSum(rows, "products")}, lane) / ${width}.0;
+  if (!exists) { return; }
+${rows.forEach((piece, column) => `  dx[first + ${column}] = scale * (g${piece} - value${piece} * slope);`)}`,
   }));
-  for (const range of normRanges(emitter, "rmsNormGrad", x!, width)) {
+  for (const range of normRanges(emitter, "rmsNormGrad", [x!, dy!], width)) {
     emitter.dispatch(
       kernel,
       {
@@ -60,8 +70,8 @@ export const rmsNormGrad: OpEmitter = (emitter, { inputs: [dy, x, weight, rstd],
         rstd: normRowsOf(rstd!, 1, range),
         dx: normRowsOf(dx!, width, range),
       },
-      { count: range.count, width, weightOffset: attributes["weightOffset"] as number },
-      normGrid(emitter, range.count, lanes),
+      { count: range.count, weightOffset: attributes["weightOffset"] as number },
+      rows.grid(emitter, range.count),
     );
   }
 };
@@ -71,7 +81,7 @@ export const rmsNormWeightGrad: OpEmitter = (emitter, { inputs: [dy, x, rstd, ad
   const width = attributes["width"] as number;
   emitColumnSum(
     emitter,
-    { label: "rmsNormWeightGrad", inputs: ["dy", "x", "rstd"], terms: ["dy[r * p.width + c] * x[r * p.width + c] * rstd[r]"] },
+    { label: "rmsNormWeightGrad", inputs: ["dy", "x", "rstd"], terms: ["f32(dy[r * p.width + c]) * x[r * p.width + c] * rstd[r]"] },
     { dy: dy!, x: x!, rstd: rstd! },
     elementCount(x!.shape) / width,
     width,

@@ -1,4 +1,4 @@
-import { padBatch, type ShiftedRow, type TokenBatch } from "@sft/mask";
+import { packPlanned, padBatch, planPacking, type ShiftedRow, type TokenBatch } from "@sft/mask";
 import { TrainingError } from "./trainingError.ts";
 
 /** Gives example indices forever, epoch after epoch, and can be put back to an earlier place. @sft/data's BatchSampler is one. */
@@ -30,18 +30,46 @@ export interface PaddedBatchOptions {
 
 /** Padded micro batches over examples, in the sampler's order; one sampler batch is one optimiser step. */
 export function paddedBatches(examples: readonly ShiftedRow[], sampler: Sampler, options: PaddedBatchOptions): BatchSource {
+  const { microBatchSize, multipleOf = 16 } = options;
+  return sampledBatches(examples, sampler, (rows) => splitByLength(rows, microBatchSize).map((part) => padBatch(part, { multipleOf })));
+}
+
+export interface PackedBatchOptions {
+  /** Packed rows of one micro batch. */
+  readonly microBatchSize: number;
+  /** Tokens of a packed row, all micro batches have this length; no example is longer. */
+  readonly length: number;
+}
+
+/**
+ * Micro batches of rows that several examples share, each a segment of its own: the same loss and gradients as padded ones, without
+ * their padding. The examples of one step are packed together, the longest first, each where it leaves the least room.
+ */
+export function packedBatches(examples: readonly ShiftedRow[], sampler: Sampler, options: PackedBatchOptions): BatchSource {
+  const { microBatchSize, length } = options;
+  return sampledBatches(examples, sampler, (rows) => {
+    const lengths = rows.map(({ inputIds }) => inputIds.length);
+    const plan = planPacking(lengths, { capacity: length });
+    return Array.from({ length: Math.ceil(plan.length / microBatchSize) }, (_, index) =>
+      packPlanned(rows, plan.slice(index * microBatchSize, (index + 1) * microBatchSize), { length }),
+    );
+  });
+}
+
+/** One step's micro batches from the examples that the sampler gives for it. */
+function sampledBatches(
+  examples: readonly ShiftedRow[],
+  sampler: Sampler,
+  layOut: (rows: readonly ShiftedRow[]) => readonly TokenBatch[],
+): BatchSource {
   if (examples.length === 0)
     throw new TrainingError(
       "no-examples",
       "there is no example to train on",
       "Every row was dropped or masked: run `sft doctor` on the data.",
     );
-  const { microBatchSize, multipleOf = 16 } = options;
   return {
-    next() {
-      const rows = sampler.next().map((index) => examples[index]!);
-      return splitByLength(rows, microBatchSize).map((part) => padBatch(part, { multipleOf }));
-    },
+    next: () => layOut(sampler.next().map((index) => examples[index]!)),
     get epoch() {
       return sampler.epoch;
     },

@@ -69,6 +69,23 @@ describe.concurrent("sft train", () => {
     expect(JSON.parse(answer.stdout)).toMatchObject({ prompt: "Give a synonym of 'dress'.", prompt_tokens: 58 });
   });
 
+  test("packed rows give the losses of padded ones", async () => {
+    const folder = await testFolder();
+    const data = await someRows(folder, 6);
+    const train = async (output: string, ...flags: string[]): Promise<Record<string, number>[]> => {
+      const run = await runSft(
+        ["train", ...base, "--datasets", data, "--max-steps", "2", "--gradient-accumulation-steps", "3", "--output-dir", output, ...flags],
+        { cwd: folder },
+      );
+      expect(run.stderr).toBe("");
+      return (await readMetrics(join(folder, output))).filter(({ loss }) => loss !== undefined);
+    };
+    const [padded, packed] = await Promise.all([train("padded"), train("packed", "--sample-packing", "--sequence-len", "256")]);
+    expect(padded).toHaveLength(2);
+    // Sums of float32 in another order: a thousand terms of the loss and of products, and one update between them.
+    padded.forEach(({ loss }, step) => expect(Math.abs(packed[step]!.loss! / loss! - 1)).toBeLessThan(1e-5));
+  });
+
   test("k + m steps are k steps, a new process, m steps: the same losses and weights, bit for bit", async () => {
     const folder = await testFolder();
     const args = [

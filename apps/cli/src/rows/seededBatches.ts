@@ -1,6 +1,6 @@
 import { createBatchSampler, type BatchSamplerState } from "@sft/data";
 import { shiftTargets } from "@sft/mask";
-import { paddedBatches, type BatchSource } from "@sft/trainer";
+import { packedBatches, paddedBatches, type BatchSource, type Sampler } from "@sft/trainer";
 import type { EncodedRow } from "./encodeRows.ts";
 
 export interface SeededBatchOptions {
@@ -9,24 +9,26 @@ export interface SeededBatchOptions {
   readonly microBatchSize: number;
   /** Lengths are rounded up to a multiple of this. */
   readonly multipleOf: number;
+  /** Tokens of a row that several examples share; without it each has a padded row of its own. */
+  readonly packedLength?: number;
   readonly seed: number;
 }
 
 /** Micro batches over rows in a seeded order, a new one each epoch; the last batch of an epoch may be smaller. */
 export function seededBatches(rows: readonly EncodedRow[], options: SeededBatchOptions): BatchSource {
+  const { microBatchSize, multipleOf, packedLength } = options;
   const examples = rows.map(({ example }) => shiftTargets(example));
   const sampler = createBatchSampler({ rows: rows.length, batchSize: options.rowsPerStep, seed: options.seed });
-  return paddedBatches(
-    examples,
-    {
-      next: () => sampler.next().indices,
-      get epoch() {
-        const { epoch, batch } = sampler.state();
-        return epoch + batch / sampler.batchesPerEpoch;
-      },
-      state: () => sampler.state(),
-      restore: (state) => sampler.restore(state as BatchSamplerState),
+  const places: Sampler = {
+    next: () => sampler.next().indices,
+    get epoch() {
+      const { epoch, batch } = sampler.state();
+      return epoch + batch / sampler.batchesPerEpoch;
     },
-    { microBatchSize: options.microBatchSize, multipleOf: options.multipleOf },
-  );
+    state: () => sampler.state(),
+    restore: (state) => sampler.restore(state as BatchSamplerState),
+  };
+  return packedLength === undefined
+    ? paddedBatches(examples, places, { microBatchSize, multipleOf })
+    : packedBatches(examples, places, { microBatchSize, length: packedLength });
 }

@@ -45,8 +45,17 @@ export async function runTraining({ config, prepared, entry, backend, reporter, 
   const prompts = promptsOfRows(sampleRows, tokenizer, config.train_on);
   const lengths = [...trainRows, ...heldOutRows].map(({ example }) => example.ids.length);
   const lora = loraOf(config);
+  const multipleOf = lengthMultiple(maxPositions);
+  const longest = positionsNeeded(
+    trainRows.map(({ example }) => example.ids.length),
+    maxPositions,
+  );
+  const packedLength = config.sample_packing ? Math.max(longest, Math.min(config.sequence_len ?? 0, maxPositions)) : undefined;
   const model = await loadModel(opened, backend, {
-    positions: positionsNeeded([...lengths, ...prompts.map((prompt) => prompt.length + config.sample_max_new_tokens)], maxPositions),
+    positions: positionsNeeded(
+      [...lengths, packedLength ?? 0, ...prompts.map((prompt) => prompt.length + config.sample_max_new_tokens)],
+      maxPositions,
+    ),
     ...(config.load_in_4bit ? { quantise: "nf4" } : {}),
     ...(lora ? { frozenWeights: frozenWeightsFor(backend.capabilities), float32Modules: lora.modulesToSave ?? [] } : {}),
   });
@@ -62,7 +71,6 @@ export async function runTraining({ config, prepared, entry, backend, reporter, 
   const before = await answer();
 
   const metrics = await enterFolder(config, entry);
-  const multipleOf = lengthMultiple(maxPositions);
   const result = await train({
     model,
     settings: toTrainingSettings(config, trainRows.length),
@@ -70,6 +78,7 @@ export async function runTraining({ config, prepared, entry, backend, reporter, 
       rowsPerStep: rowsPerStep(config),
       microBatchSize: config.micro_batch_size,
       multipleOf,
+      ...(packedLength === undefined ? {} : { packedLength }),
       seed: config.seed,
     }),
     heldOut: heldOutRows.map(({ example }) => shiftTargets(example)),

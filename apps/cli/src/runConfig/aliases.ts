@@ -26,6 +26,7 @@ const aliases: Readonly<Record<string, Alias>> = {
   eval_dataset: { key: "test_datasets" },
   max_seq_length: { key: "sequence_len" },
   max_length: { key: "sequence_len" },
+  packing: { key: "sample_packing" },
   per_device_train_batch_size: { key: "micro_batch_size" },
   num_train_epochs: { key: "num_epochs" },
   lr_scheduler_type: { key: "lr_scheduler" },

@@ -45,6 +45,11 @@ export const runConfigSchema = z.strictObject({
     .optional()
     .describe("what becomes of a longer row; default: drop"),
 
+  sample_packing: z
+    .boolean()
+    .default(false)
+    .describe("let rows share rows of sequence_len tokens (default: of the longest row) instead of padding each; none sees another"),
+
   micro_batch_size: count.default(4).describe("rows that run at once"),
   gradient_accumulation_steps: count.default(1).describe("micro batches of one optimiser step"),
   num_epochs: z.number().positive().optional().describe("times over the rows; default 1"),
@@ -123,7 +128,10 @@ export const runConfigSchema = z.strictObject({
   output_dir: z.string().min(1).default("runs/sft").describe("the run's folder"),
   resume_from_checkpoint: z.string().min(1).optional().describe('a checkpoint folder, or "auto" for the newest of output_dir'),
   backend: z.string().min(1).default("auto").describe("auto, cpu, webgpu, or a module that exports createBackend"),
-  precision: z.enum(["float32", "mixed"]).optional().describe("mixed: float16 products with float32 sums, on a GPU with matrix units"),
+  precision: z
+    .enum(["float32", "mixed"])
+    .optional()
+    .describe("mixed: float16 products with float32 sums, and under an adapter a base in float16, on a GPU with matrix units"),
   threads: count.optional().describe("threads of the CPU backend"),
 });
 

@@ -62,14 +62,14 @@ export async function saveCheckpoint(
   folder: string,
   options: SaveOptions & { readonly optimiser: OptimiserStep; readonly state: TrainerState },
 ): Promise<void> {
-  const { model, optimiser, state } = options;
+  const { optimiser, state } = options;
   await replaceFolder(folder, async (temporary) => {
     await saveWeights(temporary, options);
     const kept = [...optimiser.kept].map(([name, { shape, dtype }]): TensorToWrite => ({
       name,
       shape,
       dtype: dtype === "i32" ? "I32" : "F32",
-      data: async () => (dtype === "i32" ? Int32Array : Float32Array).from(await model.backend.download(optimiser.state.get(name)!)),
+      data: async () => (dtype === "i32" ? Int32Array : Float32Array).from(await optimiser.readState(name)),
     }));
     await writeSafetensors(join(temporary, "optimizer.safetensors"), kept, { metadata: { format: "pt" } });
     await writeFileAtomic(join(temporary, "trainer_state.json"), `${JSON.stringify(state, null, 2)}\n`);
@@ -97,7 +97,7 @@ export async function restoreCheckpoint(
   try {
     for (const [name, tensor] of optimiser.kept) {
       checkTensor(kept, name, tensor, folder);
-      model.backend.upload(optimiser.state.get(name)!, tensor.dtype === "i32" ? await kept.readInt32(name) : await kept.readFloat32(name));
+      optimiser.writeState(name, tensor.dtype === "i32" ? await kept.readInt32(name) : await kept.readFloat32(name));
     }
   } finally {
     await kept.close();

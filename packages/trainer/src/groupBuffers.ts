@@ -13,8 +13,11 @@ export interface GroupBuffers {
   readonly weights: Map<string, BackendBuffer>;
 }
 
-/** Buffers of all groups of several parameters; those of a parameter that is alone are made where a program asks for them. */
-export async function allocateGroups(model: LanguageModel, groups: readonly ParameterGroup[]): Promise<GroupBuffers> {
+/**
+ * Buffers of all groups of several parameters, without their state where it is kept elsewhere; those of a parameter that is alone are
+ * made where a program asks for them.
+ */
+export async function allocateGroups(model: LanguageModel, groups: readonly ParameterGroup[], withState: boolean): Promise<GroupBuffers> {
   const { backend } = model;
   const buffers: GroupBuffers = { state: new Map(), wholes: new Map(), weights: new Map() };
   for (const group of groups) {
@@ -22,7 +25,7 @@ export async function allocateGroups(model: LanguageModel, groups: readonly Para
     buffers.weights.set(group.name, await gatherParameters(model, group));
     const names = [
       stateNames.gradient,
-      ...group.rule.state(group).map(
+      ...(withState ? group.rule.state(group) : []).map(
         ({ key }) =>
           (name: string) =>
             stateNames.state(key, name),

@@ -4,6 +4,7 @@ import type { StateTensor } from "./optimisers/optimiser.ts";
 import type { ParameterGroup } from "./parameterGroups.ts";
 import type { TrainingSettings } from "./settings.ts";
 import { stateNames } from "./stepPrograms.ts";
+import { Staging } from "./staging.ts";
 
 /** Elements that are moved at a time where a rule works element by element: 64 MiB of each state tensor. */
 const BUCKET_ELEMENTS = 2 ** 24;
@@ -87,19 +88,18 @@ export class OffloadedState {
     this.buffers = buffers;
   }
 
-  /** `bindings` holds parameters and gradients of the groups and the step's own tensors, by name. */
+  /** `buffers` holds parameters and gradients of the groups and the step's own tensors, by name. */
   static async create(
     model: LanguageModel,
     settings: TrainingSettings,
     groups: readonly ParameterGroup[],
-    bindings: ReadonlyMap<string, BackendBuffer>,
-    scheduleOf: (group: ParameterGroup) => BackendBuffer,
+    buffers: ReadonlyMap<string, BackendBuffer>,
     bucketElements?: number,
   ): Promise<OffloadedState> {
     const { backend } = model;
     const { partAlignment, float64 } = backend.capabilities;
     const buckets = bucketsOf(groups, partAlignment, bucketElements);
-    const staging = new Staging(model, buckets);
+    const staging = new Staging(model.backend, buckets);
     const host = new Map<string, HostArray>();
     const wholes = new Map<string, HostArray>();
     for (const { members, name, shape, rule } of groups) {
@@ -131,10 +131,10 @@ export class OffloadedState {
       const executable = await backend.compile(
         program,
         new Map([
-          [bound.parameter, view(bindings.get(group.name) ?? model.buffers.get(group.name)!, bucket)],
-          [bound.gradient, view(bindings.get(stateNames.gradient(group.name))!, bucket)],
-          [stateNames.gate, bindings.get(stateNames.gate)!],
-          [bound.schedule, scheduleOf(group)],
+          [bound.parameter, view(buffers.get(group.name) ?? model.buffers.get(group.name)!, bucket)],
+          [bound.gradient, view(buffers.get(stateNames.gradient(group.name))!, bucket)],
+          [stateNames.gate, buffers.get(stateNames.gate)!],
+          [bound.schedule, buffers.get(stateNames.schedule(group.rateRatio))!],
           ...state.map(({ key, staging: buffer }) => [key, buffer] as const),
         ]),
       );
@@ -175,49 +175,6 @@ export class OffloadedState {
     const { backend } = this.model;
     for (const { executable } of this.buckets) backend.free(executable);
     for (const buffer of this.buffers) backend.free(buffer);
-  }
-}
-
-/** Room on the device that all buckets use one after the other: a buffer a state tensor of the hungriest, and views of it. */
-class Staging {
-  readonly buffers: BackendBuffer[] = [];
-  private readonly model: LanguageModel;
-  private readonly wholes = new Map<string, BackendBuffer>();
-  private readonly views = new Map<string, BackendBuffer>();
-  private readonly longest = new Map<string, number>();
-
-  constructor(model: LanguageModel, buckets: readonly Bucket[]) {
-    this.model = model;
-    for (const { group, shape } of buckets) {
-      group.rule.state({ shape }).forEach((tensor, slot) => {
-        const key = `${slot} ${tensor.dtype}`;
-        this.longest.set(key, Math.max(this.longest.get(key) ?? 0, elementCount(tensor.shape)));
-      });
-    }
-  }
-
-  take(slot: number, { dtype, shape }: StateTensor): BackendBuffer {
-    const { backend } = this.model;
-    const [slotKey, length] = [`${slot} ${dtype}`, elementCount(shape)];
-    const key = `${slotKey} ${length}`;
-    const known = this.views.get(key);
-    if (known) return known;
-    let buffer: BackendBuffer;
-    if (backend.capabilities.partAlignment === undefined) {
-      buffer = backend.allocate({ shape: [length], dtype });
-    } else {
-      let whole = this.wholes.get(slotKey);
-      if (!whole) {
-        whole = backend.allocate({ shape: [this.longest.get(slotKey)!], dtype });
-        this.wholes.set(slotKey, whole);
-        this.buffers.push(whole);
-      }
-      if (whole.length === length) buffer = whole;
-      else buffer = backend.allocate({ shape: [length], dtype }, { of: whole, firstElement: 0 });
-    }
-    if (!this.buffers.includes(buffer)) this.buffers.push(buffer);
-    this.views.set(key, buffer);
-    return buffer;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { BackendBuffer, Executable } from "@sft/kernels";
+import type { BackendBuffer, Executable, HostArray } from "@sft/kernels";
 import { inputNames, type LanguageModel, type ParameterSpec } from "@sft/model";
 import type { TokenBatch } from "@sft/mask";
 import { microBatchInputs, programKey, shapeOf, uploadInputs } from "./microBatch.ts";
@@ -9,6 +9,7 @@ import { learningRateAt } from "./schedule.ts";
 import type { TrainingSettings } from "./settings.ts";
 import { microBatchProgram, stateNames } from "./stepPrograms.ts";
 import { allocateGroups, type GroupBuffers } from "./groupBuffers.ts";
+import { OffloadedState } from "./offload.ts";
 import { groupParameters } from "./parameterGroups.ts";
 import { trainableParameters } from "./trainableParameters.ts";
 import { optimiserState, schedulesOfStep, updateProgram } from "./updateProgram.ts";
@@ -38,7 +39,7 @@ export class OptimiserStep {
   /** What the optimiser keeps between steps, by name: the part of `state` that a checkpoint holds. */
   readonly kept: ReadonlyMap<string, StateTensor>;
   readonly lossScaler: LossScaler;
-  /** Gradients, moments, and the step's own tensors, by name. */
+  /** Gradients, moments unless they are offloaded, and the step's own tensors, by name. */
   readonly state: Map<string, BackendBuffer>;
   /** The buffers that gradients and state of several parameters are parts of. */
   private readonly wholes: ReadonlyMap<string, BackendBuffer>;
@@ -46,12 +47,14 @@ export class OptimiserStep {
   private readonly settings: TrainingSettings;
   private readonly compiled = new Map<string, CompiledMicroBatch>();
   private readonly update: Executable;
+  private readonly offloaded: OffloadedState | undefined;
 
   private constructor(
     model: LanguageModel,
     settings: TrainingSettings,
     { state, wholes }: Pick<GroupBuffers, "state" | "wholes">,
     update: Executable,
+    offloaded?: OffloadedState,
   ) {
     this.model = model;
     this.settings = settings;
@@ -59,20 +62,30 @@ export class OptimiserStep {
     this.state = state;
     this.wholes = wholes;
     this.update = update;
+    this.offloaded = offloaded;
     this.parameters = trainableParameters(model, settings);
     this.kept = optimiserState(this.parameters, settings);
   }
 
-  static async create(model: LanguageModel, settings: TrainingSettings): Promise<OptimiserStep> {
+  /** `bucketElements` is how much offloaded state visits the device at a time. */
+  static async create(model: LanguageModel, settings: TrainingSettings, bucketElements?: number): Promise<OptimiserStep> {
     const parameters = trainableParameters(model, settings);
     const { backend } = model;
     const { partAlignment } = backend.capabilities;
-    const { state, wholes, weights } = await allocateGroups(model, groupParameters(parameters, settings, partAlignment));
+    const groups = groupParameters(parameters, settings, partAlignment);
+    const { state, wholes, weights } = await allocateGroups(model, groups, !settings.offloadOptimiser);
     state.set(stateNames.loss, backend.allocate({ shape: [1], dtype: "f32" }));
     const program = updateProgram(parameters, settings, partAlignment);
     const { bindings, made } = model.bind(program, new Map([...state, ...wholes, ...weights]));
     for (const [name, buffer] of made) state.set(name, buffer);
-    return new OptimiserStep(model, settings, { state, wholes }, await backend.compile(program, bindings));
+    const update = await backend.compile(program, bindings);
+    if (!settings.offloadOptimiser) return new OptimiserStep(model, settings, { state, wholes }, update);
+    for (const { rateRatio } of groups) {
+      const name = stateNames.schedule(rateRatio);
+      if (!state.has(name)) state.set(name, backend.allocate({ shape: [4], dtype: "f32" }));
+    }
+    const offloaded = await OffloadedState.create(model, settings, groups, new Map([...state, ...wholes, ...weights]), bucketElements);
+    return new OptimiserStep(model, settings, { state, wholes }, update, offloaded);
   }
 
   /**
@@ -95,7 +108,7 @@ export class OptimiserStep {
 
   /**
    * One optimiser step (0-based index `step`). Resolves as soon as everything is queued, which in mixed precision waits for the figures
-   * of the step before the last, on which the loss scale hangs; `metrics` settles when the device is done.
+   * of the step before the last, on which the loss scale hangs, and with offloaded state for its way back to the host; `metrics` settles when the device is done.
    */
   async run(
     batches: readonly TokenBatch[],
@@ -108,6 +121,7 @@ export class OptimiserStep {
       backend.upload(this.state.get(name)!, schedule);
     backend.upload(this.state.get(stateNames.lossScale)!, Float32Array.of(scale));
     backend.run(this.update);
+    await this.offloaded?.update();
     const loss = backend.download(this.state.get(stateNames.loss)!);
     const norm = backend.download(this.state.get(stateNames.gate)!);
     const metrics = Promise.all([loss, norm]).then(([[lossValue], [gradNorm, finite]]) => ({
@@ -122,6 +136,21 @@ export class OptimiserStep {
     return { learningRate, metrics };
   }
 
+  /** Bytes of optimiser state that wait in the host's memory. */
+  get hostBytes(): number {
+    return this.offloaded?.hostBytes ?? 0;
+  }
+
+  /** One of the tensors of `kept`, wherever it lies. */
+  async readState(name: string): Promise<HostArray> {
+    return this.offloaded ? this.offloaded.read(name) : this.model.backend.download(this.state.get(name)!);
+  }
+
+  writeState(name: string, data: HostArray): void {
+    if (this.offloaded) this.offloaded.write(name, data);
+    else this.model.backend.upload(this.state.get(name)!, data);
+  }
+
   /** Gives back every buffer and program of the optimiser; the model keeps its parameters. */
   dispose(): void {
     const { backend } = this.model;
@@ -131,6 +160,7 @@ export class OptimiserStep {
     }
     this.compiled.clear();
     backend.free(this.update);
+    this.offloaded?.dispose();
     for (const buffer of [...this.state.values(), ...this.wholes.values()]) backend.free(buffer);
     this.state.clear();
   }

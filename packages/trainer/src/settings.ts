@@ -43,6 +43,8 @@ export interface TrainingSettings {
   readonly neftuneAlpha: number;
   /** Keep one activation a layer and compute the others again in the backward pass: less memory, a third more work. */
   readonly gradientCheckpointing: boolean;
+  /** Keep the optimiser's state in the host's memory between steps: it visits the device bucket by bucket, and the numbers are the same. */
+  readonly offloadOptimiser: boolean;
   /** Evaluate every so many steps; 0 only at the end. */
   readonly evalSteps: number;
   /** Save every so many steps; 0 only at the end. */
@@ -68,6 +70,7 @@ export const defaultSettings: Omit<TrainingSettings, "maxSteps"> = {
   zLoss: 0,
   neftuneAlpha: 0,
   gradientCheckpointing: false,
+  offloadOptimiser: false,
   evalSteps: 0,
   saveSteps: 0,
   seed: 0,

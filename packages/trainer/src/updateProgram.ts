@@ -31,7 +31,7 @@ export function schedulesOfStep(
 
 /**
  * Global gradient norm, then the optimiser's rule on every group of parameters (see `groupParameters`), gated on that norm being finite.
- * Without `partAlignment` every parameter is a group.
+ * Without `partAlignment` every parameter is a group. With `offloadOptimiser` the norm and the gate alone: the rules follow bucket by bucket.
  */
 export function updateProgram(parameters: readonly ParameterSpec[], settings: TrainingSettings, partAlignment?: number): Program {
   const groups = groupParameters(parameters, settings, partAlignment);
@@ -40,6 +40,7 @@ export function updateProgram(parameters: readonly ParameterSpec[], settings: Tr
   const gradients = groups.map(({ name, shape }) => tape.external(stateNames.gradient(name), "gradient", shape));
   const [norm] = tape.apply(gradNorm, gradients, {});
   tape.apply(unscaleNorm, [norm!, tape.input(stateNames.lossScale, [1], "f32")], {}, [gate]);
+  if (settings.offloadOptimiser) return tape.finish();
   groups.forEach(({ name, shape, rule, rateRatio, weightDecay }, index) => {
     rule.record({
       tape,

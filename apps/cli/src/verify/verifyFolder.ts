@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { openAdapterFolder, openModelFolder } from "@sft/checkpoint";
 import type { Backend, Capabilities } from "@sft/kernels";
-import { attachSavedAdapter, findFamily, LanguageModel } from "@sft/model";
+import { attachSavedAdapter, findFamily, frozenWeightsFor, LanguageModel, type TrainingMethod } from "@sft/model";
 import { compareCase, compareGreedy, compareTrajectory, type CaseComparison, type TrajectoryComparison } from "./compare.ts";
 import {
   readGoldenBatches,
@@ -64,6 +64,9 @@ export interface FolderVerification extends Partial<CaseComparison> {
 
 const greedyTokens = 24;
 
+/** Loads the folder's model afresh, to be trained by a method. */
+type Load = (method: TrainingMethod) => Promise<LanguageModel>;
+
 /** Compares this implementation with one golden folder on one backend. */
 export async function verifyFolder(folder: string, backend: Backend): Promise<FolderVerification> {
   const source = await openModelFolder(folder);
@@ -74,8 +77,17 @@ export async function verifyFolder(folder: string, backend: Backend): Promise<Fo
     const steps = existsSync(join(folder, "trajectory.json")) ? await readTrajectory(folder) : undefined;
     const lengths = [golden.batch.length, golden.greedy?.length ?? 0, ...(steps?.batches ?? []).map(({ length }) => length)];
     const positions = Math.max(config.maxPositions, ...lengths);
-    const load = (): Promise<LanguageModel> => LanguageModel.load({ backend, config: source.config, weights: source.tensors, positions });
-    const model = await load();
+    // Under an adapter the base is held as training holds it.
+    const frozenWeights = frozenWeightsFor(backend.capabilities);
+    const load: Load = (method) =>
+      LanguageModel.load({
+        backend,
+        config: source.config,
+        weights: source.tensors,
+        positions,
+        ...(method === "lora" ? { frozenWeights } : {}),
+      });
+    const model = await load("full");
     const base = await compareCase(model, golden, "full");
     const greedy = golden.greedy ? await compareGreedy(model, golden.greedy, greedyTokens) : undefined;
     release(model);
@@ -128,8 +140,8 @@ function withinCase({ logits, loss, grads }: CaseComparison, bounds: VerifyBound
   );
 }
 
-async function compareAdapter(folder: string, load: () => Promise<LanguageModel>, base: GoldenCase): Promise<CaseComparison> {
-  const model = await load();
+async function compareAdapter(folder: string, load: Load, base: GoldenCase): Promise<CaseComparison> {
+  const model = await load("lora");
   try {
     await attachAdapterOf(model, folder);
     return await compareCase(model, await readGoldenCase(join(folder, "case.safetensors"), base), "lora");
@@ -150,13 +162,13 @@ async function readTrajectory(folder: string): Promise<RecordedSteps> {
 async function compareTrajectories(
   folder: string,
   { trajectory, batches }: RecordedSteps,
-  load: () => Promise<LanguageModel>,
+  load: Load,
 ): Promise<{ full: TrajectoryComparison; lora?: TrajectoryComparison }> {
-  const model = await load();
+  const model = await load("full");
   const full = await compareTrajectory(model, trajectory, trajectory.full, batches, "full");
   release(model);
   if (!existsSync(join(folder, "lora"))) return { full };
-  const adapted = await load();
+  const adapted = await load("lora");
   await attachAdapterOf(adapted, join(folder, "lora"));
   const lora = await compareTrajectory(adapted, trajectory, trajectory.lora, batches, "lora");
   release(adapted);

@@ -13,6 +13,11 @@ export interface TrainingSettings {
   readonly unfrozenParameters?: readonly string[];
   /** Parameters whose name matches one of these from its start stay as they are. */
   readonly frozenParameters?: readonly string[];
+  /**
+   * Train the last so many layers alone, or the first where negative, with embeddings, final norm and head frozen
+   * (LLaMA-Factory's freeze_trainable_layers).
+   */
+  readonly trainedLayers?: number;
   /** Optimiser steps in all. */
   readonly maxSteps: number;
   readonly learningRate: number;
@@ -91,6 +96,7 @@ export function checkSettings(settings: TrainingSettings): void {
     ["weightDecay", (value) => value >= 0, "0 or more"],
     ["maxGradNorm", (value) => value >= 0, "0 or more"],
     ["decaySteps", isCount, "a positive integer"],
+    ["trainedLayers", (value) => Number.isInteger(value) && value !== 0, "an integer other than 0"],
     ["momentum", (value) => value >= 0 && value < 1, "in [0, 1)"],
     ["loraPlusRatio", (value) => value > 0, "positive"],
     ["labelSmoothing", (value) => value >= 0 && value < 1, "in [0, 1)"],
@@ -109,7 +115,7 @@ export function checkSettings(settings: TrainingSettings): void {
 }
 
 /** Settings that may be left out. */
-const isOptional: ReadonlySet<keyof TrainingSettings> = new Set(["decaySteps", "momentum"]);
+const isOptional: ReadonlySet<keyof TrainingSettings> = new Set(["decaySteps", "momentum", "trainedLayers"]);
 
 function checkName(setting: string, value: string, known: readonly string[]): void {
   if (known.includes(value)) return;

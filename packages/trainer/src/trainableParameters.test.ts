@@ -26,7 +26,18 @@ describe("freezing", () => {
     expect(namesOf({ ...full, frozenParameters: ["model.embed_tokens", "lm_head"] })).toHaveLength(model.parameters.length - 2);
   });
 
+  it("counts layers from the end, or from the start, and trains nothing else", () => {
+    const layer = (index: number): readonly string[] =>
+      model.parameters.map(({ name }) => name).filter((name) => name.startsWith(`model.layers.${index}.`));
+    expect(namesOf({ ...full, trainedLayers: 1 })).toEqual(layer(1));
+    expect(namesOf({ ...full, trainedLayers: -1 })).toEqual(layer(0));
+    expect(namesOf({ ...full, trainedLayers: 2 })).toEqual([...layer(0), ...layer(1)]);
+    expect(namesOf({ ...full, trainedLayers: 1, frozenParameters: [".*norm"] })).toEqual(layer(1).filter((name) => !name.includes("norm")));
+  });
+
   it.each([
+    [{ trainedLayers: 3 }, /trainedLayers is 3, and the model has 2 layers/],
+    [{ method: "lora" as const, trainedLayers: 1 }, /LoRA needs an adapter|trainedLayers is for full fine-tuning/],
     [{ unfrozenParameters: ["layers.1"] }, /unfrozenParameters: "layers.1" matches no parameter from its first character on\nClosest: /],
     [{ unfrozenParameters: ["("] }, /"\(" is no valid regular expression/],
     [{ unfrozenParameters: ["model.embed_tokens.weight$[:32000]"] }, /names a range of rows/],

@@ -19,6 +19,8 @@ export function loraOf(config: RunConfig): LoraConfig | null {
     targetModules,
     useRslora,
     useDora,
+    ...(config.lora_rank_pattern ? { rankPattern: config.lora_rank_pattern } : {}),
+    ...(config.lora_alpha_pattern ? { alphaPattern: config.lora_alpha_pattern } : {}),
     ...(config.lora_modules_to_save ? { modulesToSave: config.lora_modules_to_save } : {}),
   };
 }

@@ -1,11 +1,13 @@
 import { splitRows } from "@sft/data";
 import { findFamily, layoutLora } from "@sft/model";
+import { TrainingError, trainableParameters } from "@sft/trainer";
 import { usageError } from "../failure/cliError.ts";
 import { openModel, type OpenedModel } from "../model/openModel.ts";
 import { chooseTemplate, type ChosenTemplate } from "../rows/chooseTemplate.ts";
 import type { EncodedRow } from "../rows/encodeRows.ts";
 import { readTrainingRows, type TrainingRows } from "../rows/trainingRows.ts";
 import type { RunConfig } from "../runConfig/schema.ts";
+import { toTrainingSettings } from "../runConfig/toTrainingSettings.ts";
 import { loraOf } from "./loraOf.ts";
 
 /** A run with everything checked that can be checked before weights are read and files are written. */
@@ -50,7 +52,14 @@ export async function prepareRun(config: RunConfig): Promise<PreparedRun> {
   }
 }
 
-/** Refuses a sequence length or LoRA targets that the model does not have, before any row is read. */
+/** The trainer's settings that a recipe's key stands for, so that a refusal speaks of the key. */
+const recipeKeys: Readonly<Record<string, keyof RunConfig>> = {
+  unfrozenParameters: "unfrozen_parameters",
+  frozenParameters: "frozen_parameters",
+  trainedLayers: "freeze_trainable_layers",
+};
+
+/** Refuses a sequence length, LoRA targets or frozen parameters that the model does not have, before any row is read. */
 function checkAgainstModel(config: RunConfig, { config: model, folder }: OpenedModel): void {
   if (config.sequence_len !== undefined && config.sequence_len > model.maxPositions) {
     throw usageError(
@@ -59,6 +68,14 @@ function checkAgainstModel(config: RunConfig, { config: model, folder }: OpenedM
       `Set sequence_len to ${model.maxPositions} or less.`,
     );
   }
+  const parameters = findFamily(folder.config).parameters(model);
   const lora = loraOf(config);
-  if (lora) layoutLora(findFamily(folder.config).parameters(model), lora);
+  if (lora) layoutLora(parameters, lora);
+  try {
+    trainableParameters({ config: model, trainableParameters: () => parameters }, toTrainingSettings(config, 1));
+  } catch (error) {
+    if (!(error instanceof TrainingError)) throw error;
+    const [message, hint = ""] = error.message.replaceAll(/\b\w+\b/g, (word) => recipeKeys[word] ?? word).split("\n");
+    throw usageError("bad-config", message!, hint);
+  }
 }

@@ -30,6 +30,8 @@ const aliases: Readonly<Record<string, Alias>> = {
   per_device_train_batch_size: { key: "micro_batch_size" },
   num_train_epochs: { key: "num_epochs" },
   lr_scheduler_type: { key: "lr_scheduler" },
+  rank_pattern: { key: "lora_rank_pattern" },
+  alpha_pattern: { key: "lora_alpha_pattern" },
   modules_to_save: { key: "lora_modules_to_save" },
   optim: { key: "optimizer", value: optimiserNamed },
   label_smoothing_factor: { key: "label_smoothing" },

@@ -1,3 +1,4 @@
+import { parse } from "yaml";
 import { z } from "zod";
 
 const count = z.number().int().positive();
@@ -11,6 +12,18 @@ const dataset = z.strictObject({
     .optional()
     .describe("record format; detected row by row when absent"),
 });
+
+/** PEFT's patterns: module -> value; as a flag, in JSON. */
+const pattern = <T extends z.ZodType>(value: T) =>
+  z.preprocess((given) => (typeof given === "string" ? parseMapping(given) : given), z.record(z.string().min(1), value)).optional();
+
+function parseMapping(text: string): unknown {
+  try {
+    return parse(text);
+  } catch {
+    return text;
+  }
+}
 
 /** A file name is short for `[{ path }]`. */
 const datasets = z.preprocess(
@@ -81,6 +94,10 @@ export const runConfigSchema = z.strictObject({
     .default(0)
     .describe("NEFTune: uniform noise on the embeddings while training, within alpha / sqrt(length * hidden size)"),
   z_loss: z.number().nonnegative().default(0).describe("weight of the squared logSumExp of the logits in the loss"),
+  offload_optimizer: z
+    .enum(["none", "cpu"])
+    .default("none")
+    .describe("cpu: keep the optimiser's state in the host's memory between steps; the numbers are the same"),
   gradient_checkpointing: z
     .boolean()
     .default(false)
@@ -90,6 +107,16 @@ export const runConfigSchema = z.strictObject({
     .preprocess((value) => (typeof value === "string" ? [value] : value), z.array(z.string().min(1)).min(1))
     .optional()
     .describe("without an adapter: train only parameters whose names match one of these regular expressions from their start"),
+
+  frozen_parameters: z
+    .preprocess((value) => (typeof value === "string" ? [value] : value), z.array(z.string().min(1)).min(1))
+    .optional()
+    .describe("without an adapter: leave parameters as they are whose names match one of these regular expressions from their start"),
+  freeze_trainable_layers: z
+    .number()
+    .int()
+    .optional()
+    .describe("without an adapter: train the last so many layers alone, or the first where negative; embeddings and head stay"),
 
   adapter: z.enum(["lora", "none"]).default("lora").describe('"lora" trains an adapter, "none" all weights'),
   load_in_4bit: z
@@ -113,6 +140,8 @@ export const runConfigSchema = z.strictObject({
     .preprocess((value) => (typeof value === "string" ? value.split(",") : value), z.array(z.string().min(1)).min(1))
     .optional()
     .describe("modules of which a whole copy is trained and saved beside the adapter"),
+  lora_rank_pattern: pattern(count).describe("ranks of modules whose names end with a key, or match it as a regular expression"),
+  lora_alpha_pattern: pattern(z.number().positive()).describe("alphas of such modules"),
   loraplus_lr_ratio: z.number().positive().default(1).describe("LoRA+: learning rate of B as a multiple of A's"),
   use_rslora: z.boolean().default(false).describe("scale by alpha / sqrt(r)"),
   use_dora: z.boolean().default(false).describe("learn a magnitude for each output row beside the pair"),

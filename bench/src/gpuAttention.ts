@@ -1,5 +1,5 @@
 // Attention on this machine's GPU, forward and backward: correctness on small odd shapes against float64, then times at the shapes of real models.
-import { attention, attentionGrad, Tape, type AttentionAttributes, type Backend } from "@sft/kernels";
+import { addBias, attention, attentionGrad, Tape, type AttentionAttributes, type Backend, type Value } from "@sft/kernels";
 import { createCpuBackend } from "@sft/kernels-cpu";
 import { createBackend, type KernelTiming } from "@sft/kernels-webgpu/node";
 
@@ -8,6 +8,8 @@ interface Shape extends AttentionAttributes {
   readonly packed?: boolean;
   readonly rising?: boolean;
   readonly gradientSize?: number;
+  /** Operands and results as activations, which the backend stores as float16. */
+  readonly half?: boolean;
 }
 type Inputs = Readonly<Record<"q" | "k" | "v" | "dOut", Float32Array>> & { readonly segments: Int32Array };
 
@@ -37,23 +39,41 @@ function inputs({ batch, tokens, queryHeads, keyValueHeads, headDim, packed, ris
 }
 
 async function prepare(backend: Backend, shape: Shape, given: Inputs, repeat: number, parts: "both" | "forward" | "backward") {
-  const { tokens, packed: _, rising: __, gradientSize: ___, ...attributes } = shape;
+  const { tokens, packed: _, rising: __, gradientSize: ___, half, ...attributes } = shape;
   const rows = shape.batch * tokens;
   const [queryWidth, keyWidth] = [shape.queryHeads * shape.headDim, shape.keyValueHeads * shape.headDim];
   const tape = new Tape("attention");
-  const [q, k, v, dOut, segments] = [
-    tape.input("q", [rows, queryWidth], "f32"),
-    tape.input("k", [rows, keyWidth], "f32"),
-    tape.input("v", [rows, keyWidth], "f32"),
-    tape.input("dOut", [rows, queryWidth], "f32"),
-    tape.input("segments", [rows], "i32"),
-  ];
-  const [out, lse] = [tape.output("out", [rows, queryWidth]), tape.output("logSumExp", [rows * shape.queryHeads])];
-  const gradients = [tape.output("dq", [rows, queryWidth]), tape.output("dk", [rows, keyWidth]), tape.output("dv", [rows, keyWidth])];
+  const zeros = (width: number): Value => tape.input(`zeros${width}`, [width], "f32");
+  const bias = half ? new Map([...new Set([queryWidth, keyWidth])].map((width) => [width, zeros(width)])) : new Map<number, Value>();
+  /** The same values by way of an op that may write float16, or as they are. */
+  const passed = (value: Value, to?: Value): Value =>
+    half ? tape.apply(addBias, [value, bias.get(value.shape[1]!)!], {}, to && [to])[0]! : value;
+  const q = passed(tape.input("q", [rows, queryWidth], "f32"));
+  const k = passed(tape.input("k", [rows, keyWidth], "f32"));
+  const v = passed(tape.input("v", [rows, keyWidth], "f32"));
+  const dOut = passed(tape.input("dOut", [rows, queryWidth], "f32"));
+  const segments = tape.input("segments", [rows], "i32");
+  const lse = tape.output("logSumExp", [rows * shape.queryHeads]);
+  const outputs = {
+    out: tape.output("out", [rows, queryWidth]),
+    dq: tape.output("dq", [rows, queryWidth]),
+    dk: tape.output("dk", [rows, keyWidth]),
+    dv: tape.output("dv", [rows, keyWidth]),
+  };
+  let out: Value = outputs.out;
+  let gradients: readonly Value[] = [outputs.dq, outputs.dk, outputs.dv];
+  if (half && parts === "backward") out = passed(tape.input("givenOut", [rows, queryWidth], "f32"));
   for (let i = 0; i < repeat; i++) {
-    if (parts !== "backward") tape.apply(attention, [q, k, v, segments], attributes, [out, lse]);
-    if (parts !== "forward") tape.apply(attentionGrad, [dOut, q, k, v, segments, out, lse], attributes, gradients);
+    if (half) {
+      if (parts !== "backward") out = tape.apply(attention, [q, k, v, segments], attributes, [undefined, lse])[0]!;
+      if (parts !== "forward") gradients = tape.apply(attentionGrad, [dOut, q, k, v, segments, out, lse], attributes);
+    } else {
+      if (parts !== "backward") tape.apply(attention, [q, k, v, segments], attributes, [out, lse]);
+      if (parts !== "forward") tape.apply(attentionGrad, [dOut, q, k, v, segments, out, lse], attributes, gradients);
+    }
   }
+  if (half && parts !== "backward") passed(out, outputs.out);
+  if (half && parts !== "forward") [outputs.dq, outputs.dk, outputs.dv].forEach((output, i) => passed(gradients[i]!, output));
   const program = tape.finish();
   const buffers = new Map(
     program.tensors.filter(({ role }) => role !== "activation").map((tensor) => [tensor.name, backend.allocate(tensor)]),
@@ -92,6 +112,8 @@ odd.push(
   { ...usual, tokens: 100, headDim: 80 },
   { ...usual, tokens: 100, headDim: 112 },
 );
+// The same in float16, but for gradients outside of its range; in memory they come scaled to fit.
+odd.push(...odd.filter(({ gradientSize = 1 }) => gradientSize === 1).map((shape) => ({ ...shape, half: true })));
 // Float16 rounds operands and weights by at most 2^-11 each; a handful of roundings in a chain stay under 2e-3 in the mean square.
 const BOUND = 2e-3;
 const worst: Record<string, number> = {};
@@ -125,10 +147,12 @@ console.log(
 );
 
 const timed: Shape[] = [
+  { ...usual, batch: 8, tokens: 1024, queryHeads: 32, keyValueHeads: 8, half: true },
   { ...usual, batch: 8, tokens: 1024, queryHeads: 32, keyValueHeads: 8 },
-  { ...usual, batch: 8, tokens: 1024, queryHeads: 9, keyValueHeads: 3 },
-  { ...usual, batch: 8, tokens: 1024, queryHeads: 32, keyValueHeads: 8, packed: true },
-  { ...usual, batch: 4, tokens: 1024, queryHeads: 32, keyValueHeads: 8, headDim: 128, scale: 128 ** -0.5 },
+  { ...usual, batch: 8, tokens: 1024, queryHeads: 9, keyValueHeads: 3, half: true },
+  { ...usual, batch: 8, tokens: 1024, queryHeads: 14, keyValueHeads: 2, half: true },
+  { ...usual, batch: 8, tokens: 1024, queryHeads: 32, keyValueHeads: 8, packed: true, half: true },
+  { ...usual, batch: 4, tokens: 1024, queryHeads: 32, keyValueHeads: 8, headDim: 128, scale: 128 ** -0.5, half: true },
 ];
 let timings: readonly KernelTiming[] = [];
 const profiled = await createBackend({
@@ -168,7 +192,7 @@ for (const shape of timed) {
   profiled.free(executable);
   for (const buffer of buffers.values()) profiled.free(buffer);
   console.log(
-    `${shape.batch}x${shape.tokens}, ${shape.queryHeads}/${shape.keyValueHeads} heads of ${shape.headDim}${shape.packed ? ", packed" : ""}: ${line.join(", ")}, together ${(sum * 1000).toFixed(0)} us`,
+    `${shape.batch}x${shape.tokens}, ${shape.queryHeads}/${shape.keyValueHeads} heads of ${shape.headDim}${shape.packed ? ", packed" : ""}${shape.half ? ", float16" : ""}: ${line.join(", ")}, together ${(sum * 1000).toFixed(0)} us`,
   );
   console.log(`  each alone: ${timings.map(({ kernel, milliseconds }) => `${kernel} ${(milliseconds * 1000).toFixed(0)} us`).join("; ")}`);
 }

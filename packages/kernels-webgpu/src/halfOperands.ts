@@ -33,6 +33,8 @@ export const halfOperands: ReadonlyMap<string, HalfSlots> = new Map(
     rope: { inputs: [0], outputs: [0] },
     activation: { inputs: [0], outputs: [0] },
     activationGrad: { inputs: [0, 1], outputs: [0] },
+    attention: { inputs: [0, 1, 2], outputs: [0] },
+    attentionGrad: { inputs: [0, 1, 2, 3, 5], outputs: [0, 1, 2] },
     gatedActivation: { inputs: [0, 1], outputs: [0] },
     gatedActivationGrad: { inputs: [0, 1, 2], outputs: [0, 1] },
     gatherRows: { inputs: [0], outputs: [0] },

@@ -5,9 +5,11 @@ import {
   addProduct,
   attentionParameters,
   attentionValues,
-  headBinding,
+  headBindings,
   forEachVector,
   headTile,
+  headTypes,
+  headTypesKey,
   loadVector,
   LOWEST,
   stageTile,
@@ -15,6 +17,7 @@ import {
   tileVariable,
   visibleFunction,
   type HeadTile,
+  type HeadTypes,
 } from "./headTile.ts";
 import { softcapFunctions } from "../../wgsl/softcap.ts";
 import { suitsMatrixUnits } from "./onMatrixUnits/blockShape.ts";
@@ -37,9 +40,10 @@ export const attention: OpEmitter = (emitter, call) => {
   const tokens = q!.shape[0]! / settings.batch;
   const tile = headTile(settings.headDim, 3, emitter.limits);
   const heads = settings.queryHeads;
+  const types = headTypes({ q: q!, k: k!, v: v!, out: out! });
   for (const range of sequenceRanges("attention", settings, tokens, emitter.limits)) {
     emitter.dispatch(
-      forwardKernel(tile),
+      forwardKernel(tile, types),
       {
         q: sequencesOf(q!, settings.batch, range),
         k: sequencesOf(k!, settings.batch, range),
@@ -54,17 +58,16 @@ export const attention: OpEmitter = (emitter, call) => {
   }
 };
 
-function forwardKernel(tile: HeadTile): Kernel {
+function forwardKernel(tile: HeadTile, types: HeadTypes): Kernel {
   const { headDim, block, stride } = tile;
-  return kernelVariant(`attention|${headDim}|${block}`, () => ({
+  const { out, ...inputs } = types;
+  return kernelVariant(`attention|${headDim}|${block}|${headTypesKey(types)}`, () => ({
     label: `attention ${headDim}`,
     workgroupSize: [block * block, 1],
     bindings: {
-      q: headBinding("read", headDim),
-      k: headBinding("read", headDim),
-      v: headBinding("read", headDim),
+      ...headBindings("read", headDim, inputs),
       segments: "read i32",
-      out: headBinding("read_write", headDim),
+      ...headBindings("read_write", headDim, { out: out! }),
       logSumExp: "read_write f32",
     },
     parameters: attentionParameters,
@@ -76,7 +79,7 @@ function forwardKernel(tile: HeadTile): Kernel {
       loadVector("q", headDim),
       loadVector("k", headDim),
       loadVector("v", headDim),
-      storeVector("out", headDim),
+      storeVector("out", headDim, types),
       softcapFunctions,
       visibleFunction,
     ].join(""),

@@ -1,21 +1,24 @@
 import type { AttentionAttributes } from "@sft/kernels";
 import type { OpEmitter } from "../../dispatch.ts";
 import { linearGrid, linearGroup } from "../../grid.ts";
-import { kernelVariant, type Kernel } from "../../kernel.ts";
+import { kernelVariant, type BindingType, type Kernel } from "../../kernel.ts";
 import { softcapFunctions } from "../../wgsl/softcap.ts";
 import {
   addProduct,
   attentionParameters,
   attentionValues,
-  headBinding,
+  headBindings,
   forEachVector,
   headTile,
+  headTypes,
+  headTypesKey,
   loadVector,
   stageTile,
   storeVector,
   tileVariable,
   visibleFunction,
   type HeadTile,
+  type HeadTypes,
 } from "./headTile.ts";
 import { suitsMatrixUnits } from "./onMatrixUnits/blockShape.ts";
 import { attentionGradOnMatrixUnits } from "./onMatrixUnits/grad.ts";
@@ -42,29 +45,37 @@ export const attentionGrad: OpEmitter = (emitter, call) => {
   const statistics = emitter.scratch({ shape: [q!.shape[0]! * queryHeads, 2], dtype: "f32" });
   const values = attentionValues(settings, tokens);
   const blocks = Math.ceil(tokens / tile.block);
+  const inputTypes = headTypes({ dOut: dOut!, q: q!, k: k!, v: v! });
   for (const range of sequenceRanges("attentionGrad", settings, tokens, emitter.limits)) {
     const part = (operand: typeof q) => sequencesOf(operand!, batch, range);
     const rows = range.count * queryHeads * tokens;
     emitter.dispatch(
-      statisticsKernel(headDim),
+      statisticsKernel(headDim, headTypes({ dOut: dOut!, out: out! })),
       { dOut: part(dOut), out: part(out), logSumExp: part(logSumExp), statistics: part(statistics) },
       { count: rows, tokens, queryHeads },
       linearGrid(Math.ceil(rows / THREADS), emitter.limits),
     );
     const shared = { dOut: part(dOut), q: part(q), k: part(k), v: part(v), segments: part(segments), statistics: part(statistics) };
-    emitter.dispatch(queryKernel(tile), { ...shared, dq: part(dq) }, values, [blocks, queryHeads, range.count]);
-    emitter.dispatch(keyKernel(tile), { ...shared, dk: part(dk), dv: part(dv) }, values, [blocks, keyValueHeads, range.count]);
+    emitter.dispatch(queryKernel(tile, inputTypes, headTypes({ dq: dq! })), { ...shared, dq: part(dq) }, values, [
+      blocks,
+      queryHeads,
+      range.count,
+    ]);
+    emitter.dispatch(keyKernel(tile, inputTypes, headTypes({ dk: dk!, dv: dv! })), { ...shared, dk: part(dk), dv: part(dv) }, values, [
+      blocks,
+      keyValueHeads,
+      range.count,
+    ]);
   }
 };
 
 /** statistics[sequence, head, token] = (logSumExp, sum over the head of dOut * out). */
-function statisticsKernel(headDim: number): Kernel {
-  return kernelVariant(`attentionGrad|statistics|${headDim}`, () => ({
+function statisticsKernel(headDim: number, types: HeadTypes): Kernel {
+  return kernelVariant(`attentionGrad|statistics|${headDim}|${headTypesKey(types)}`, () => ({
     label: `attentionGrad ${headDim}, statistics`,
     workgroupSize: [THREADS, 1],
     bindings: {
-      dOut: headBinding("read", headDim),
-      out: headBinding("read", headDim),
+      ...headBindings("read", headDim, types),
       logSumExp: "read f32",
       statistics: "read_write vec2f",
     },
@@ -93,25 +104,19 @@ function gradientDeclarations(tile: HeadTile): string {
   ].join("");
 }
 
-const gradientBindings = (headDim: number) =>
-  ({
-    dOut: headBinding("read", headDim),
-    q: headBinding("read", headDim),
-    k: headBinding("read", headDim),
-    v: headBinding("read", headDim),
-    segments: "read i32",
-    statistics: "read vec2f",
-  }) as const;
+function gradientBindings(headDim: number, types: HeadTypes): Record<string, BindingType> {
+  return { ...headBindings("read", headDim, types), segments: "read i32", statistics: "read vec2f" };
+}
 
 /** dq[i] = scale * sum over keys of ds[i, j] k[j]; thread (row, column) of a block is (query, key). */
-function queryKernel(tile: HeadTile): Kernel {
+function queryKernel(tile: HeadTile, types: HeadTypes, outputs: HeadTypes): Kernel {
   const { headDim, block, stride } = tile;
-  return kernelVariant(`attentionGrad|query|${headDim}|${block}`, () => ({
+  return kernelVariant(`attentionGrad|query|${headDim}|${block}|${headTypesKey(types)}|${headTypesKey(outputs)}`, () => ({
     label: `attentionGrad ${headDim}, queries`,
     workgroupSize: [block * block, 1],
-    bindings: { ...gradientBindings(headDim), dq: headBinding("read_write", headDim) },
+    bindings: { ...gradientBindings(headDim, types), ...headBindings("read_write", headDim, outputs) },
     parameters: attentionParameters,
-    declarations: gradientDeclarations(tile) + storeVector("dq", headDim),
+    declarations: gradientDeclarations(tile) + storeVector("dq", headDim, outputs),
     body: `
   let sequence = group.z;
   let head = group.y;
@@ -154,14 +159,14 @@ ${addProduct("dWeight", "dOut", "row", "v", "column", tile)}
 }
 
 /** dv[j] = sum over queries of weight[i, j] dOut[i] and dk[j] = scale * sum of ds[i, j] q[i]; thread (row, column) is (key, query). */
-function keyKernel(tile: HeadTile): Kernel {
+function keyKernel(tile: HeadTile, types: HeadTypes, outputs: HeadTypes): Kernel {
   const { headDim, block, stride } = tile;
-  return kernelVariant(`attentionGrad|key|${headDim}|${block}`, () => ({
+  return kernelVariant(`attentionGrad|key|${headDim}|${block}|${headTypesKey(types)}|${headTypesKey(outputs)}`, () => ({
     label: `attentionGrad ${headDim}, keys`,
     workgroupSize: [block * block, 1],
-    bindings: { ...gradientBindings(headDim), dk: headBinding("read_write", headDim), dv: headBinding("read_write", headDim) },
+    bindings: { ...gradientBindings(headDim, types), ...headBindings("read_write", headDim, outputs) },
     parameters: attentionParameters,
-    declarations: gradientDeclarations(tile) + storeVector("dk", headDim) + storeVector("dv", headDim),
+    declarations: gradientDeclarations(tile) + storeVector("dk", headDim, outputs) + storeVector("dv", headDim, outputs),
     body: `
   let sequence = group.z;
   let keyHead = group.y;

@@ -5,7 +5,7 @@ import { rowRanges } from "../../rowRanges.ts";
 import { workgroupReduction } from "../../wgsl/reduction.ts";
 import { softcapFunctions } from "../../wgsl/softcap.ts";
 import { emitCopy } from "../elementwise/arithmetic.ts";
-import { attentionParameters, attentionValues, headBinding, loadVector, LOWEST, storeVector } from "./headTile.ts";
+import { attentionParameters, attentionValues, headBindings, loadVector, LOWEST, storeVector } from "./headTile.ts";
 import { sequencesOf } from "./sequenceRanges.ts";
 
 const COLUMNS = 64;
@@ -76,11 +76,9 @@ function cachedKernel(headDim: number): Kernel {
     label: `cachedAttention ${headDim}`,
     workgroupSize: [KEYS, 1],
     bindings: {
-      q: headBinding("read", headDim),
-      k: headBinding("read", headDim),
-      v: headBinding("read", headDim),
+      ...headBindings("read", headDim, { q: "f32", k: "f32", v: "f32" }),
       lengths: "read i32",
-      out: headBinding("read_write", headDim),
+      ...headBindings("read_write", headDim, { out: "f32" }),
     },
     parameters: { ...attentionParameters, capacity: "u32", firstSequence: "u32" },
     declarations: [
@@ -89,7 +87,7 @@ function cachedKernel(headDim: number): Kernel {
       loadVector("q", headDim),
       loadVector("k", headDim),
       loadVector("v", headDim),
-      storeVector("out", headDim),
+      storeVector("out", headDim, { out: "f32" }),
       softcapFunctions,
     ].join(""),
     body: `

@@ -1,6 +1,7 @@
-import type { AttentionAttributes } from "@sft/kernels";
+import type { AttentionAttributes, DType } from "@sft/kernels";
 import type { KernelLimits } from "../../dispatch.ts";
 import type { BindingType } from "../../kernel.ts";
+import { floatElement, type FloatElement, type Operand } from "../../operand.ts";
 
 /**
  * Rows of one head staged in workgroup memory as vec4s, the last one filled up with zeros. A row takes one vec4 more than it
@@ -29,33 +30,49 @@ export function headTile(headDim: number, tiles: number, limits: KernelLimits): 
   return { headDim, block, vectors, stride, perThread: Math.ceil(vectors / block) };
 }
 
-/** Element type of head operands: four at a time when heads start at multiples of four. */
-export function headElement(headDim: number): "f32" | "vec4f" {
-  return headDim % 4 === 0 ? "vec4f" : "f32";
+/** Element types in memory of the operands of one kernel, by name. */
+export type HeadTypes = Readonly<Record<string, DType>>;
+
+export function headTypes(operands: Readonly<Record<string, Operand>>): HeadTypes {
+  return Object.fromEntries(Object.entries(operands).map(([name, { dtype }]) => [name, dtype]));
 }
 
-/** WGSL type of a head operand's binding. */
-export function headBinding(access: "read" | "read_write", headDim: number): BindingType {
-  return `${access} ${headElement(headDim)}`;
+/** Names the variant of a kernel: which operands are float16. */
+export function headTypesKey(types: HeadTypes): string {
+  return Object.keys(types)
+    .filter((name) => types[name] === "f16")
+    .join();
+}
+
+/** Element type of head operands: four at a time when heads start at multiples of four. */
+function headElement(headDim: number, dtype: DType): FloatElement {
+  return floatElement({ shape: [], dtype }, headDim % 4 === 0 ? 4 : 1);
+}
+
+/** WGSL types of head operands' bindings. */
+export function headBindings(access: "read" | "read_write", headDim: number, types: HeadTypes): Record<string, BindingType> {
+  return Object.fromEntries(
+    Object.entries(types).map(([name, dtype]): [string, BindingType] => [name, `${access} ${headElement(headDim, dtype)}`]),
+  );
 }
 
 /** WGSL function `load_<name>(base, vector)`: elements 4 vector to 4 vector + 3 of the head whose first element is `base`. */
 export function loadVector(name: string, headDim: number): string {
-  if (headElement(headDim) === "vec4f")
-    return `fn load_${name}(base: u32, vector: u32) -> vec4f { return ${name}[(base >> 2u) + vector]; }\n`;
+  if (headDim % 4 === 0) return `fn load_${name}(base: u32, vector: u32) -> vec4f { return vec4f(${name}[(base >> 2u) + vector]); }\n`;
   return `fn load_${name}(base: u32, vector: u32) -> vec4f {
   var values = vec4f();
-  for (var j = 0u; j < 4u && 4u * vector + j < ${headDim}u; j++) { values[j] = ${name}[base + 4u * vector + j]; }
+  for (var j = 0u; j < 4u && 4u * vector + j < ${headDim}u; j++) { values[j] = f32(${name}[base + 4u * vector + j]); }
   return values;
 }\n`;
 }
 
 /** WGSL function `store_<name>(base, vector, values)`, the counterpart of `load_<name>`. */
-export function storeVector(name: string, headDim: number): string {
-  if (headElement(headDim) === "vec4f")
-    return `fn store_${name}(base: u32, vector: u32, values: vec4f) { ${name}[(base >> 2u) + vector] = values; }\n`;
+export function storeVector(name: string, headDim: number, types: HeadTypes): string {
+  const element = headElement(headDim, types[name]!);
+  if (headDim % 4 === 0)
+    return `fn store_${name}(base: u32, vector: u32, values: vec4f) { ${name}[(base >> 2u) + vector] = ${element}(values); }\n`;
   return `fn store_${name}(base: u32, vector: u32, values: vec4f) {
-  for (var j = 0u; j < 4u && 4u * vector + j < ${headDim}u; j++) { ${name}[base + 4u * vector + j] = values[j]; }
+  for (var j = 0u; j < 4u && 4u * vector + j < ${headDim}u; j++) { ${name}[base + 4u * vector + j] = ${element}(values[j]); }
 }\n`;
 }
 

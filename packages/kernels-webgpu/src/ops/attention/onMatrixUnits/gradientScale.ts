@@ -1,9 +1,10 @@
-import { laneVectors, list } from "./blockText.ts";
+import { list } from "./blockText.ts";
 import type { BlockShape } from "./blockShape.ts";
 
 /**
- * Gradients have no natural size (a loss scale multiplies them, a mean over many tokens divides them), so they are brought into
- * float16's range by powers of two, which round nothing, and taken back out of the float32 sums.
+ * Gradients have no natural size (a loss scale multiplies them, a mean over many tokens divides them), so that float32 ones are
+ * brought into float16's range by powers of two, which round nothing, and taken back out of the float32 sums. Gradients that are
+ * float16 in memory are in its range already.
  */
 export const gradientScaleFunctions: string = `
 /** Power of two that brings a magnitude into [32, 64). */
@@ -22,17 +23,16 @@ export const slopeScaleVariable = "  var slopeScale = 1099511627776.0;";
  * WGSL that scales this lane's `slopes<n>` for staging. When a subgroup meets larger slopes than its scale can hold, the scale
  * drops and `lower`, WGSL that sees `drop`, scales the subgroup's sums down with it.
  */
-export function scaleSlopes(shape: BlockShape, lower: string): string {
-  const vectors = laneVectors(shape);
+export function scaleSlopes({ laneVectors }: BlockShape, lower: string): string {
   return `
-      var largestSlopes = abs(slopes0);
-${list(vectors - 1, (n) => `      largestSlopes = max(largestSlopes, abs(slopes${n + 1}));`)}
-      let largestSlope = subgroupMax(largestOf(largestSlopes));
-      if (largestSlope * slopeScale > ${LARGEST_SLOPE}) {
-        let newScale = min(slopeScale, 64.0 * scaleOf(largestSlope));
-        let drop = newScale / slopeScale;
-        slopeScale = newScale;
+        var largestSlopes = abs(slopes0);
+${list(laneVectors - 1, (n) => `        largestSlopes = max(largestSlopes, abs(slopes${n + 1}));`)}
+        let largestSlope = subgroupMax(largestOf(largestSlopes));
+        if (largestSlope * slopeScale > ${LARGEST_SLOPE}) {
+          let newScale = min(slopeScale, 64.0 * scaleOf(largestSlope));
+          let drop = newScale / slopeScale;
+          slopeScale = newScale;
 ${lower}
-      }
-${list(vectors, (n) => `      slopes${n} *= slopeScale;`)}`;
+        }
+${list(laneVectors, (n) => `        slopes${n} *= slopeScale;`)}`;
 }

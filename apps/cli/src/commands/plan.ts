@@ -38,6 +38,8 @@ const command: CommandDef<ArgsDef> = defineCommand({
     const { config } = await resolveRunConfig(args.recipe as string | undefined, givenRecipeFlags(args), process.cwd());
     await using folder = await openModelFolder(config.base_model);
     const length = config.sequence_len ?? Number(folder.config.max_position_embeddings);
+    const onCpu = config.backend === "cpu";
+    const mixed = config.precision === "mixed" && !onCpu;
     const budget = await planTraining({
       config: folder.config,
       lora: loraOf(config),
@@ -45,7 +47,10 @@ const command: CommandDef<ArgsDef> = defineCommand({
       rows: config.micro_batch_size,
       length,
       supervisedShare: numberOf(args, "supervised-share")!,
-      scratchOf: config.backend === "cpu" ? (program) => scratchBytesOf(program, config.threads ?? availableParallelism()) : gpuScratch,
+      capabilities: { halfWeights: true, ...(mixed ? { productRoundoff: 2 ** -11 } : {}) },
+      scratchOf: onCpu
+        ? (program) => scratchBytesOf(program, config.threads ?? availableParallelism())
+        : (program) => gpuScratch(program, mixed),
     });
     const limit = byteSizeOf(args, "budget");
     const fits = limit === undefined ? undefined : budget.peak <= limit;
@@ -66,9 +71,9 @@ const command: CommandDef<ArgsDef> = defineCommand({
 
 export default command;
 
-/** Activations and what kernels need between their dispatches, on a GPU with WebGPU's own limits. */
-function gpuScratch(program: Program): number {
-  const { plan, scratchSlots } = listDispatches(program, opTable, { ...defaultLimits, maxBindingBytes: 2 ** 31 - 256 });
+/** Activations and what kernels need between their dispatches, on a GPU with WebGPU's own limits, and with matrix units for mixed precision. */
+function gpuScratch(program: Program, matrixUnits: boolean): number {
+  const { plan, scratchSlots } = listDispatches(program, opTable, { ...defaultLimits, maxBindingBytes: 2 ** 31 - 256, matrixUnits });
   return scratchSlots.reduce((sum, bytes) => sum + bytes, plan.activationBytes);
 }
 

@@ -7,7 +7,7 @@ import type { TokenBatch } from "@sft/mask";
 import { defaultSettings, OptimiserStep, type TrainingSettings } from "@sft/trainer";
 import { describe, expect, it } from "vitest";
 import { meterBackend } from "../bench/meteredBackend.ts";
-import { planTraining } from "./planTraining.ts";
+import { planTraining, type PlanRequest } from "./planTraining.ts";
 
 const config = JSON.parse(await readFile(join(goldenModelPath("llama"), "config.json"), "utf8")) as Record<string, unknown>;
 const lora: LoraConfig = { r: 4, alpha: 8, dropout: 0, targetModules: "all-linear" };
@@ -81,15 +81,18 @@ describe("planTraining", () => {
       max_position_embeddings: 8192,
     };
     const before = process.memoryUsage().rss;
-    const plan = await planTraining({
+    const request: PlanRequest = {
       config: big,
       lora: { ...lora, r: 16 },
       settings: { ...defaultSettings, method: "lora", gradientCheckpointing: true, maxSteps: 1 },
       rows: 4,
       length: 1024,
       supervisedShare: 0.67,
-    });
+    };
+    const plan = await planTraining(request);
     expect(plan.weights).toBeGreaterThan(32e9);
+    const mixed = await planTraining({ ...request, capabilities: { halfWeights: true, productRoundoff: 2 ** -11 } });
+    expect(mixed.weights / plan.weights).toBeCloseTo(0.5, 1);
     expect(process.memoryUsage().rss - before).toBeLessThan(2e9);
   });
 });

@@ -1,5 +1,5 @@
-import { createPlanningBackend, opTable, planMemory, type Program } from "@sft/kernels";
-import { adapterParameters, layoutLora, LanguageModel, type LoraConfig } from "@sft/model";
+import { createPlanningBackend, opTable, planMemory, type Capabilities, type Program } from "@sft/kernels";
+import { adapterParameters, frozenWeightsFor, layoutLora, LanguageModel, type LoraConfig } from "@sft/model";
 import { microBatchProgram, OptimiserStep, stateNames, type TrainingSettings } from "@sft/trainer";
 
 /** What is to be planned: a model by its config alone, and one step of its training. */
@@ -12,6 +12,8 @@ export interface PlanRequest {
   readonly length: number;
   /** Share of positions that are supervised, in (0, 1]. */
   readonly supervisedShare: number;
+  /** What the backend in question can do; it decides how a base under an adapter is held. */
+  readonly capabilities?: Pick<Capabilities, "halfWeights" | "productRoundoff">;
   /** Bytes that a program's activations and scratch take on the backend in question; default is the memory plan's. */
   readonly scratchOf?: (program: Program) => number;
 }
@@ -32,8 +34,12 @@ export interface MemoryBudget {
  */
 export async function planTraining(request: PlanRequest): Promise<MemoryBudget> {
   const { settings, rows, length } = request;
-  const backend = createPlanningBackend({}, request.scratchOf ?? ((program) => planMemory(program, opTable).activationBytes));
-  const model = await LanguageModel.load({ backend, config: request.config, positions: length, empty: true });
+  const backend = createPlanningBackend(
+    request.capabilities,
+    request.scratchOf ?? ((program) => planMemory(program, opTable).activationBytes),
+  );
+  const frozenWeights = request.lora ? frozenWeightsFor(backend.capabilities) : "float32";
+  const model = await LanguageModel.load({ backend, config: request.config, positions: length, empty: true, frozenWeights });
   if (request.lora) {
     const parameters = adapterParameters(layoutLora(model.parameters, request.lora));
     const tensors = new Map(

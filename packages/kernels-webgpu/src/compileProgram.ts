@@ -4,6 +4,7 @@ import type { KernelLimits } from "./dispatch.ts";
 import { BindGroups, type GpuExecutable } from "./executable.ts";
 import { asGpuTensor, type GpuTensor } from "./gpuBuffer.ts";
 import { listDispatches } from "./listDispatches.ts";
+import { movedBytes } from "./movedBytes.ts";
 import { opEmitters } from "./ops/index.ts";
 import { packParameters } from "./parameterBlock.ts";
 import type { PipelineCache } from "./pipelineCache.ts";
@@ -36,7 +37,9 @@ export async function compileProgram(
   tensors.forEach((tensor, index) => {
     if (tensor && !firstWith.has(tensor)) firstWith.set(tensor, index);
   });
-  const list = listDispatches(program, opTable, limits, (index) => firstWith.get(tensors[index]!)!);
+  const sameBuffer = (index: number): number => firstWith.get(tensors[index]!)!;
+  const list = listDispatches(program, opTable, limits, sameBuffer);
+  const bytes = movedBytes(list, sameBuffer);
 
   const pipelines = await Promise.all(list.dispatches.map(({ kernel }) => context.pipelines.get(kernel)));
 
@@ -88,7 +91,14 @@ export async function compileProgram(
             : [{ binding: dispatch.bindings.length, resource: { buffer: parameters!, offset, size: MAX_PARAMETER_BYTES } }]),
         ]);
         const instruction = list.instructionOf[index]!;
-        return { pipeline: pipeline.pipeline, bindGroup, workgroups: dispatch.workgroups, instruction, source: dispatch };
+        return {
+          pipeline: pipeline.pipeline,
+          bindGroup,
+          workgroups: dispatch.workgroups,
+          instruction,
+          source: dispatch,
+          bytes: bytes[index]!,
+        };
       });
       const bound = tensors.flatMap((tensor, index) => (tensor ? [{ name: program.tensors[index]!.name, tensor }] : []));
       return { program: source, asRun: list.program, scratchBytes, dispatches, bound, scratch, parameters, freed: false };

@@ -17,7 +17,7 @@ export interface KernelTiming {
   readonly milliseconds: number;
   /** Floating-point operations of the instruction (see `estimateFlops`) at its longest launch, 0 at its others. */
   readonly flops: number;
-  /** Bytes of all of its bindings: what it moves if each is read or written once. */
+  /** What it moves if each buffer is read or written once, and both where it is updated in place. */
   readonly boundBytes: number;
 }
 
@@ -47,7 +47,7 @@ export async function timeDispatches(
     if (other === undefined || times[index]! > times[other]!) longest.set(instruction, index);
   });
   const flops = estimateFlops(asRun).byInstruction;
-  return dispatches.map(({ instruction, source }, index) => ({
+  return dispatches.map(({ instruction, source, bytes }, index) => ({
     program: asRun.name,
     instruction,
     op: asRun.instructions[instruction]!.op,
@@ -56,7 +56,7 @@ export async function timeDispatches(
     shape: productShape(asRun, asRun.instructions[instruction]!),
     milliseconds: times[index]!,
     flops: longest.get(instruction) === index ? flops[instruction]! : 0,
-    boundBytes: source.bindings.reduce((sum, { byteLength }) => sum + byteLength, 0),
+    boundBytes: bytes,
   }));
 }
 

@@ -12,6 +12,8 @@ export interface EncodedDispatch {
   /** The launch that this is, and its instruction's position in the program as it runs, for profiles. */
   readonly instruction: number;
   readonly source: Dispatch;
+  /** See `movedBytes`. */
+  readonly bytes: number;
 }
 
 /** A compiled program with all that it holds on the device. */
@@ -27,16 +29,16 @@ export interface GpuExecutable extends Executable {
   freed: boolean;
 }
 
-/** Dispatches of one submit: enough that submitting costs little, few enough that the device starts while the rest is encoded. */
-const DISPATCHES_A_SUBMIT = 256;
+/** Dispatches of a program's first submit: few, so that the device starts while the rest is encoded. Each one after has twice as many. */
+const FIRST_SUBMIT = 64;
 
 /** Encodes and submits a program: one pass a submit. */
 export function encodeDispatches(device: GPUDevice, queue: GPUQueue, dispatches: readonly EncodedDispatch[]): void {
-  for (let start = 0; start < dispatches.length; start += DISPATCHES_A_SUBMIT) {
+  for (let start = 0, count = FIRST_SUBMIT; start < dispatches.length; start += count, count *= 2) {
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     let current: GPUComputePipeline | undefined;
-    for (const { pipeline, bindGroup, workgroups } of dispatches.slice(start, start + DISPATCHES_A_SUBMIT)) {
+    for (const { pipeline, bindGroup, workgroups } of dispatches.slice(start, start + count)) {
       if (pipeline !== current) pass.setPipeline((current = pipeline));
       pass.setBindGroup(0, bindGroup);
       pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);

@@ -14,9 +14,6 @@ const SIZE = 4096;
 const WARM_UP_MILLISECONDS = 500;
 const RUNS = 10;
 
-/** Whether a program is one of those that `measureCeilings` times. */
-export const isCeiling = (program: string): boolean => program.startsWith("ceiling ");
-
 /**
  * Times a copy and a product by the device's own clock. The backend must report to `profile`. Undefined where it has no clock.
  * A GPU leaves its idle clock, a fifth of the full one, only after about a tenth of a second of work: it is warmed up first.

@@ -34,7 +34,7 @@ export function shareOfCeiling({ milliseconds, flops, bytes }: ProfileRow, { flo
 
 /**
  * Where the device's time went, a line a kernel and product shape, the most first: share of all, calls, milliseconds, the rate by
- * operations and by bytes bound, and the share of the machine's measured ceiling. Launches are timed one by one, so their sum is
+ * operations and by bytes, and the share of the machine's measured ceiling. Launches are timed one by one, so their sum is
  * more than a step takes.
  */
 export function profileTable(timings: readonly KernelTiming[], lines: number, ceilings: Ceilings | undefined): string {

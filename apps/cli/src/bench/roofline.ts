@@ -39,7 +39,7 @@ Written by \`${command}\` on ${date}, on ${adapter}. Every figure is of that one
 
 Ceilings measured in the same run: **${(flopsPerSecond / 1e12).toFixed(1)} TFLOP/s**, a product of 4096 x 4096 x 4096, and **${(bytesPerSecond / 1e9).toFixed(0)} GB/s**, a copy of 512 MiB. They meet at ${(flopsPerSecond / bytesPerSecond).toFixed(0)} operations a byte: an op with more is bound by operations, one with fewer by bytes.
 
-Operations are those of products and attention (\`estimateFlops\`: attention counts the whole square of scores, of which a causal one skips half, so it can pass the ceiling). Bytes are those of every buffer a launch binds, as if each were moved once: caches make the rate of an op that reads a buffer again pass the copy's, and an op that reads little of what it binds looks faster than it is. "Of ceiling" is the time that the ceilings allow over the time taken.
+Operations are those of products and attention (\`estimateFlops\`: attention counts the whole square of scores, of which a causal one skips half, so it can pass the ceiling). Bytes are those of every buffer a launch binds, as if each were moved once, or read and written where it is updated in place: an op that binds more than it reads, or finds it in a cache, can pass the copy's rate. "Of ceiling" is the time that the ceilings allow over the time taken.
 
 | op | launches | ms | share | operations a byte | bound by | attained | of ceiling |
 |---|---|---|---|---|---|---|---|

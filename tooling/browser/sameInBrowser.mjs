@@ -17,7 +17,6 @@ const modules = {
   "@sft/templates": join(root, "packages/templates/dist/index.js"),
   "@sft/tokenizer": join(root, "packages/tokenizer/dist/index.js"),
   zod: join(templates.resolve("zod/package.json"), "../index.js"),
-  "@huggingface/jinja": join(templates.resolve("@huggingface/jinja"), "../index.js"),
 };
 const dictionary = join(root, "apps/cli/dictionary");
 const [tokenizerJson, tokenizerConfig, instructions, chats] = await Promise.all(

@@ -2,8 +2,7 @@ import type { RenderOptions } from "../promptTemplate.ts";
 import type { Conversation, Message } from "../segment.ts";
 import { fromData, literal, type Origin } from "./markedText.ts";
 import { strftime } from "./strftime.ts";
-import { wantText } from "./stringMethods.ts";
-import { Callable, Dict, List, Text, textOf, toValue, type Value } from "./value.ts";
+import { Callable, Dict, List, Text, textOf, toValue, type Value, wantText } from "./value.ts";
 
 /** How `content` is handed over: parts as the list that they came as, or joined; a null content as null, or as "". */
 export interface ContentForm {

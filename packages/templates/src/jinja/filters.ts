@@ -1,10 +1,15 @@
 import { strippedRange } from "../pythonWhitespace.ts";
 import type { Budget } from "./budget.ts";
 import { codePointLength } from "./codePoints.ts";
+import { attributeOf, characters, elements, pairsOf } from "./elements.ts";
 import { concat, literal, mapCharacters, type MarkedText, sliceMarked } from "./markedText.ts";
+import { floatIn, integerIn, rounded, roundedHalfEven } from "./numberText.ts";
 import { binary } from "./operators.ts";
-import { joinMarked, stringMethods, wantText } from "./stringMethods.ts";
-import { tests } from "./tests.ts";
+import { attributesOf, extreme, folded, sortBy } from "./ordering.ts";
+import { percentFormat } from "./percentFormat.ts";
+import { linesOf } from "./lines.ts";
+import { joinMarked, stringMethods } from "./stringMethods.ts";
+import { testOf } from "./tests.ts";
 import {
   Dict,
   Float,
@@ -19,6 +24,7 @@ import {
   Tuple,
   typeName,
   type Value,
+  wantText,
 } from "./value.ts";
 import { toJson, toText } from "./valueText.ts";
 
@@ -63,15 +69,16 @@ export const filters: Readonly<Record<string, Filter>> = {
   default: defaulted,
   d: defaulted,
   tojson: (value, args, keyword, budget) => {
-    const indent = numberIn(args[0] ?? keyword.get("indent"));
-    const separators = keyword.get("separators");
+    // The order of transformers' own filter: tojson(ensure_ascii, indent, separators, sort_keys).
+    const indent = numberIn(args[1] ?? keyword.get("indent"));
+    const separators = args[2] ?? keyword.get("separators");
     const pair = separators instanceof List ? separators.items.map((item) => wantText(item).text) : null;
     if (pair && pair.length !== 2) throw new JinjaRuntimeError("tojson: separators should be two strings");
     if (value === undefined) throw new JinjaRuntimeError("Object of type Undefined is not JSON serializable");
     const style = {
       indent,
-      ensureAscii: isTrue(keyword.get("ensure_ascii")),
-      sortKeys: isTrue(keyword.get("sort_keys")),
+      ensureAscii: isTrue(args[0] ?? keyword.get("ensure_ascii")),
+      sortKeys: isTrue(args[3] ?? keyword.get("sort_keys")),
       separators: pair as [string, string] | null,
     };
     // Escaping looks at every character.
@@ -98,26 +105,58 @@ export const filters: Readonly<Record<string, Filter>> = {
   last: (value) => elements(value).at(-1),
   reverse: (value) =>
     value instanceof Text ? new Text(concat(characters(value.marked).reverse())) : new List([...elements(value)].reverse()),
-  sort: (value, args, keyword) => {
+  sort: (value, args, keyword, budget) => {
     const attribute = keyword.get("attribute") ?? args[2];
     const caseSensitive = isTrue(keyword.get("case_sensitive") ?? args[1]);
-    const sorted = sortBy(elements(value), (item) => (attribute === undefined ? item : attributeOf(item, attribute)), caseSensitive);
-    return new List(isTrue(keyword.get("reverse") ?? args[0]) ? sorted.reverse() : sorted);
+    const keyOf = attribute === undefined ? (item: Value): Value => item : attributesOf(attribute);
+    return new List(sortBy(elements(value), keyOf, caseSensitive, isTrue(keyword.get("reverse") ?? args[0]), budget));
+  },
+  groupby: (value, args, keyword, budget) => {
+    const attribute = args[0] ?? keyword.get("attribute");
+    const instead = args[1] ?? keyword.get("default");
+    const keyOf = (item: Value): Value => attributeOf(item, attribute) ?? instead;
+    const caseSensitive = isTrue(keyword.get("case_sensitive") ?? args[2]);
+    const groups: { key: Value; items: Value[] }[] = [];
+    for (const item of sortBy(elements(value), keyOf, caseSensitive, false, budget)) {
+      const last = groups.at(-1);
+      const key = keyOf(item);
+      if (last && isEqual(folded(last.key, caseSensitive), folded(key, caseSensitive))) last.items.push(item);
+      else groups.push({ key, items: [item] });
+    }
+    return new List(groups.map(({ key, items }) => new Tuple([key, new List(items)])));
+  },
+  batch: (value, args, keyword, budget) => {
+    const size = numberIn(args[0] ?? keyword.get("linecount")) ?? 0;
+    if (!Number.isInteger(size) || size < 1) throw new JinjaRuntimeError("batch needs a size of 1 or more");
+    const items = elements(value);
+    const fill = args[1] ?? keyword.get("fill_with");
+    const batches: List[] = [];
+    for (let i = 0; i < items.length; i += size) {
+      const part = items.slice(i, i + size);
+      budget.step(part.length < size && fill != null ? size : 1);
+      batches.push(new List(fill == null ? part : [...part, ...Array.from({ length: size - part.length }, () => fill)]));
+    }
+    return new List(batches);
   },
   dictsort: (value, args, keyword, budget) => {
     const byValue = toText(keyword.get("by") ?? args[1], budget).text === "value";
     const pairs = pairsOf(value);
-    const sorted = sortBy(pairs, (pair) => (pair as List).items[byValue ? 1 : 0], isTrue(keyword.get("case_sensitive") ?? args[0]));
-    return new List(isTrue(keyword.get("reverse") ?? args[2]) ? sorted.reverse() : sorted);
+    const keyOf = (pair: Value): Value => (pair as List).items[byValue ? 1 : 0];
+    return new List(
+      sortBy(pairs, keyOf, isTrue(keyword.get("case_sensitive") ?? args[0]), isTrue(keyword.get("reverse") ?? args[2]), budget),
+    );
   },
   items: (value) => (value === undefined ? new List([]) : new List(pairsOf(value))),
-  unique: (value, _args, _keyword, budget) => {
-    const kept: Value[] = [];
+  unique: (value, args, keyword, budget) => {
+    const caseSensitive = isTrue(args[0] ?? keyword.get("case_sensitive"));
+    const attribute = args[1] ?? keyword.get("attribute");
+    const kept: { item: Value; key: Value }[] = [];
     for (const item of elements(value)) {
       budget.step(kept.length * sizeOf(item));
-      if (!kept.some((other) => isEqual(item, other))) kept.push(item);
+      const key = folded(attribute === undefined ? item : attributeOf(item, attribute), caseSensitive);
+      if (!kept.some((other) => isEqual(key, other.key))) kept.push({ item, key });
     }
-    return new List(kept);
+    return new List(kept.map(({ item }) => item));
   },
   map: (value, args, keyword, budget) => {
     const attribute = keyword.get("attribute");
@@ -140,13 +179,14 @@ export const filters: Readonly<Record<string, Filter>> = {
     new List(elements(value).filter((item) => !holds(attributeOf(item, args[0]), args.slice(1), budget))),
   int: (value, args, keyword) => {
     const fallback = args[0] ?? keyword.get("default") ?? 0;
-    const number = value instanceof Text ? Number.parseInt(value.text, 10) : numberIn(value);
-    return number === null || Number.isNaN(number) ? fallback : Math.trunc(number);
+    const base = numberIn(args[1] ?? keyword.get("base")) ?? 10;
+    const number = value instanceof Text ? integerIn(value.text, base) : numberIn(value);
+    return number === null || !Number.isFinite(number) ? fallback : Math.trunc(number);
   },
   float: (value, args, keyword) => {
     const fallback = args[0] ?? keyword.get("default") ?? new Float(0);
-    const number = value instanceof Text ? Number.parseFloat(value.text) : numberIn(value);
-    return number === null || Number.isNaN(number) ? fallback : new Float(number);
+    const number = value instanceof Text ? floatIn(value.text) : numberIn(value);
+    return number === null ? fallback : new Float(number);
   },
   abs: (value) => {
     const number = numberIn(value);
@@ -154,6 +194,8 @@ export const filters: Readonly<Record<string, Filter>> = {
     return value instanceof Float ? new Float(Math.abs(number)) : Math.abs(number);
   },
   sum: (value, args, keyword, budget) => {
+    const begin = args[1] ?? keyword.get("start");
+    if (begin instanceof Text) throw new JinjaRuntimeError("sum() can't sum strings");
     const attribute = args[0] ?? keyword.get("attribute");
     const start = args[1] ?? keyword.get("start") ?? 0;
     return elements(value).reduce<Value>(
@@ -161,13 +203,25 @@ export const filters: Readonly<Record<string, Filter>> = {
       start,
     );
   },
-  min: (value) => sortBy(elements(value), (item) => item, false)[0],
-  max: (value) => sortBy(elements(value), (item) => item, false).at(-1),
-  round: (value, args) => {
+  min: (value, args, keyword, budget) => extreme(value, args, keyword, budget, -1),
+  max: (value, args, keyword, budget) => extreme(value, args, keyword, budget, 1),
+  round: (value, args, keyword) => {
     const number = numberIn(value);
     if (number === null) throw new JinjaRuntimeError(`type ${typeName(value)} doesn't define __round__ method`);
-    return value instanceof Float ? new Float(roundedHalfEven(number, numberIn(args[0]) ?? 0)) : number;
+    const digits = numberIn(args[0] ?? keyword.get("precision")) ?? 0;
+    const method = args[1] ?? keyword.get("method");
+    const way = method === undefined ? "common" : wantText(method).text;
+    if (way !== "common" && way !== "ceil" && way !== "floor") throw new JinjaRuntimeError("method must be common, ceil or floor");
+    if (way !== "common") return new Float(Math[way](number * 10 ** digits) / 10 ** digits);
+    if (!(value instanceof Float)) return digits < 0 ? roundedHalfEven(number / 10 ** -digits) * 10 ** -digits : number;
+    return new Float(rounded(number, digits));
   },
+  attr: (value, args) => (value instanceof Namespace ? value.entries.get(wantText(args[0]).text) : undefined),
+  format: (value, args, keyword, budget) =>
+    percentFormat(toText(value, budget), keyword.size > 0 ? new Dict(keyword) : new Tuple(args), budget),
+  wordcount: (value, _args, _keyword, budget) => toText(value, budget).text.match(/[\p{L}\p{N}\p{M}_]+/gu)?.length ?? 0,
+  center: (value, args, keyword, budget) =>
+    stringMethods["center"]!(toText(value, budget), [args[0] ?? keyword.get("width") ?? 80], keyword, budget),
 };
 
 /** @throws JinjaRuntimeError for a filter that does not exist here */
@@ -196,39 +250,6 @@ function filterCost(name: string, value: Value): number {
   return value instanceof List && !wholeList.has(name) ? 1 + value.items.length : 1;
 }
 
-/** What Python's `iter(value)` gives. */
-export function elements(value: Value): readonly Value[] {
-  if (value instanceof List) return value.items;
-  if (value instanceof Dict) return [...value.entries.keys()].map((key) => value.key(key));
-  if (value instanceof Text) return characters(value.marked).map((character) => new Text(character));
-  if (value === undefined) return [];
-  throw new JinjaRuntimeError(`'${typeName(value)}' object is not iterable`);
-}
-
-export function pairsOf(value: Value): Tuple[] {
-  if (value instanceof Dict) return [...value.entries].map(([key, item]) => new Tuple([value.key(key), item]));
-  throw new JinjaRuntimeError(`expected a dict, got ${typeName(value)}`);
-}
-
-/** The code points of a text, each with its provenance. */
-function characters(marked: MarkedText): MarkedText[] {
-  let position = 0;
-  return Array.from(marked.text, (character) => {
-    const one = sliceMarked(marked, position, position + character.length);
-    position += character.length;
-    return one;
-  });
-}
-
-/** A dotted path of keys and indices below a value. */
-function attributeOf(value: Value, path: Value): Value {
-  const steps = typeof path === "number" ? [String(path)] : wantText(path).text.split(".");
-  return steps.reduce<Value>((at, step) => {
-    if (at instanceof Dict || at instanceof Namespace) return at.entries.get(step);
-    return at instanceof List ? at.items[Number(step)] : undefined;
-  }, value);
-}
-
 function holds(value: Value, [name, ...args]: readonly Value[], budget: Budget): boolean {
   budget.step(
     1 +
@@ -238,31 +259,7 @@ function holds(value: Value, [name, ...args]: readonly Value[], budget: Budget):
       ),
   );
   if (name === undefined) return isTrue(value);
-  const test = tests[wantText(name).text];
-  if (!test) throw new JinjaRuntimeError(`no test is named '${wantText(name).text}'`);
-  return test(value, args);
-}
-
-function sortBy(items: readonly Value[], keyOf: (item: Value) => Value, caseSensitive: boolean): Value[] {
-  const comparable = (item: Value): string | number => {
-    const key = keyOf(item);
-    if (key instanceof Text) return caseSensitive ? key.text : key.text.toLowerCase();
-    const number = numberIn(key);
-    if (number === null) throw new JinjaRuntimeError(`cannot sort a ${typeName(key)}`);
-    return number;
-  };
-  return items
-    .map((item) => ({ item, key: comparable(item) }))
-    .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
-    .map(({ item }) => item);
-}
-
-/** Python rounds a tie to the even neighbour. */
-function roundedHalfEven(number: number, digits: number): number {
-  const scaled = number * 10 ** digits;
-  const floor = Math.floor(scaled);
-  const rounded = scaled - floor === 0.5 ? floor + (floor % 2 === 0 ? 0 : 1) : Math.round(scaled);
-  return rounded / 10 ** digits;
+  return testOf(wantText(name).text)(value, args, budget);
 }
 
 /** Jinja's filter begins a word behind white space, "-" and opening brackets only; Python's method of that name, behind every non-letter. */
@@ -276,14 +273,15 @@ function titled(self: MarkedText): MarkedText {
   });
 }
 
+/** Jinja's `indent`: every kind of line end becomes "\n", and an empty line stays as it is unless `blank`. */
 function indented(self: MarkedText, by: MarkedText, first: boolean, blank: boolean, budget: Budget): MarkedText {
-  const lines: MarkedText[] = [];
-  let position = 0;
-  for (let at = self.text.indexOf("\n"); at >= 0; at = self.text.indexOf("\n", position)) {
-    lines.push(sliceMarked(self, position, at + 1));
-    position = at + 1;
-  }
-  lines.push(sliceMarked(self, position));
+  const lines = linesOf(self);
   budget.characters(self.text.length + lines.length * by.text.length);
-  return concat(lines.flatMap((line, i) => ((i === 0 ? first : blank || line.text.trim() !== "") ? [by, line] : [line])));
+  budget.step(lines.length);
+  return concat(
+    lines.flatMap(({ line, end }, i) => {
+      const isIndented = i === 0 ? first : blank || line.text !== "";
+      return [...(isIndented ? [by] : []), line, ...(end === null ? [] : [end.text === "\n" ? end : literal("\n")])];
+    }),
+  );
 }

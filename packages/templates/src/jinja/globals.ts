@@ -1,17 +1,10 @@
 import type { Budget } from "./budget.ts";
-import { Callable, Dict, JinjaRaisedError, JinjaRuntimeError, List, Namespace, numberIn, type Value } from "./value.ts";
+import { elements } from "./elements.ts";
+import { Callable, Dict, JinjaRaisedError, JinjaRuntimeError, List, Namespace, numberIn, textOf, type Value } from "./value.ts";
 import { toText } from "./valueText.ts";
 
-/** The names that every chat template knows: constants, `raise_exception`, `namespace`, `dict` and `range`. */
+/** The names that every chat template knows: `raise_exception`, `namespace`, `dict` and `range`. */
 export function* globalVariables(budget: Budget): Generator<[string, Value]> {
-  for (const [name, value] of [
-    ["true", true],
-    ["false", false],
-    ["none", null],
-  ] as const) {
-    yield [name, value];
-    yield [name[0]!.toUpperCase() + name.slice(1), value];
-  }
   yield [
     "raise_exception",
     new Callable(([message]) => {
@@ -22,7 +15,26 @@ export function* globalVariables(budget: Budget): Generator<[string, Value]> {
     "namespace",
     new Callable(([from], keyword) => new Namespace(new Map([...(from instanceof Dict ? from.entries : []), ...keyword]))),
   ];
-  yield ["dict", new Callable(([from], keyword) => new Dict(new Map([...(from instanceof Dict ? from.entries : []), ...keyword])))];
+  yield ["dict", new Callable(([from], keyword) => new Dict(new Map([...pairsIn(from, budget), ...keyword])))];
+  yield [
+    "joiner",
+    new Callable(([separator]) => {
+      let used = false;
+      return new Callable(() => {
+        const text = used ? (separator ?? textOf(", ")) : textOf("");
+        used = true;
+        return text;
+      });
+    }),
+  ];
+  yield [
+    "cycler",
+    new Callable((items) => {
+      let at = 0;
+      const step = new Callable(() => items[at++ % items.length]);
+      return new Namespace(new Map([["next", step]]));
+    }),
+  ];
   yield [
     "range",
     new Callable((args) =>
@@ -32,6 +44,16 @@ export function* globalVariables(budget: Budget): Generator<[string, Value]> {
       ),
     ),
   ];
+}
+
+/** A dict's own pairs, or those of a list of pairs. */
+function pairsIn(from: Value, budget: Budget): Iterable<[string, Value]> {
+  if (from === undefined) return [];
+  if (from instanceof Dict) return from.entries;
+  return elements(from).map((pair): [string, Value] => {
+    const [key, value] = elements(pair);
+    return [toText(key, budget).text, value];
+  });
 }
 
 function range(args: readonly number[], budget: Budget): List {

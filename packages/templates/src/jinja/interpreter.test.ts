@@ -1,11 +1,8 @@
 import { readFileSync } from "node:fs";
-import { parse, tokenize } from "@huggingface/jinja";
 import { describe, expect, it } from "vitest";
 import { defaultLimits } from "./budget.ts";
-import { withGenerationCalls } from "./generationTag.ts";
 import { Interpreter } from "./interpreter.ts";
-import type { Node } from "./nodes.ts";
-import { withPlainEscapes } from "./stringEscapes.ts";
+import { parseTemplate } from "./parseTemplate.ts";
 import { toValue } from "./value.ts";
 
 interface JinjaCase {
@@ -19,11 +16,8 @@ const golden = JSON.parse(readFileSync(new URL("../../golden/jinja-cases.json", 
 };
 
 function render(source: string): string {
-  const program = parse(
-    tokenize(withPlainEscapes(withGenerationCalls(source.replace(/\r\n?/g, "\n"))), { lstrip_blocks: true, trim_blocks: true }),
-  ) as unknown as Node;
   const variables = new Map(Object.entries(golden.context).map(([name, value]) => [name, toValue(value)]));
-  return new Interpreter(defaultLimits).run(program, variables).text;
+  return new Interpreter(defaultLimits).run(parseTemplate(source), variables).text;
 }
 
 describe("Jinja2's own renderings (golden/makeJinjaCases.py)", () => {

@@ -72,9 +72,14 @@ describe("a hostile template ends in an error, in bounded time and room", () => 
     );
   });
 
-  it("of 2 MB, or with a long blank stretch", () => {
+  it("of 2 MB", () => {
     expect(() => createJinjaTemplate("x".repeat(2_000_000))).toThrow(expect.objectContaining({ code: "template-limit" }));
-    expect(() => createJinjaTemplate(`a${" ".repeat(20_000)}b`)).toThrow(expect.objectContaining({ code: "template-limit" }));
+  });
+
+  it("reads a long blank stretch in no more time than other text", () => {
+    expect(createJinjaTemplate(`a${" ".repeat(900_000)}{% set x = 1 %}{{ x }}`).render(one).segments[0]!.text.length).toBeGreaterThan(
+      900_000,
+    );
   });
 
   it("at limits that the caller sets", () => {

@@ -1,45 +1,104 @@
-/** The syntax tree that @huggingface/jinja's parser makes, as far as the interpreter reads it. */
-export type Node =
-  | { readonly type: "Program"; readonly body: readonly Node[] }
-  | { readonly type: "If"; readonly test: Node; readonly body: readonly Node[]; readonly alternate: readonly Node[] }
-  | ForNode
-  | { readonly type: "Break" }
-  | { readonly type: "Continue" }
-  | { readonly type: "Comment" }
-  | { readonly type: "Set"; readonly assignee: Node; readonly value: Node | null; readonly body: readonly Node[] }
-  | { readonly type: "Macro"; readonly name: IdentifierNode; readonly args: readonly Node[]; readonly body: readonly Node[] }
-  | { readonly type: "CallStatement"; readonly call: CallNode; readonly callerArgs: readonly Node[] | null; readonly body: readonly Node[] }
-  | { readonly type: "FilterStatement"; readonly filter: IdentifierNode | CallNode; readonly body: readonly Node[] }
-  | { readonly type: "MemberExpression"; readonly object: Node; readonly property: Node; readonly computed: boolean }
-  | CallNode
-  | IdentifierNode
-  | { readonly type: "IntegerLiteral" | "FloatLiteral"; readonly value: number }
-  | { readonly type: "StringLiteral"; readonly value: string }
-  | { readonly type: "ArrayLiteral" | "TupleLiteral"; readonly value: readonly Node[] }
-  | { readonly type: "ObjectLiteral"; readonly value: ReadonlyMap<Node, Node> }
-  | { readonly type: "BinaryExpression"; readonly operator: { readonly value: string }; readonly left: Node; readonly right: Node }
-  | { readonly type: "FilterExpression"; readonly operand: Node; readonly filter: IdentifierNode | CallNode }
-  | { readonly type: "SelectExpression"; readonly lhs: Node; readonly test: Node }
-  | { readonly type: "TestExpression"; readonly operand: Node; readonly negate: boolean; readonly test: IdentifierNode }
-  | { readonly type: "UnaryExpression"; readonly operator: { readonly value: string }; readonly argument: Node }
-  | { readonly type: "SliceExpression"; readonly start?: Node; readonly stop?: Node; readonly step?: Node }
-  | { readonly type: "KeywordArgumentExpression"; readonly key: IdentifierNode; readonly value: Node }
-  | { readonly type: "SpreadExpression" | "KeywordSpreadExpression"; readonly argument: Node }
-  | { readonly type: "Ternary"; readonly condition: Node; readonly trueExpr: Node; readonly falseExpr: Node };
+/** The syntax tree of a chat template. */
+export type Node = Statement | Expression;
 
-export interface IdentifierNode {
-  readonly type: "Identifier";
-  readonly value: string;
-}
-export interface CallNode {
-  readonly type: "CallExpression";
-  readonly callee: Node;
-  readonly args: readonly Node[];
-}
+export type Statement =
+  | { readonly type: "Output"; readonly value: Expression; readonly at: number }
+  | {
+      readonly type: "If";
+      readonly test: Expression;
+      readonly body: readonly Statement[];
+      readonly alternate: readonly Statement[];
+      readonly at: number;
+    }
+  | ForNode
+  | { readonly type: "Break" | "Continue"; readonly at: number }
+  | { readonly type: "Set"; readonly target: Expression; readonly value: Expression; readonly at: number }
+  | {
+      readonly type: "SetBlock";
+      readonly target: Expression;
+      readonly filters: readonly FilterCall[];
+      readonly body: readonly Statement[];
+      readonly at: number;
+    }
+  | {
+      readonly type: "With";
+      readonly pairs: readonly (readonly [Expression, Expression])[];
+      readonly body: readonly Statement[];
+      readonly at: number;
+    }
+  | {
+      readonly type: "Macro";
+      readonly name: string;
+      readonly parameters: readonly Parameter[];
+      readonly body: readonly Statement[];
+      readonly at: number;
+    }
+  | {
+      readonly type: "CallBlock";
+      readonly call: CallNode;
+      readonly parameters: readonly Parameter[];
+      readonly body: readonly Statement[];
+      readonly at: number;
+    }
+  | { readonly type: "FilterBlock"; readonly filters: readonly FilterCall[]; readonly body: readonly Statement[]; readonly at: number }
+  | { readonly type: "Generation"; readonly body: readonly Statement[]; readonly at: number };
+
+export type Expression =
+  | { readonly type: "Name"; readonly name: string }
+  | { readonly type: "Constant"; readonly value: string | number | boolean | null }
+  | { readonly type: "Float"; readonly value: number }
+  | { readonly type: "List" | "Tuple"; readonly items: readonly Expression[] }
+  | { readonly type: "Dict"; readonly pairs: readonly (readonly [Expression, Expression])[] }
+  | { readonly type: "Attribute"; readonly object: Expression; readonly name: string }
+  | { readonly type: "Item"; readonly object: Expression; readonly key: Expression }
+  | {
+      readonly type: "Slice";
+      readonly object: Expression;
+      readonly start: Expression | null;
+      readonly stop: Expression | null;
+      readonly step: Expression | null;
+    }
+  | CallNode
+  | { readonly type: "Filter"; readonly operand: Expression; readonly filter: FilterCall }
+  | {
+      readonly type: "Test";
+      readonly operand: Expression;
+      readonly name: string;
+      readonly args: readonly Argument[];
+      readonly negate: boolean;
+    }
+  | { readonly type: "Unary"; readonly operator: "-" | "+" | "not"; readonly operand: Expression }
+  | { readonly type: "And" | "Or"; readonly left: Expression; readonly right: Expression }
+  | { readonly type: "Binary"; readonly operator: string; readonly left: Expression; readonly right: Expression }
+  | { readonly type: "Comparison"; readonly first: Expression; readonly rest: readonly (readonly [operator: string, Expression])[] }
+  | { readonly type: "Conditional"; readonly test: Expression; readonly whenTrue: Expression; readonly otherwise: Expression | null };
+
 export interface ForNode {
   readonly type: "For";
-  readonly loopvar: Node;
-  readonly iterable: Node;
-  readonly body: readonly Node[];
-  readonly defaultBlock: readonly Node[];
+  readonly target: Expression;
+  readonly iterable: Expression;
+  readonly test: Expression | null;
+  readonly recursive: boolean;
+  readonly body: readonly Statement[];
+  readonly otherwise: readonly Statement[];
+  readonly at: number;
+}
+export interface CallNode {
+  readonly type: "Call";
+  readonly callee: Expression;
+  readonly args: readonly Argument[];
+}
+export interface FilterCall {
+  readonly name: string;
+  readonly args: readonly Argument[];
+}
+/** `value`, `name=value`, `*value` or `**value`. */
+export interface Argument {
+  readonly kind: "positional" | "keyword" | "list" | "dict";
+  readonly name: string;
+  readonly value: Expression;
+}
+export interface Parameter {
+  readonly name: string;
+  readonly byDefault: Expression | null;
 }

@@ -1,5 +1,7 @@
 import type { Budget } from "./budget.ts";
 import { concat, type MarkedText } from "./markedText.ts";
+import { percentFormat } from "./percentFormat.ts";
+import { listLike } from "./slicing.ts";
 import { Dict, Float, isEqual, JinjaRuntimeError, List, numberIn, sizeOf, Text, typeName, type Value } from "./value.ts";
 import { toText } from "./valueText.ts";
 
@@ -22,15 +24,17 @@ export function binary(operator: string, left: Value, right: Value, budget: Budg
     case ">":
     case "<=":
     case ">=":
-      return compare(operator, left, right);
+      return holds(operator, order(operator, left, right, budget));
   }
   if (operator === "+" && left instanceof Text && right instanceof Text) return join(left.marked, right.marked, budget);
   if (operator === "+" && left instanceof List && right instanceof List) {
     budget.step(left.items.length + right.items.length);
-    return new List([...left.items, ...right.items]);
+    return listLike(left, [...left.items, ...right.items]);
   }
-  if (operator === "*" && left instanceof Text && typeof right === "number") return repeated(left.marked, right, budget);
-  if (operator === "*" && right instanceof Text && typeof left === "number") return repeated(right.marked, left, budget);
+  if (operator === "*" && typeof right === "number" && (left instanceof Text || left instanceof List)) return repeated(left, right, budget);
+  if (operator === "*" && typeof left === "number" && (right instanceof Text || right instanceof List))
+    return repeated(right, left, budget);
+  if (operator === "%" && left instanceof Text) return percentFormat(left.marked, right, budget);
   return arithmetic(operator, left, right);
 }
 
@@ -39,10 +43,15 @@ function join(left: MarkedText, right: MarkedText, budget: Budget): Text {
   return new Text(budget.made(concat([left, right])));
 }
 
-function repeated(marked: MarkedText, times: number, budget: Budget): Text {
-  budget.characters(marked.text.length * Math.max(0, times));
-  budget.step(Math.max(0, times));
-  return new Text(concat(Array.from({ length: Math.max(0, times) }, () => marked)));
+function repeated(value: Text | List, count: number, budget: Budget): Value {
+  const times = Math.max(0, count);
+  if (value instanceof List) {
+    budget.step(times * (1 + value.items.length));
+    return listLike(value, Array.from({ length: times }, () => value.items).flat());
+  }
+  budget.characters(value.text.length * times);
+  budget.step(times);
+  return new Text(concat(Array.from({ length: times }, () => value.marked)));
 }
 
 function contains(container: Value, item: Value, budget: Budget): boolean {
@@ -60,13 +69,29 @@ function contains(container: Value, item: Value, budget: Budget): boolean {
   throw new JinjaRuntimeError(`argument of type '${typeName(container)}' is not iterable`);
 }
 
-function compare(operator: "<" | ">" | "<=" | ">=", left: Value, right: Value): boolean {
-  const pair = left instanceof Text && right instanceof Text ? [left.text, right.text] : [numberIn(left), numberIn(right)];
-  const [a, b] = pair as [string, string];
+const holds = (operator: "<" | ">" | "<=" | ">=", order: number): boolean =>
+  operator === "<" ? order < 0 : operator === ">" ? order > 0 : operator === "<=" ? order <= 0 : order >= 0;
+
+/** Negative, zero or positive, as the first comes before the second: texts by code point, lists item by item; NaN is in no order. */
+export function order(operator: string, left: Value, right: Value, budget: Budget): number {
+  if (left instanceof Text && right instanceof Text) return codePointOrder(left.text, right.text);
+  if (left instanceof List && right instanceof List) {
+    budget.step(Math.min(left.items.length, right.items.length));
+    const at = left.items.findIndex((item, i) => i < right.items.length && !isEqual(item, right.items[i]));
+    return at < 0 ? left.items.length - right.items.length : order(operator, left.items[at], right.items[at], budget);
+  }
+  const [a, b] = [numberIn(left), numberIn(right)];
   if (a === null || b === null) throw unsupported(operator, left, right);
-  if (operator === "<") return a < b;
-  if (operator === ">") return a > b;
-  return operator === "<=" ? a <= b : a >= b;
+  return a === b ? 0 : a - b;
+}
+
+/** Python orders texts by code point, JavaScript by UTF-16 unit: they differ where a surrogate meets U+E000 to U+FFFF. */
+function codePointOrder(a: string, b: string): number {
+  if (a === b) return 0;
+  let at = 0;
+  while (at < a.length && at < b.length && a[at] === b[at]) at++;
+  if (at > 0 && /[\udc00-\udfff]/.test(a.charAt(at) + b.charAt(at))) at--;
+  return (a.codePointAt(at) ?? -1) - (b.codePointAt(at) ?? -1);
 }
 
 function arithmetic(operator: string, left: Value, right: Value): Value {

@@ -1,49 +1,48 @@
-import { parse, tokenize } from "@huggingface/jinja";
 import type { RenderOptions } from "../promptTemplate.ts";
 import type { Conversation } from "../segment.ts";
 import { TemplateError } from "../templateError.ts";
 import { type ContentForm, templateVariables } from "./context.ts";
-import { withGenerationCalls } from "./generationTag.ts";
 import { Interpreter } from "./interpreter.ts";
 import { JinjaLimitError, type JinjaLimits } from "./budget.ts";
 import type { MarkedText } from "./markedText.ts";
-import type { Node } from "./nodes.ts";
-import { withPlainEscapes } from "./stringEscapes.ts";
+import type { Statement } from "./nodes.ts";
+import { parseTemplate } from "./parseTemplate.ts";
+import { placeIn } from "./sourcePlace.ts";
+import { JinjaSyntaxError } from "./tokens.ts";
 import { JinjaRaisedError, JinjaRuntimeError } from "./value.ts";
 
-/** The longest template known is under 30,000 characters; the lexer's work grows with the square of a blank stretch. */
+/** The longest template known is under 30,000 characters. */
 const longestSource = 1_000_000;
-const longestBlank = 10_000;
 
 /** A chat template after parsing. */
 export class ParsedTemplate {
   readonly #name: string;
   readonly #limits: JinjaLimits;
-  readonly #program: Node;
+  readonly #source: string;
+  readonly #program: readonly Statement[];
 
   /** @throws TemplateError `template-syntax` */
   constructor(name: string, source: string, limits: JinjaLimits) {
     this.#name = name;
     this.#limits = limits;
-    if (source.length > longestSource || new RegExp(`\\s{${longestBlank}}`).test(source)) {
+    this.#source = source.replace(/\r\n?/g, "\n");
+    if (source.length > longestSource) {
       throw new TemplateError(
         "template-limit",
         `Template "${name}" is ${source.length} characters long.`,
-        `At most ${longestSource} are read, and ${longestBlank} of white space in a row.`,
+        `At most ${longestSource} are read.`,
       );
     }
     try {
-      // Jinja reads every kind of line end as "\n".
-      this.#program = parse(
-        tokenize(withPlainEscapes(withGenerationCalls(source.replace(/\r\n?/g, "\n"))), { lstrip_blocks: true, trim_blocks: true }),
-      ) as unknown as Node;
+      this.#program = parseTemplate(this.#source);
     } catch (error) {
+      const place = error instanceof JinjaSyntaxError ? placeIn(this.#source, error.at) : null;
       const problem = error instanceof RangeError ? "it nests too deeply" : (error as Error).message;
       throw new TemplateError(
         "template-syntax",
-        `Template "${name}" cannot be parsed: ${problem}.`,
+        `Template "${name}" cannot be parsed${place ? ` at ${place.line}:${place.column}` : ""}: ${problem}.`,
         "Check it against the Jinja dialect of transformers' chat templates.",
-        {},
+        { ...place },
         { cause: error },
       );
     }
@@ -72,11 +71,12 @@ export class ParsedTemplate {
       );
     }
     if (error instanceof JinjaRuntimeError) {
+      const place = error.at === undefined ? null : placeIn(this.#source, error.at);
       return new TemplateError(
         "template-runtime",
-        `${name} failed on the conversation (roles ${roles.join(", ")}): ${error.message}.`,
+        `${name} failed${place ? ` at ${place.line}:${place.column}` : ""} on the conversation (roles ${roles.join(", ")}): ${error.message}.`,
         "A field that the template reads may be missing; special tokens and the clock come from render's options.",
-        details,
+        { ...details, ...place },
         { cause: error },
       );
     }

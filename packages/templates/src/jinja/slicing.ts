@@ -1,6 +1,6 @@
 import type { Budget } from "./budget.ts";
 import { concat, sliceMarked } from "./markedText.ts";
-import { JinjaRuntimeError, List, Text, textOf, typeName, type Value } from "./value.ts";
+import { JinjaRuntimeError, List, Text, textOf, Tuple, typeName, type Value } from "./value.ts";
 
 /** Python's `object[start:stop:step]`; a text is cut between code points. */
 export function slice(object: Value, start: Value, stop: Value, step: Value, budget: Budget): Value {
@@ -8,7 +8,7 @@ export function slice(object: Value, start: Value, stop: Value, step: Value, bud
   if (by === 0) throw new JinjaRuntimeError("slice step cannot be zero");
   if (object instanceof List) {
     budget.step(object.items.length);
-    return new List(sliced(object.items, from, to, by));
+    return listLike(object, sliced(object.items, from, to, by));
   }
   if (!(object instanceof Text)) throw new JinjaRuntimeError(`'${typeName(object)}' object is not subscriptable`);
   budget.step(object.text.length >>> 3);
@@ -22,6 +22,9 @@ export function slice(object: Value, start: Value, stop: Value, step: Value, bud
   budget.step(kept.length);
   return new Text(budget.made(concat(kept.map((at) => sliceMarked(marked, at, endOf(at))))));
 }
+
+/** A list, or a tuple where the first was one. */
+export const listLike = (first: List, items: readonly Value[]): List => (first instanceof Tuple ? new Tuple(items) : new List(items));
 
 function bound(value: Value): number | null {
   if (value === null || value === undefined) return null;

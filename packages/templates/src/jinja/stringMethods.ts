@@ -1,8 +1,12 @@
 import { isPythonSpace, strippedRange } from "../pythonWhitespace.ts";
 import type { Budget } from "./budget.ts";
-import { codePointLength } from "./codePoints.ts";
+import { braceFormat } from "./braceFormat.ts";
+import { elements } from "./elements.ts";
+import { linesOf } from "./lines.ts";
 import { concat, literal, mapCharacters, type MarkedText, remade, sliceMarked } from "./markedText.ts";
-import { JinjaRuntimeError, List, numberIn, Text, Tuple, typeName, type Value } from "./value.ts";
+import { layouts } from "./stringLayout.ts";
+import { searches, window } from "./stringSearch.ts";
+import { isTrue, JinjaRuntimeError, List, numberIn, Text, Tuple, type Value, wantText } from "./value.ts";
 
 type Method = (self: MarkedText, args: readonly Value[], keyword: ReadonlyMap<string, Value>, budget: Budget) => Value;
 
@@ -20,8 +24,8 @@ export const stringMethods: Readonly<Record<string, Method>> = {
   strip: (self, [chars]) => strip(self, "both", chars),
   lstrip: (self, [chars]) => strip(self, "left", chars),
   rstrip: (self, [chars]) => strip(self, "right", chars),
-  startswith: (self, [prefix]) => oneOrMany(prefix, (text) => self.text.startsWith(text)),
-  endswith: (self, [suffix]) => oneOrMany(suffix, (text) => self.text.endsWith(text)),
+  startswith: (self, [prefix, ...range]) => oneOrMany(prefix, (text) => window(self.text, range).text.startsWith(text)),
+  endswith: (self, [suffix, ...range]) => oneOrMany(suffix, (text) => window(self.text, range).text.endsWith(text)),
   removeprefix: (self, [prefix]) =>
     new Text(self.text.startsWith(wantText(prefix).text) ? sliceMarked(self, wantText(prefix).text.length) : self),
   removesuffix: (self, [suffix]) => {
@@ -39,7 +43,11 @@ export const stringMethods: Readonly<Record<string, Method>> = {
   rsplit: (self, args, keyword, budget) => {
     const separator = args[0] ?? keyword.get("sep");
     const most = numberIn(args[1] ?? keyword.get("maxsplit") ?? -1) ?? -1;
-    if (separator === undefined || separator === null) throw new JinjaRuntimeError("rsplit() without a separator is not supported");
+    if (separator === undefined || separator === null) {
+      const words = splitAtSpaceFromRight(self, most);
+      budget.step(words.length);
+      return new List(words.map((word) => new Text(word)));
+    }
     const { text } = wantText(separator);
     const pieces = splitAt(self, text, -1, budget);
     const kept =
@@ -49,11 +57,13 @@ export const stringMethods: Readonly<Record<string, Method>> = {
     budget.step(kept.length);
     return new List(kept.map((piece) => new Text(piece)));
   },
-  splitlines: (self, _args, _keyword, budget) => {
-    const lines = splitAt(self, "\n", -1, budget);
-    if (lines.at(-1)?.text === "") lines.pop();
+  splitlines: (self, args, keyword, budget) => {
+    const keepEnds = isTrue(args[0] ?? keyword.get("keepends"));
+    const lines = linesOf(self);
+    // A text that ends in a line end has no line behind it.
+    if (lines.at(-1)!.line.text === "") lines.pop();
     budget.step(lines.length);
-    return new List(lines.map((line) => new Text(line)));
+    return new List(lines.map(({ line, end }) => new Text(keepEnds && end ? concat([line, end]) : line)));
   },
   replace: (self, args, keyword, budget) => {
     const count = numberIn(args[2] ?? keyword.get("count") ?? -1) ?? -1;
@@ -63,22 +73,12 @@ export const stringMethods: Readonly<Record<string, Method>> = {
     new Text(
       budget.made(
         joinMarked(
-          wantList(list).map((item) => wantText(item)),
+          elements(list).map((item) => wantText(item)),
           self,
         ),
       ),
     ),
-  find: (self, [part]) => codePoints(self.text, self.text.indexOf(wantText(part).text)),
-  count: (self, [part]) => {
-    const { text } = wantText(part);
-    return text === "" ? codePointLength(self.text) + 1 : self.text.split(text).length - 1;
-  },
-  rfind: (self, [part]) => codePoints(self.text, self.text.lastIndexOf(wantText(part).text)),
-  index: (self, [part]) => {
-    const at = self.text.indexOf(wantText(part).text);
-    if (at < 0) throw new JinjaRuntimeError("substring not found");
-    return codePoints(self.text, at);
-  },
+  ...searches,
   partition: (self, [separator]) => {
     const { text } = wantText(separator);
     const at = self.text.indexOf(text);
@@ -89,23 +89,32 @@ export const stringMethods: Readonly<Record<string, Method>> = {
       new Text(sliceMarked(self, at + text.length)),
     ]);
   },
+  rpartition: (self, [separator]) => {
+    const { text } = wantText(separator);
+    const at = self.text.lastIndexOf(text);
+    if (at < 0) return new Tuple([new Text(literal("")), new Text(literal("")), new Text(self)]);
+    return new Tuple([
+      new Text(sliceMarked(self, 0, at)),
+      new Text(sliceMarked(self, at, at + text.length)),
+      new Text(sliceMarked(self, at + text.length)),
+    ]);
+  },
+  ...layouts,
+  format: (self, args, keyword, budget) => braceFormat(self, args, keyword, budget),
+  swapcase: (self) => new Text(mapCharacters(self, (one) => (one === one.toLowerCase() ? one.toUpperCase() : one.toLowerCase()))),
+  casefold: (self) => new Text(mapCharacters(self, (one) => (one === "ß" || one === "ẞ" ? "ss" : one.toLowerCase()))),
+  isascii: (self) => /^[\0-\x7f]*$/.test(self.text),
+  isdecimal: (self) => /^\p{Nd}+$/u.test(self.text),
+  isnumeric: (self) => /^\p{N}+$/u.test(self.text),
+  isidentifier: (self) => /^[\p{L}\p{Nl}_][\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}]*$/u.test(self.text),
+  istitle: (self) => /\p{L}/u.test(self.text) && titled(self).text === self.text,
   islower: (self) => self.text === self.text.toLowerCase() && self.text !== self.text.toUpperCase(),
   isupper: (self) => self.text === self.text.toUpperCase() && self.text !== self.text.toLowerCase(),
   isalnum: (self) => /^[\p{L}\p{N}]+$/u.test(self.text),
-  isdigit: (self) => /^\p{Nd}+$/u.test(self.text),
+  isdigit: (self) => /^[\p{Nd}²³¹⁰-⁹₀-₉①-⑨]+$/u.test(self.text),
   isalpha: (self) => /^\p{L}+$/u.test(self.text),
   isspace: (self) => self.text !== "" && strippedRange(self.text).start === self.text.length,
 };
-
-export function wantText(value: Value): MarkedText {
-  if (value instanceof Text) return value.marked;
-  throw new JinjaRuntimeError(`expected a string, got ${typeName(value)}`);
-}
-
-function wantList(value: Value): readonly Value[] {
-  if (value instanceof List) return value.items;
-  throw new JinjaRuntimeError(`expected a list, got ${typeName(value)}`);
-}
 
 function oneOrMany(value: Value, holds: (text: string) => boolean): boolean {
   return value instanceof List ? value.items.some((item) => holds(wantText(item).text)) : holds(wantText(value).text);
@@ -162,6 +171,22 @@ function splitAtSpace(self: MarkedText, most: number): MarkedText[] {
   }
 }
 
+/** `rsplit` at white space: at most `most` words from the right, and what stands before them. */
+function splitAtSpaceFromRight(self: MarkedText, most: number): MarkedText[] {
+  const pieces: MarkedText[] = [];
+  const { text } = self;
+  let end = text.length;
+  for (;;) {
+    while (end > 0 && isPythonSpace(text[end - 1]!)) end--;
+    if (end === 0) return pieces.reverse();
+    if (most >= 0 && pieces.length === most) return [...pieces, sliceMarked(self, 0, end)].reverse();
+    let start = end;
+    while (start > 0 && !isPythonSpace(text[start - 1]!)) start--;
+    pieces.push(sliceMarked(self, start, end));
+    end = start;
+  }
+}
+
 const separatorOf = (self: MarkedText, text: string): MarkedText => {
   const at = self.text.indexOf(text);
   return at < 0 ? literal(text) : remade(text, sliceMarked(self, at, at + text.length));
@@ -200,9 +225,4 @@ function replaced(self: MarkedText, old: string, by: MarkedText, count: number, 
   }
   push(sliceMarked(self, position));
   return concat(pieces);
-}
-
-/** A UTF-16 offset as Python counts it, in code points. */
-function codePoints(text: string, offset: number): number {
-  return offset < 0 ? -1 : codePointLength(text.slice(0, offset));
 }

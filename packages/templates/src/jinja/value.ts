@@ -65,14 +65,19 @@ export class Namespace {
 
 export class Callable {
   readonly call: (positional: readonly Value[], keyword: ReadonlyMap<string, Value>) => Value;
-  constructor(call: (positional: readonly Value[], keyword: ReadonlyMap<string, Value>) => Value) {
+  /** What stands behind a dot, for the few that have fields: a recursive `loop`. */
+  readonly entries: ReadonlyMap<string, Value>;
+  constructor(call: Callable["call"], entries: ReadonlyMap<string, Value> = new Map()) {
     this.call = call;
+    this.entries = entries;
   }
 }
 
 /** A failure of the template itself, with Python's wording where there is one. */
 export class JinjaRuntimeError extends Error {
   override readonly name = "JinjaRuntimeError";
+  /** UTF-16 offset in the source of the statement that failed. */
+  at?: number;
 }
 
 /** The template called `raise_exception(message)`. */
@@ -85,7 +90,7 @@ export const textOf = (text: string): Text => new Text(literal(text));
 /** Converts JSON-like data; strings keep `origin`, with the path of each below it. Without an origin they count as the template's. */
 export function toValue(data: unknown, origin: Origin | null = null): Value {
   if (data === null || data === undefined || typeof data === "boolean") return data;
-  if (typeof data === "number") return Number.isInteger(data) ? data : new Float(data);
+  if (typeof data === "number") return Number.isInteger(data) && Math.abs(data) < 1e21 ? data : new Float(data);
   if (typeof data === "string") return new Text(origin ? fromData(data, origin) : literal(data));
   const below = (key: string | number): Origin | null => origin && { ...origin, field: `${origin.field}.${key}` };
   if (Array.isArray(data))
@@ -149,4 +154,10 @@ export function isEqual(a: Value, b: Value): boolean {
     );
   }
   return a === b;
+}
+
+/** @throws JinjaRuntimeError for anything but a string */
+export function wantText(value: Value): MarkedText {
+  if (value instanceof Text) return value.marked;
+  throw new JinjaRuntimeError(`expected a string, got ${typeName(value)}`);
 }

@@ -1,3 +1,4 @@
+import { floatText, intText, jsonFloat } from "../pythonFloat.ts";
 import type { Budget } from "./budget.ts";
 import { concat, fromData, literal, mapCharacters, type MarkedText } from "./markedText.ts";
 import { Dict, Float, JinjaRuntimeError, List, Namespace, sizeOf, Text, Tuple, typeName, type Value } from "./value.ts";
@@ -10,28 +11,24 @@ export function toText(value: Value, budget: Budget): MarkedText {
   if (value instanceof Text) return value.marked;
   budget.step(sizeOf(value));
   if (value === null || value === undefined) return literal("");
-  if (value instanceof List && value.origin) return fromData(repr(value), value.origin);
-  if (value instanceof Dict && value.origin) return fromData(repr(value), value.origin);
-  return literal(repr(value));
+  if (value instanceof List && value.origin) return fromData(reprOf(value), value.origin);
+  if (value instanceof Dict && value.origin) return fromData(reprOf(value), value.origin);
+  return literal(reprOf(value));
 }
 
 /** Python's `repr(value)`. */
-function repr(value: Value): string {
+export function reprOf(value: Value): string {
   if (value === undefined) return "Undefined";
   if (value === null) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
-  if (typeof value === "number") return String(value);
+  if (typeof value === "number") return intText(value);
   if (value instanceof Float) return floatText(value.value);
   if (value instanceof Text) return stringRepr(value.text);
-  if (value instanceof Tuple) return `(${value.items.map(repr).join(", ")}${value.items.length === 1 ? "," : ""})`;
-  if (value instanceof List) return `[${value.items.map(repr).join(", ")}]`;
-  if (value instanceof Dict || value instanceof Namespace)
-    return `{${[...value.entries].map(([key, item]) => `${stringRepr(key)}: ${repr(item)}`).join(", ")}}`;
+  if (value instanceof Tuple) return `(${value.items.map(reprOf).join(", ")}${value.items.length === 1 ? "," : ""})`;
+  if (value instanceof List) return `[${value.items.map(reprOf).join(", ")}]`;
+  if (value instanceof Namespace) return `<Namespace ${reprOf(new Dict(value.entries))}>`;
+  if (value instanceof Dict) return `{${[...value.entries].map(([key, item]) => `${stringRepr(key)}: ${reprOf(item)}`).join(", ")}}`;
   return "<function>";
-}
-
-function floatText(value: number): string {
-  return Number.isInteger(value) && Math.abs(value) < 1e16 ? value.toFixed(1) : String(value);
 }
 
 /** Single quotes unless the text has them and no double ones; what Python does not call printable is escaped. */
@@ -64,8 +61,8 @@ export function toJson(value: Value, style: JsonStyle, depth = 0): MarkedText {
     return concat([literal('"'), mapCharacters(value.marked, (character) => jsonCharacter(character, style.ensureAscii)), literal('"')]);
   if (value === null || value === undefined) return literal("null");
   if (typeof value === "boolean") return literal(String(value));
-  if (typeof value === "number") return literal(String(value));
-  if (value instanceof Float) return literal(floatText(value.value));
+  if (typeof value === "number") return literal(intText(value));
+  if (value instanceof Float) return literal(jsonFloat(value.value));
   if (!(value instanceof List || value instanceof Dict || value instanceof Namespace))
     throw new JinjaRuntimeError(`Object of type ${typeName(value)} is not JSON serializable`);
 

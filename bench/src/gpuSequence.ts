@@ -6,6 +6,7 @@ import { byteLength } from "@sft/kernels";
 import { createBackend } from "@sft/kernels-webgpu/node";
 import { frozenWeightsFor, LanguageModel } from "@sft/model";
 import { defaultSettings, OptimiserStep } from "@sft/trainer";
+import { exponent } from "./powerLaw.ts";
 
 interface Cost {
   readonly parameters: number;
@@ -75,15 +76,6 @@ async function measure(config: Record<string, unknown>, rows: number, length: nu
   const milliseconds = (performance.now() - start) / STEPS;
   await backend.dispose();
   return { parameters, tokens: count, milliseconds, heldBytes: heldBefore, stepBytes: held - heldBefore + workspace };
-}
-
-/** Exponent b of the power law y = a x^b that fits best on logarithms. */
-function exponent(points: readonly (readonly [x: number, y: number])[]): string {
-  const logs = points.map(([x, y]) => [Math.log(x), Math.log(y)] as const);
-  const mean = (index: 0 | 1): number => logs.reduce((sum, point) => sum + point[index], 0) / logs.length;
-  const [x, y] = [mean(0), mean(1)];
-  const slope = logs.reduce((sum, [a, b]) => sum + (a - x) * (b - y), 0) / logs.reduce((sum, [a]) => sum + (a - x) ** 2, 0);
-  return slope.toFixed(2);
 }
 
 function print(name: string, { tokens, milliseconds, heldBytes, stepBytes }: Cost): void {

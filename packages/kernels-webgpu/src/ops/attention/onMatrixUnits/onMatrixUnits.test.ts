@@ -1,6 +1,8 @@
-import { attention, attentionGrad, opTable, Tape } from "@sft/kernels";
+import { addBias, attention, attentionGrad, opTable, Tape, type Value } from "@sft/kernels";
 import { expect, it } from "vitest";
 import { defaultLimits, type KernelLimits } from "../../../dispatch.ts";
+import { storeHalf } from "../../../halfStorage.ts";
+import type { Kernel } from "../../../kernel.ts";
 import { listDispatches } from "../../../listDispatches.ts";
 import { createNodeDevice } from "../../../nodeDevice.ts";
 import { keyShape, queryShape } from "./blockShape.ts";
@@ -78,5 +80,45 @@ it("is chosen where there are matrix units and a head is whole matrices", () => 
   ]) {
     expect(others.filter((label) => label.includes("matrix units"))).toEqual([]);
     expect(others).toHaveLength(4);
+  }
+});
+
+/** The kernels of both directions, with operands and results that pass through an op which reads and writes float16. */
+function kernelsOnActivations(headDim: number): readonly Kernel[] {
+  const limits = { ...defaultLimits, workgroupStorageBytes: 49152, matrixUnits: true };
+  const tape = new Tape("attention");
+  const attributes = { batch: 1, queryHeads: 2, keyValueHeads: 1, headDim, scale: 1, window: 0, softcap: 0 };
+  const biased = (x: Value, name: string, to?: Value): Value =>
+    tape.apply(addBias, [x, tape.input(`${name}Bias`, [x.shape[1]!], "f32")], {}, to && [to])[0]!;
+  const given = (name: string, heads: number): Value => biased(tape.input(name, [8, heads * headDim], "f32"), name);
+  const [q, k, v, dOut] = [given("q", 2), given("k", 1), given("v", 1), given("dOut", 2)];
+  const segments = tape.input("segments", [8], "i32");
+  const [out, logSumExp] = tape.apply(attention, [q, k, v, segments], attributes);
+  const gradients = tape.apply(attentionGrad, [dOut, q, k, v, segments, out!, logSumExp!], attributes);
+  gradients.forEach((gradient, index) => biased(gradient, `d${index}`, tape.output(`d${index}`, gradient.shape)));
+  const { dispatches } = listDispatches(storeHalf(tape.finish(), limits), opTable, limits);
+  return dispatches.map(({ kernel }) => kernel).filter(({ label }) => label.startsWith("attention"));
+}
+
+it("reads and writes float16 activations, with the portable kernels too, four or one at a time", async () => {
+  const { device } = await createNodeDevice({ graphics: "null" });
+  for (const [headDim, element] of [
+    [64, "vec4u"],
+    [72, "vec4h"],
+    [50, "f16"],
+  ] as const) {
+    const [forward, , byQueries, byKeys] = kernelsOnActivations(headDim);
+    for (const [kernel, names] of [
+      [forward!, ["q", "k", "v", "out"]],
+      [byQueries!, ["dOut", "q", "k", "v", "dq"]],
+      [byKeys!, ["dOut", "q", "k", "v", "dk", "dv"]],
+    ] as const) {
+      for (const name of names) expect(kernel.wgsl, `${kernel.label}: ${name}`).toMatch(new RegExp(`> ${name}: array<${element}>;`));
+      const { messages } = await device.createShaderModule({ code: kernel.wgsl }).getCompilationInfo();
+      expect(
+        messages.map(({ message }) => message),
+        kernel.label,
+      ).toEqual([]);
+    }
   }
 });

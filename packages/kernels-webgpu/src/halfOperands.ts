@@ -15,7 +15,7 @@ export interface HalfSlots {
  */
 export const halfOperands: ReadonlyMap<string, HalfSlots> = new Map(
   Object.entries<HalfSlots>({
-    matmul: { inputs: [0, 1], alike: [[0, 2]] },
+    matmul: { inputs: [0, 1, 2], outputs: [0], alike: [[0, 2]] },
     addBias: { inputs: [0], outputs: [0] },
     columnSum: { inputs: [0] },
     scaleColumns: { inputs: [0], outputs: [0] },

@@ -39,6 +39,16 @@ export function emitMatmul(emitter: Emitter, operands: MatmulOperands, transpose
     return emitShortDepth(emitter, operands, transposeB, alpha);
   if (fits && suitsMatrixUnits(limits, operands, transposeA, alpha))
     return emitOnMatrixUnits(emitter, operands, transposeA, transposeB, alpha);
+  if (
+    !fits &&
+    !transposeA &&
+    b.shape[0]! * rowBytes(b) <= limits.maxBindingBytes &&
+    suitsMatrixUnits(limits, operands, transposeA, alpha)
+  ) {
+    const parts = rowRanges("matmul", y.shape[0]!, [a, y, ...(addend ? [addend] : [])].map(rowBytes), limits.maxBindingBytes);
+    for (const part of parts) emitOnMatrixUnits(emitter, operands, transposeA, transposeB, alpha, part);
+    return;
+  }
   const [m, n] = y.shape as [number, number];
   const k = transposeA ? a.shape[0]! : a.shape[1]!;
   const [aStride, bStride, yStride] = [a.shape[1]!, b.shape[1]!, n];
@@ -69,7 +79,7 @@ export function emitMatmul(emitter: Emitter, operands: MatmulOperands, transpose
         const partOfA = transposeA ? rowsOf(a, depth.start, depth.count) : rowsOf(a, rows.start, rows.count);
         const partOfB = transposeB ? rowsOf(b, columns.start, columns.count) : rowsOf(b, depth.start, depth.count);
         emitter.dispatch(
-          matmulKernel({ tile, transposeA, transposeB, a: elementOf(a), b: elementOf(b), addend: separateAddend }),
+          matmulKernel({ tile, transposeA, transposeB, a: elementOf(a), b: elementOf(b), y: elementOf(y), addend: separateAddend }),
           {
             a: partOfA,
             b: partOfB,
@@ -97,10 +107,11 @@ export function emitMatmul(emitter: Emitter, operands: MatmulOperands, transpose
 }
 
 /** Whether the kernel without bounds can be used, and has enough blocks to fill a device. */
-function suitsWholeTiles(limits: KernelLimits, { a, b }: MatmulOperands, m: number, n: number, k: number): boolean {
+function suitsWholeTiles(limits: KernelLimits, { a, b, y }: MatmulOperands, m: number, n: number, k: number): boolean {
   return (
     a.dtype === "f32" &&
     b.dtype === "f32" &&
+    y.dtype === "f32" &&
     k > 0 &&
     m % WHOLE_TILE === 0 &&
     n % WHOLE_TILE === 0 &&

@@ -9,6 +9,8 @@ export interface MatmulVariant {
   /** Element type in memory; float16 is widened when it is staged. */
   readonly a: "f32" | "f16";
   readonly b: "f32" | "f16";
+  /** Of y and of an addend; sums are float32. */
+  readonly y: "f32" | "f16";
   /** Adds a third operand laid out like y. Without it y can still be added to, by `accumulate`. */
   readonly addend: boolean;
 }
@@ -18,21 +20,21 @@ export interface MatmulVariant {
  * (tileK, tileN) block of op(b) in workgroup memory, both with the tile's own dimension innermost in vec4s, so that a thread
  * reads its rows and columns four at a time. Elements outside the matrices are staged as 0.
  */
-export function matmulKernel({ tile, transposeA, transposeB, a, b, addend }: MatmulVariant): Kernel {
+export function matmulKernel({ tile, transposeA, transposeB, a, b, y, addend }: MatmulVariant): Kernel {
   const { tileM, tileN, tileK, threadM, threadN } = tile;
   const layout = `${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
   const [alongN, alongM] = tileThreads(tile);
   const threads = alongN * alongM;
   const rowVectors = threadM / 4;
   const columnVectors = threadN / 4;
-  return kernelVariant(`matmul|${layout}|${tileM}x${tileN}x${tileK}|${threadM}x${threadN}|${a}|${b}|${addend}`, () => ({
+  return kernelVariant(`matmul|${layout}|${tileM}x${tileN}x${tileK}|${threadM}x${threadN}|${a}|${b}|${y}|${addend}`, () => ({
     label: `matmul ${layout} ${tileM}x${tileN}x${tileK}, ${a} ${b}`,
     workgroupSize: [alongN, alongM],
     bindings: {
       a: a === "f32" ? "read f32" : "read u32",
       b: b === "f32" ? "read f32" : "read u32",
-      ...(addend ? { addend: "read f32" as const } : {}),
-      y: "read_write f32",
+      ...(addend ? { addend: `read ${y}` as const } : {}),
+      y: `read_write ${y}`,
     },
     parameters: {
       m: "u32",
@@ -65,8 +67,8 @@ fn store(row: u32, column: u32, values: vec4f) {
   let slot = p.yFirst + row * p.yStride + column;
   for (var j = 0u; j < 4u && column + j < p.n; j++) {
     var value = p.alpha * values[j];
-${addend ? "    value += addend[slot + j];" : "    if (p.accumulate != 0u) { value += y[slot + j]; }"}
-    y[slot + j] = value;
+${addend ? "    value += f32(addend[slot + j]);" : "    if (p.accumulate != 0u) { value += f32(y[slot + j]); }"}
+    y[slot + j] = ${y}(value);
   }
 }`,
     body: `

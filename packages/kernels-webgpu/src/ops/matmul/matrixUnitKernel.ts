@@ -9,6 +9,8 @@ export interface MatrixUnitVariant {
   /** Element type in memory; float32 is rounded to float16 when it is staged. */
   readonly a: "f32" | "f16";
   readonly b: "f32" | "f16";
+  /** Of y and of an addend; sums are float32. */
+  readonly y: "f32" | "f16";
   /** Adds a third operand laid out like y. Without it y can still be added to, by `accumulate`. */
   readonly addend: boolean;
   /** All of m, n and k are multiples of the tile: no bounds are checked. */
@@ -27,7 +29,9 @@ const BAND = 4;
  * meanwhile. Strides and offsets are multiples of 8. Workgroups along z take parts of the depth and write planes of y.
  */
 export function matrixUnitKernel(variant: MatrixUnitVariant): Kernel {
-  const { tile, transposeA, transposeB, a, b, addend, exact } = variant;
+  const { tile, transposeA, transposeB, a, b, y, addend, exact } = variant;
+  // Matrices are float32: a block of float16 leaves through workgroup memory, like one at the edge.
+  const direct = y === "f32";
   const { tileM, tileN, tileK, subgroupM, subgroupN } = tile;
   const threads = SUBGROUP_SIZE * subgroupsOf(tile);
   const layout = `${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
@@ -50,16 +54,16 @@ export function matrixUnitKernel(variant: MatrixUnitVariant): Kernel {
     exact,
     transposeB ? "lineFirst" : "depthFirst",
   );
-  const key = `matrixUnit|${layout}|${Object.values(tile).join("x")}|${a}|${b}|${addend}|${exact}`;
+  const key = `matrixUnit|${layout}|${Object.values(tile).join("x")}|${a}|${b}|${y}|${addend}|${exact}`;
   return kernelVariant(key, () => ({
-    label: `matmul ${layout} ${tileM}x${tileN}x${tileK} on matrix units, ${a} ${b}`,
+    label: `matmul ${layout} ${tileM}x${tileN}x${tileK} on matrix units, ${a} ${b} to ${y}`,
     workgroupSize: [threads, 1],
     enable: ["f16", "subgroups", "chromium_experimental_subgroup_matrix"],
     bindings: {
       a: a === "f32" ? "read vec4f" : "read vec4u",
       b: b === "f32" ? "read vec4f" : "read vec4u",
-      ...(addend ? { addend: "read f32" as const } : {}),
-      y: "read_write f32",
+      ...(addend ? { addend: `read ${y}` as const } : {}),
+      y: `read_write ${y}`,
     },
     parameters: {
       m: "u32",
@@ -79,7 +83,7 @@ export function matrixUnitKernel(variant: MatrixUnitVariant): Kernel {
     declarations: `
 var<workgroup> aTile: array<vec4u, ${left.lines * left.pitch}>;
 var<workgroup> bTile: array<vec4u, ${right.lines * right.pitch}>;
-${exact ? "" : `var<workgroup> edge: array<f32, ${unit * unit * subgroupsOf(tile)}>;`}
+${exact && direct ? "" : `var<workgroup> edge: array<f32, ${unit * unit * subgroupsOf(tile)}>;`}
 fn packed(low: vec4f, high: vec4f) -> vec4u {
   return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
 }`,
@@ -100,10 +104,14 @@ ${left.registers}
 ${right.registers}
   let row = firstRow + subgroupRow;
   let column = firstColumn + subgroupColumn;
-${exact ? "" : `  let whole = firstRow + ${tileM}u <= p.m && firstColumn + ${tileN}u <= p.n;`}
-  if (${[...(exact ? [] : ["whole"]), ...(addend ? [] : ["p.accumulate != 0u"])].join(" && ") || "true"}) {
+${exact || !direct ? "" : `  let whole = firstRow + ${tileM}u <= p.m && firstColumn + ${tileN}u <= p.n;`}
+${
+  direct
+    ? `  if (${[...(exact ? [] : ["whole"]), ...(addend ? [] : ["p.accumulate != 0u"])].join(" && ") || "true"}) {
 ${each(rows, columns, (i, j) => startFrom(i, j, addend ? "addend" : "y"))}
-  }
+  }`
+    : ""
+}
   var depth = firstDepth;
 ${left.fetch}
 ${right.fetch}
@@ -145,16 +153,7 @@ ${list(rows, (i) => `        sum${i}_${j} = subgroupMatrixMultiplyAccumulate(lef
     if (!more) { break; }
     workgroupBarrier();
   }
-${exact ? "" : "  if (whole) {"}
-${each(rows, columns, storeWhole)}
-${
-  exact
-    ? ""
-    : `  } else {
-    workgroupBarrier();
-${each(rows, columns, (i, j) => storeEdge(i, j, addend))}
-  }`
-}`,
+${direct ? storeBlocks(rows, columns, exact, addend) : `    workgroupBarrier();\n${each(rows, columns, (i, j) => storeEdge(i, j, addend, y))}`}`,
   }));
 }
 
@@ -162,6 +161,17 @@ ${each(rows, columns, (i, j) => storeEdge(i, j, addend))}
 function startFrom(i: number, j: number, source: "addend" | "y"): string {
   return `    sum${i}_${j} = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, row_major>(&${source}, ${blockSlot(i, j)}, p.yStride);
     if (p.alpha != 1.0) { sum${i}_${j} = subgroupMatrixScalarMultiply(sum${i}_${j}, 1.0 / p.alpha); }`;
+}
+
+/** All blocks of a float32 y: whole ones straight from the registers. */
+function storeBlocks(rows: number, columns: number, exact: boolean, addend: boolean): string {
+  if (exact) return each(rows, columns, storeWhole);
+  return `  if (whole) {
+${each(rows, columns, storeWhole)}
+  } else {
+    workgroupBarrier();
+${each(rows, columns, (i, j) => storeEdge(i, j, addend, "f32"))}
+  }`;
 }
 
 /** A full 16x16 block of y, straight from the registers. */
@@ -175,7 +185,7 @@ function blockSlot(i: number, j: number): string {
 }
 
 /** A block at the edge of y, element by element through workgroup memory. */
-function storeEdge(i: number, j: number, addend: boolean): string {
+function storeEdge(i: number, j: number, addend: boolean, y: "f32" | "f16"): string {
   return `    subgroupMatrixStore<row_major>(&edge, subgroup * 256u, sum${i}_${j}, 16u);
     workgroupBarrier();
     for (var slot = lane % ${SUBGROUP_SIZE}u; slot < 256u; slot += ${SUBGROUP_SIZE}u) {
@@ -184,8 +194,8 @@ function storeEdge(i: number, j: number, addend: boolean): string {
       if (r < p.m && c < p.n) {
         let at = ySlot + r * p.yStride + c;
         var value = p.alpha * edge[subgroup * 256u + slot];
-${addend ? "        value += addend[at];" : "        if (p.accumulate != 0u) { value += y[at]; }"}
-        y[at] = value;
+${addend ? "        value += f32(addend[at]);" : "        if (p.accumulate != 0u) { value += f32(y[at]); }"}
+        y[at] = ${y}(value);
       }
     }
     workgroupBarrier();`;

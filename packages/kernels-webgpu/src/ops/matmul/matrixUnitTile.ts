@@ -15,8 +15,8 @@ export const SUBGROUP_SIZE = 32;
 const LARGE: MatrixUnitTile = { tileM: 128, tileN: 128, tileK: 32, subgroupM: 64, subgroupN: 64 };
 const MIDDLE: MatrixUnitTile = { tileM: 64, tileN: 64, tileK: 32, subgroupM: 32, subgroupN: 32 };
 /** For a LoRA rank on one side: memory decides, so the thin side is covered once. */
-const FEW_COLUMNS: MatrixUnitTile = { tileM: 64, tileN: 16, tileK: 64, subgroupM: 16, subgroupN: 16 };
-const FEW_ROWS: MatrixUnitTile = { tileM: 16, tileN: 64, tileK: 64, subgroupM: 16, subgroupN: 16 };
+const FEW_COLUMNS: MatrixUnitTile = { tileM: 64, tileN: 16, tileK: 128, subgroupM: 16, subgroupN: 16 };
+const FEW_ROWS: MatrixUnitTile = { tileM: 16, tileN: 64, tileK: 128, subgroupM: 16, subgroupN: 16 };
 /** For 192 or 576, which are whole numbers of 96 and not of 128. */
 const BY_96_COLUMNS: MatrixUnitTile = { tileM: 128, tileN: 96, tileK: 32, subgroupM: 64, subgroupN: 48 };
 const BY_96_ROWS: MatrixUnitTile = { tileM: 96, tileN: 128, tileK: 32, subgroupM: 48, subgroupN: 64 };

@@ -1,16 +1,19 @@
 import type { Emitter, KernelLimits } from "../../dispatch.ts";
 import { kernelVariant, type Kernel } from "../../kernel.ts";
-import type { Operand } from "../../operand.ts";
+import { floatElement, rowsOf, type FloatElement, type Operand, type OperandRange } from "../../operand.ts";
 import { linearGrid, linearGroup } from "../../grid.ts";
 import type { MatmulOperands } from "./matmul.ts";
 import { matrixUnitKernel } from "./matrixUnitKernel.ts";
 import type { RowRange } from "../../rowRanges.ts";
-import { chooseMatrixUnitTile } from "./matrixUnitTile.ts";
+import { chooseMatrixUnitTile, type MatrixUnitTile } from "./matrixUnitTile.ts";
+import { shapedKernel } from "./shapedKernel.ts";
 
 /** Elements of a 16x16 matrix. */
 const SMALLEST_RESULT = 256;
 /** Blocks of a product from which on the remainder has a launch of its own: more than a large GPU works on at a time. */
 const REST_FROM_BLOCKS = 132;
+/** Multiplications from which on a product has a kernel of its own: some microseconds of a large GPU. */
+const LARGE_FROM_PRODUCTS = 2 ** 28;
 
 /**
  * Whether a product can run on matrix units: the device has them, all contiguous extents are multiples of 8 (16 bytes of
@@ -28,16 +31,21 @@ export function suitsMatrixUnits(limits: KernelLimits, { a, b, y }: MatmulOperan
   );
 }
 
-/** Launches a product on matrix units; a depth split among workgroups is added up in order afterwards. */
+/**
+ * Launches a product on matrix units, or a part of its rows where a is not transposed; a depth split among workgroups is added up in
+ * order afterwards.
+ */
 export function emitOnMatrixUnits(
   emitter: Emitter,
   { a, b, addend, y }: MatmulOperands,
   transposeA: boolean,
   transposeB: boolean,
   alpha: number,
+  part: RowRange = { start: 0, count: y.shape[0]! },
 ): void {
-  const [m, n] = y.shape as [number, number];
+  const [m, n] = [part.count, y.shape[1]!];
   const k = transposeA ? a.shape[0]! : a.shape[1]!;
+  const rowsOfPart = (operand: Operand): OperandRange => rowsOf(operand, part.start, part.count);
   const { tile, depthParts } = chooseMatrixUnitTile(m, n, k);
   const partDepth = Math.ceil(Math.ceil(k / depthParts) / tile.tileK) * tile.tileK;
   const parts = Math.ceil(k / partDepth);
@@ -45,14 +53,32 @@ export function emitOnMatrixUnits(
   const target = split ? emitter.scratch({ shape: [parts * m, n], dtype: "f32" }) : y;
   const separateAddend = !split && addend !== undefined && addend.storage !== y.storage;
   const accumulate = !split && addend !== undefined && !separateAddend;
+  const bindings = {
+    a: transposeA ? a : rowsOfPart(a),
+    b,
+    y: split ? target : rowsOfPart(y),
+    ...(separateAddend ? { addend: rowsOfPart(addend!) } : {}),
+  };
+  const types = { a: elementOf(a), b: elementOf(b), y: elementOf(target) };
+  if (deservesOwnText(tile, m, n, k)) {
+    const kind = separateAddend ? "separate" : accumulate ? "inPlace" : "none";
+    emitter.dispatch(
+      shapedKernel({ tile, m, n, k, partDepth: split ? partDepth : k, transposeA, transposeB, ...types, addend: kind }),
+      bindings,
+      { alpha: split ? 1 : alpha },
+      [Math.ceil(n / tile.tileN), Math.ceil(m / tile.tileM), parts],
+    );
+    if (split) addParts(emitter, target, parts, addend && rowsOfPart(addend), rowsOfPart(y), alpha);
+    return;
+  }
   const [aStride, bStride] = [a.shape[1]!, b.shape[1]!];
   const many = Math.ceil(m / tile.tileM) * Math.ceil(n / tile.tileN) >= REST_FROM_BLOCKS;
   for (const rows of wholeAndRest(m, tile.tileM, many)) {
     for (const columns of wholeAndRest(n, tile.tileN, many)) {
       const exact = rows.count % tile.tileM === 0 && columns.count % tile.tileN === 0 && k % tile.tileK === 0;
       emitter.dispatch(
-        matrixUnitKernel({ tile, transposeA, transposeB, a: elementOf(a), b: elementOf(b), addend: separateAddend, exact }),
-        { a, b, y: target, ...(separateAddend ? { addend: addend! } : {}) },
+        matrixUnitKernel({ tile, transposeA, transposeB, ...types, addend: separateAddend, exact }),
+        bindings,
         {
           m: rows.count,
           n: columns.count,
@@ -72,13 +98,30 @@ export function emitOnMatrixUnits(
       );
     }
   }
-  if (!split) return;
-  const added = addend !== undefined && addend.storage !== y.storage;
+  if (split) addParts(emitter, target, parts, addend && rowsOfPart(addend), rowsOfPart(y), alpha);
+}
+
+/** Whether a product takes so long that a kernel for its shape alone is worth compiling, which takes a tenth of a second. */
+function deservesOwnText(tile: MatrixUnitTile, m: number, n: number, k: number): boolean {
+  return m >= tile.tileM && n >= tile.tileN && k % tile.tileK === 0 && m * n * k >= LARGE_FROM_PRODUCTS;
+}
+
+/** y = alpha * sum of the planes of `parts` (+ addend). */
+function addParts(
+  emitter: Emitter,
+  planes: Operand,
+  parts: number,
+  addend: OperandRange | undefined,
+  y: OperandRange,
+  alpha: number,
+): void {
+  const { length } = y;
+  const added = addend !== undefined && addend.operand.storage !== y.operand.storage;
   emitter.dispatch(
-    sumPartsKernel(added),
-    { parts: target, y, ...(added ? { addend: addend! } : {}) },
-    { length: m * n, count: parts, alpha, accumulate: addend !== undefined && !added ? 1 : 0 },
-    linearGrid(Math.ceil((m * n) / 4 / 256), emitter.limits),
+    sumPartsKernel(added, floatElement(y.operand, 4)),
+    { parts: planes, y, ...(added ? { addend } : {}) },
+    { length, count: parts, alpha, accumulate: addend !== undefined && !added ? 1 : 0 },
+    linearGrid(Math.ceil(length / 4 / 256), emitter.limits),
   );
 }
 
@@ -93,11 +136,11 @@ function wholeAndRest(extent: number, tile: number, divide: boolean): readonly R
 }
 
 /** y = alpha * sum over the parts in ascending order (+ addend, or + y). Four elements a thread. */
-function sumPartsKernel(addend: boolean): Kernel {
-  return kernelVariant(`sumParts|${addend}`, () => ({
+function sumPartsKernel(addend: boolean, type: FloatElement): Kernel {
+  return kernelVariant(`sumParts|${addend}|${type}`, () => ({
     label: "matmul, sum of depth parts",
     workgroupSize: [256, 1],
-    bindings: { parts: "read vec4f", ...(addend ? { addend: "read vec4f" as const } : {}), y: "read_write vec4f" },
+    bindings: { parts: "read vec4f", ...(addend ? { addend: `read ${type}` as const } : {}), y: `read_write ${type}` },
     parameters: { length: "u32", count: "u32", alpha: "f32", accumulate: "u32" },
     body: `
   let at = (${linearGroup}) * 256u + lane;
@@ -106,8 +149,8 @@ function sumPartsKernel(addend: boolean): Kernel {
   var sum = vec4f();
   for (var part = 0u; part < p.count; part++) { sum += parts[part * length + at]; }
   sum *= p.alpha;
-${addend ? "  sum += addend[at];" : "  if (p.accumulate != 0u) { sum += y[at]; }"}
-  y[at] = sum;`,
+${addend ? "  sum += vec4f(addend[at]);" : "  if (p.accumulate != 0u) { sum += vec4f(y[at]); }"}
+  y[at] = ${type}(sum);`,
   }));
 }
 

@@ -1,5 +1,6 @@
 import type { Emitter } from "../../dispatch.ts";
 import { kernelVariant, type Kernel } from "../../kernel.ts";
+import { floatElement, type FloatElement } from "../../operand.ts";
 import type { MatmulOperands } from "./matmul.ts";
 
 /** Depth up to which memory alone decides: a LoRA rank. */
@@ -10,40 +11,42 @@ const THREADS = 256;
 /** Rows that a thread computes, of one vec4 of columns. */
 const THREAD_ROWS = (ROWS * COLUMNS) / 4 / THREADS;
 
-/** Whether a product is bound by reading and writing y: a short depth under long rows of float32. */
-export function isShortDepth({ a, b, y }: MatmulOperands, transposeA: boolean): boolean {
+/** Whether a product is bound by reading and writing y: a short depth under long rows. */
+export function isShortDepth({ a, y }: MatmulOperands, transposeA: boolean): boolean {
   const k = transposeA ? a.shape[0]! : a.shape[1]!;
-  return (
-    k > 0 &&
-    k <= LONGEST &&
-    k % 4 === 0 &&
-    !transposeA &&
-    y.shape[1]! % 4 === 0 &&
-    y.shape[1]! >= 64 &&
-    a.dtype === "f32" &&
-    b.dtype === "f32"
-  );
+  return k > 0 && k <= LONGEST && k % 4 === 0 && !transposeA && y.shape[1]! % 4 === 0 && y.shape[1]! >= 64;
 }
 
-/** Launches y = alpha a op(b) + addend for a short depth, in float32: y is written once in whole vec4s, b and a are read a few times. */
+/** Launches y = alpha a op(b) + addend for a short depth, summed in float32: y is written once in whole vec4s, b and a are read a few times. */
 export function emitShortDepth(emitter: Emitter, { a, b, addend, y }: MatmulOperands, transposeB: boolean, alpha: number): void {
   const [m, n] = y.shape as [number, number];
   const k = a.shape[1]!;
   const separate = addend !== undefined && addend.storage !== y.storage;
   emitter.dispatch(
-    shortDepthKernel(k, transposeB, separate),
+    shortDepthKernel(
+      k,
+      transposeB,
+      separate,
+      [a, b, y].map((operand) => floatElement(operand, 4)),
+    ),
     { a, b, y, ...(separate ? { addend } : {}) },
     { m, n, alpha, accumulate: addend !== undefined && !separate ? 1 : 0 },
     [Math.ceil(n / COLUMNS), Math.ceil(m / ROWS)],
   );
 }
 
-function shortDepthKernel(k: number, transposeB: boolean, addend: boolean): Kernel {
+function shortDepthKernel(k: number, transposeB: boolean, addend: boolean, types: readonly FloatElement[]): Kernel {
+  const [a, b, y] = types as [FloatElement, FloatElement, FloatElement];
   const rows = Array.from({ length: THREAD_ROWS }, (_, index) => index);
-  return kernelVariant(`matmul|shortDepth|${k}|${transposeB}|${addend}`, () => ({
+  return kernelVariant(`matmul|shortDepth|${k}|${transposeB}|${addend}|${types.join()}`, () => ({
     label: `matmul N${transposeB ? "T" : "N"} of depth ${k}`,
     workgroupSize: [THREADS, 1],
-    bindings: { a: "read vec4f", b: "read vec4f", ...(addend ? { addend: "read vec4f" as const } : {}), y: "read_write vec4f" },
+    bindings: {
+      a: `read ${a}`,
+      b: `read ${b}`,
+      ...(addend ? { addend: `read ${y}` as const } : {}),
+      y: `read_write ${y}`,
+    },
     parameters: { m: "u32", n: "u32", alpha: "f32", accumulate: "u32" },
     declarations: `
 var<workgroup> aTile: array<vec4f, ${ROWS * (k / 4)}>;
@@ -53,7 +56,7 @@ var<workgroup> bTile: array<vec4f, ${k * (COLUMNS / 4 + 1)}>;`,
   let firstColumn = group.x * ${COLUMNS}u;
   for (var slot = lane; slot < ${ROWS * (k / 4)}u; slot += ${THREADS}u) {
     let row = firstRow + slot / ${k / 4}u;
-    if (row < p.m) { aTile[slot] = p.alpha * a[row * ${k / 4}u + slot % ${k / 4}u]; }
+    if (row < p.m) { aTile[slot] = p.alpha * vec4f(a[row * ${k / 4}u + slot % ${k / 4}u]); }
   }
 ${
   transposeB
@@ -61,14 +64,14 @@ ${
     let column = slot / ${k / 4}u;
     let depth = slot % ${k / 4}u * 4u;
     if (firstColumn + column < p.n) {
-      let values = b[(firstColumn + column) * ${k / 4}u + slot % ${k / 4}u];
+      let values = vec4f(b[(firstColumn + column) * ${k / 4}u + slot % ${k / 4}u]);
       for (var j = 0u; j < 4u; j++) { bTile[(depth + j) * ${COLUMNS / 4 + 1}u + column / 4u][column % 4u] = values[j]; }
     }
   }`
     : `  for (var slot = lane; slot < ${(COLUMNS * k) / 4}u; slot += ${THREADS}u) {
     let depth = slot / ${COLUMNS / 4}u;
     let column = slot % ${COLUMNS / 4}u;
-    if (firstColumn + 4u * column < p.n) { bTile[depth * ${COLUMNS / 4 + 1}u + column] = b[(depth * p.n + firstColumn) / 4u + column]; }
+    if (firstColumn + 4u * column < p.n) { bTile[depth * ${COLUMNS / 4 + 1}u + column] = vec4f(b[(depth * p.n + firstColumn) / 4u + column]); }
   }`
 }
   workgroupBarrier();
@@ -88,7 +91,7 @@ ${rows
   .map(
     (i) => `  if (firstRow + top + ${i}u < p.m) {
     let at = slot + ${i}u * (p.n / 4u);
-${addend ? `    y[at] = sum${i} + addend[at];` : `    if (p.accumulate != 0u) { y[at] += sum${i}; } else { y[at] = sum${i}; }`}
+${addend ? `    y[at] = ${y}(sum${i} + vec4f(addend[at]));` : `    if (p.accumulate != 0u) { y[at] = ${y}(vec4f(y[at]) + sum${i}); } else { y[at] = ${y}(sum${i}); }`}
   }`,
   )
   .join("\n")}`,

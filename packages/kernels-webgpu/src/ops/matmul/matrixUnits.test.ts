@@ -1,0 +1,113 @@
+import { matmul, opTable, reshape, Tape } from "@sft/kernels";
+import { expect, it } from "vitest";
+import { defaultLimits, type KernelLimits } from "../../dispatch.ts";
+import { listDispatches } from "../../listDispatches.ts";
+import { createNodeDevice } from "../../nodeDevice.ts";
+
+const limits: KernelLimits = {
+  ...defaultLimits,
+  maxBindingBytes: 2 ** 31 - 4,
+  maxInvocationsPerWorkgroup: 1024,
+  workgroupStorageBytes: 49152,
+  matrixUnits: true,
+};
+
+interface Product {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly layout: "nn" | "nt" | "tn";
+  readonly type?: "f32" | "f16";
+  readonly addend?: "none" | "separate" | "inPlace";
+  /** y is read by another op only, so that it can be float16. */
+  readonly inner?: boolean;
+}
+
+function dispatchesOf({ m, n, k, layout, type = "f16", addend = "none", inner = false }: Product, given = limits) {
+  const tape = new Tape("product");
+  const [left, right] = [
+    tape.input("a", layout === "tn" ? [k, m] : [m, k], type),
+    tape.input("b", layout === "nt" ? [n, k] : [k, n], type),
+  ];
+  const attributes = { transposeA: layout === "tn", transposeB: layout === "nt", alpha: 0.5 };
+  if (inner) {
+    const [first] = tape.apply(matmul, [left, right], attributes);
+    const [second] = addend === "none" ? [first] : tape.apply(matmul, [left, right, first!], attributes);
+    tape.apply(reshape, [second!], { rows: m * n });
+  } else {
+    const y = tape.output("y", [m, n]);
+    const added = addend === "none" ? [] : [addend === "inPlace" ? y : tape.input("addend", [m, n], "f32")];
+    tape.apply(matmul, [left, right, ...added], attributes, [y]);
+  }
+  return listDispatches(tape.finish(), opTable, given).dispatches;
+}
+
+// Numbers need matrix units: bench/src/gpuMatmul.ts compares them with float64 on a GPU. Here the text is type-checked by Dawn.
+const products = [
+  [1024, 1024, 512],
+  [4096, 576, 576],
+  [4096, 200, 1024],
+  [1000, 1160, 512],
+  [576, 1536, 2048],
+  [8192, 16, 2048],
+  [16, 2048, 8192],
+  [8192, 2048, 16],
+  [136, 200, 72],
+].flatMap(([m, n, k]) =>
+  (["nn", "nt", "tn"] as const).flatMap((layout) =>
+    (["f32", "f16"] as const).flatMap((type) =>
+      (["none", "separate", "inPlace"] as const).flatMap((addend) =>
+        [false, true].flatMap((inner) => dispatchesOf({ m: m!, n: n!, k: k!, layout, type, addend, inner })),
+      ),
+    ),
+  ),
+);
+const kernels = [...new Set(products.map(({ kernel }) => kernel))];
+
+it("is WGSL that Dawn accepts, for all layouts, types and edges", async () => {
+  const { device } = await createNodeDevice({ graphics: "null" });
+  for (const kernel of kernels) {
+    device.pushErrorScope("validation");
+    const { messages } = await device.createShaderModule({ code: kernel.wgsl }).getCompilationInfo();
+    expect(messages.map(({ message, lineNum }) => `${kernel.label}, line ${lineNum}: ${message}`)).toEqual([]);
+    expect(await device.popErrorScope()).toBeNull();
+  }
+});
+
+it("keeps within the 48 KiB of workgroup memory that such devices have", () => {
+  const bytes: Record<string, number> = { vec4u: 16, vec4f: 16, f32: 4 };
+  for (const { wgsl, label } of kernels) {
+    const sizes = [...wgsl.matchAll(/var<workgroup> \w+: array<(\w+), (\d+)>/g)].map(
+      ([, element, count]) => bytes[element!]! * Number(count),
+    );
+    expect(
+      sizes.reduce((all, one) => all + one, 0),
+      label,
+    ).toBeLessThanOrEqual(49152);
+  }
+});
+
+it("writes a large product's shape into its kernel, and shares kernels among small ones", () => {
+  const [large] = dispatchesOf({ m: 4096, n: 4096, k: 4096, layout: "nt" });
+  expect(large!.kernel.wgsl).toContain("depth < 4096u");
+  expect(large!.workgroups).toEqual([32, 32, 1]);
+  const small = [136, 264].map((n) => dispatchesOf({ m: 128, n, k: 64, layout: "nt" })[0]!.kernel);
+  expect(small[0]).toBe(small[1]);
+});
+
+it("stores y as float16 where only other ops read it, and what it is added to likewise", () => {
+  const bindings = (product: Product) => dispatchesOf(product).at(0)!.kernel.source.bindings;
+  expect(bindings({ m: 4096, n: 2048, k: 512, layout: "nn", inner: true })["y"]).toBe("read_write vec4u");
+  expect(bindings({ m: 4096, n: 2048, k: 512, layout: "nn" })["y"]).toBe("read_write vec4f");
+});
+
+it("works on parts of the rows where y passes what a binding holds", () => {
+  const parts = dispatchesOf({ m: 8192, n: 8192, k: 256, layout: "nt" }, { ...limits, maxBindingBytes: 2 ** 27 });
+  expect(parts.map(({ kernel, workgroups }) => [kernel.label, workgroups])).toEqual(
+    [32, 32].map((down) => ["matmul NT 128x128x32 on matrix units, f16 f16 to f32", [64, down, 1]]),
+  );
+  expect(parts.map(({ bindings }) => bindings.map(({ byteOffset }) => byteOffset))).toEqual([
+    [0, 0, 0],
+    [2 ** 21, 0, 2 ** 27],
+  ]);
+});

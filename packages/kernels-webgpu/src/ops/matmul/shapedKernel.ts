@@ -1,0 +1,179 @@
+import { kernelVariant, type Kernel } from "../../kernel.ts";
+import { SUBGROUP_SIZE, subgroupsOf, type MatrixUnitTile } from "./matrixUnitTile.ts";
+import { stagedBlock } from "./stagedBlock.ts";
+
+/** A product of one shape. m and n are at least the tile's, k is a multiple of its depth, rows of all operands are whole 16 bytes. */
+export interface ShapedVariant {
+  readonly tile: MatrixUnitTile;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** Depth that a workgroup along z sums up, into a plane of y of its own; k for one plane. */
+  readonly partDepth: number;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  /** Element types in memory. Operands in float32 are rounded to float16 when they are staged; sums are float32. */
+  readonly a: "f32" | "f16";
+  readonly b: "f32" | "f16";
+  /** Of y, and of an addend. */
+  readonly y: "f32" | "f16";
+  readonly addend: "none" | "separate" | "inPlace";
+}
+
+const UNIT = 16;
+/** Rows of blocks that are worked through column by column, so that what they read stays in the cache. */
+const BAND = 4;
+
+/**
+ * y = alpha op(a) op(b) + addend on matrix units, with the shape as constants of the text. What bounds it on a large GPU is the way
+ * from the cache to workgroup memory: each step's blocks are fetched into registers during the step before, and each subgroup keeps
+ * as large a part of y as its registers hold. The sums leave through workgroup memory in whole lines, where they are scaled, added
+ * to and converted. The last block of a row or column of blocks is moved back to end with y; it stores only what is its own.
+ */
+export function shapedKernel(variant: ShapedVariant): Kernel {
+  const { tile, m, n, k, partDepth, transposeA, transposeB, a, b, y, addend } = variant;
+  const { tileM, tileN, tileK, subgroupM, subgroupN } = tile;
+  const subgroups = subgroupsOf(tile);
+  const threads = SUBGROUP_SIZE * subgroups;
+  const layout = `${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
+  const [rows, columns, steps] = [subgroupM / UNIT, subgroupN / UNIT, tileK / UNIT];
+  const [across, down] = [Math.ceil(n / tileN), Math.ceil(m / tileM)];
+  const key = `shaped|${layout}|${m}x${n}x${k}/${partDepth}|${Object.values(tile).join("x")}|${a}|${b}|${y}|${addend}`;
+  return kernelVariant(key, () => {
+    const left = stagedBlock({
+      name: "a",
+      type: a,
+      extent: tileM,
+      depth: tileK,
+      depthIsContiguous: !transposeA,
+      stride: transposeA ? m : k,
+      threads,
+      subgroupExtent: subgroupM,
+      offset: 0,
+    });
+    const right = stagedBlock({
+      name: "b",
+      type: b,
+      extent: tileN,
+      depth: tileK,
+      depthIsContiguous: transposeB,
+      stride: transposeB ? k : n,
+      threads,
+      subgroupExtent: subgroupN,
+      offset: left.size,
+    });
+    // 16 rows of each subgroup's part of y in float32, padded by one vec4u a row.
+    const pitch = subgroupN / 4 + 1;
+    const memory = Math.max(left.size + right.size, subgroups * UNIT * pitch);
+    const parts = partDepth < k;
+    const lastDepth = parts ? "lastDepth" : `${k}u`;
+    return {
+      label: `matmul ${layout} ${tileM}x${tileN}x${tileK} on matrix units, ${a} ${b} to ${y}`,
+      workgroupSize: [threads, 1],
+      enable: ["f16", "subgroups", "chromium_experimental_subgroup_matrix"],
+      bindings: {
+        a: a === "f32" ? "read vec4f" : "read vec4u",
+        b: b === "f32" ? "read vec4f" : "read vec4u",
+        ...(addend === "separate" ? { addend: y === "f32" ? ("read vec4f" as const) : ("read vec4u" as const) } : {}),
+        y: y === "f32" ? "read_write vec4f" : "read_write vec4u",
+      },
+      parameters: { alpha: "f32" },
+      declarations: `
+var<workgroup> staged: array<vec4u, ${memory}>;
+fn packed(low: vec4f, high: vec4f) -> vec4u {
+  return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
+}`,
+      body: `
+  let flat = group.y * ${across}u + group.x;
+  let band = flat / ${BAND * across}u;
+  let inBand = flat % ${BAND * across}u;
+  let bandRows = min(${BAND}u, ${down}u - band * ${BAND}u);
+  let ownRow = (band * ${BAND}u + inBand % bandRows) * ${tileM}u;
+  let ownColumn = inBand / bandRows * ${tileN}u;
+  let firstRow = ${m % tileM === 0 ? "ownRow" : `min(ownRow, ${m - tileM}u)`};
+  let firstColumn = ${n % tileN === 0 ? "ownColumn" : `min(ownColumn, ${n - tileN}u)`};
+  let subgroupRow = subgroup / ${tileN / subgroupN}u * ${subgroupM}u;
+  let subgroupColumn = subgroup % ${tileN / subgroupN}u * ${subgroupN}u;
+  var depth = ${parts ? `group.z * ${partDepth}u` : "0u"};
+${parts ? `  let lastDepth = min(${k}u, depth + ${partDepth}u);` : ""}
+${each(rows, columns, (i, j) => `  var sum${i}_${j} = subgroup_matrix_result<f32, 16, 16>(0.0);`)}
+${left.setup}
+${right.setup}
+${left.fetch}
+${right.fetch}
+  loop {
+${left.store}
+${right.store}
+    workgroupBarrier();
+    depth += ${tileK}u;
+    let more = depth < ${lastDepth};
+    if (more) {
+${left.fetch}
+${right.fetch}
+    }
+${list(
+  steps,
+  (step) => `    {
+${list(rows, (i) => `      let left${i} = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, ${transposeA ? "col_major" : "row_major"}>(&staged, ${left.at(i, step)}, ${left.pitch}u);`)}
+${list(columns, (j) => `      let right${j} = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, ${transposeB ? "col_major" : "row_major"}>(&staged, ${right.at(j, step)}, ${right.pitch}u);`)}
+${each(rows, columns, (i, j) => `      sum${i}_${j} = subgroupMatrixMultiplyAccumulate(left${i}, right${j}, sum${i}_${j});`)}
+    }`,
+)}
+    if (!more) { break; }
+    workgroupBarrier();
+  }
+  let stash = subgroup * ${UNIT * pitch}u;
+  let row = firstRow + subgroupRow;
+  let column = firstColumn + subgroupColumn;
+${list(
+  rows,
+  (i) => `  workgroupBarrier();
+${list(columns, (j) => `  subgroupMatrixStore<row_major>(&staged, stash + ${(j * UNIT) / 4}u, sum${i}_${j}, ${pitch}u);`)}
+  workgroupBarrier();
+${storeLines(variant, i, pitch, parts)}`,
+)}`,
+    };
+  });
+}
+
+/** 16 rows of a subgroup's part of y: scaled, added to, converted, and stored 16 bytes a lane. */
+function storeLines({ tile, m, n, y, addend }: ShapedVariant, i: number, pitch: number, parts: boolean): string {
+  const { tileM, tileN, subgroupN } = tile;
+  const width = y === "f32" ? 4 : 8;
+  const pieces = subgroupN / width;
+  const from = addend === "separate" ? "addend" : "y";
+  const conditions = [
+    ...((UNIT * pieces) % SUBGROUP_SIZE === 0 ? [] : [`slot < ${UNIT * pieces}u`]),
+    ...(m % tileM === 0 ? [] : ["r >= ownRow"]),
+    ...(n % tileN === 0 ? [] : ["c >= ownColumn"]),
+  ];
+  const finish =
+    y === "f32"
+      ? `let value = p.alpha * bitcast<vec4f>(staged[source]);
+      y[at] = value${addend === "none" ? "" : ` + ${from}[at]`};`
+      : `${addend === "none" ? "" : `let added = ${from}[at];`}
+      let low = p.alpha * bitcast<vec4f>(staged[source])${addend === "none" ? "" : " + vec4f(unpack2x16float(added.x), unpack2x16float(added.y))"};
+      let high = p.alpha * bitcast<vec4f>(staged[source + 1u])${addend === "none" ? "" : " + vec4f(unpack2x16float(added.z), unpack2x16float(added.w))"};
+      y[at] = packed(low, high);`;
+  return list(
+    Math.ceil((UNIT * pieces) / SUBGROUP_SIZE),
+    (round) => `  {
+    let slot = lane % ${SUBGROUP_SIZE}u + ${round * SUBGROUP_SIZE}u;
+    let r = row + ${i * UNIT}u + slot / ${pieces}u;
+    let c = column + slot % ${pieces}u * ${width}u;
+    ${conditions.length === 0 ? "" : `if (${conditions.join(" && ")}) `}{
+      let source = stash + slot / ${pieces}u * ${pitch}u + slot % ${pieces}u * ${width / 4}u;
+      let at = (${parts ? `group.z * ${m * n}u + ` : ""}r * ${n}u + c) / ${width}u;
+      ${finish}
+    }
+  }`,
+  );
+}
+
+function list(count: number, line: (index: number) => string): string {
+  return Array.from({ length: count }, (_, index) => line(index)).join("\n");
+}
+
+function each(rows: number, columns: number, line: (row: number, column: number) => string): string {
+  return list(rows, (row) => list(columns, (column) => line(row, column)));
+}

@@ -7,10 +7,15 @@ import { isNonFinite, workgroupReduction } from "../../wgsl/reduction.ts";
 const THREADS = 256;
 /** Workgroups of one tensor: enough to read a large one at the speed of memory. */
 const MAX_GROUPS = 1024;
+/** Loads that a thread has under way at once. */
+const IN_FLIGHT = 4;
 
 /** Sums of squares of `count` elements, read four at a time where their number allows it: `width` is 4 or 1. */
 function sumsKernel(width: 1 | 4): Kernel {
   const element = width === 4 ? "vec4f" : "f32";
+  const fault = (value: string): string =>
+    width === 1 ? `isNonFinite(${value})` : ["x", "y", "z", "w"].map((part) => `isNonFinite(${value}.${part})`).join(" || ");
+  const values = Array.from({ length: IN_FLIGHT }, (_, index) => `value${index}`);
   return kernelVariant(`gradNorm|sums|${width}`, () => ({
     label: "gradNorm, sums",
     workgroupSize: [THREADS, 1],
@@ -20,10 +25,17 @@ function sumsKernel(width: 1 | 4): Kernel {
     body: `
   var squares = ${element}(0.0);
   var faults = 0.0;
-  for (var i = group.x * ${THREADS}u + lane; i < p.count; i += groups.x * ${THREADS}u) {
+  let stride = groups.x * ${THREADS}u;
+  var i = group.x * ${THREADS}u + lane;
+  for (; i + ${IN_FLIGHT - 1}u * stride < p.count; i += ${IN_FLIGHT}u * stride) {
+${values.map((value, index) => `    let ${value} = x[i + ${index}u * stride];`).join("\n")}
+${values.map((value) => `    squares += ${value} * ${value};`).join("\n")}
+    if (${values.map(fault).join(" || ")}) { faults = 1.0; }
+  }
+  for (; i < p.count; i += stride) {
     let value = x[i];
     squares += value * value;
-    if (${width === 4 ? ["x", "y", "z", "w"].map((part) => `isNonFinite(value.${part})`).join(" || ") : "isNonFinite(value)"}) { faults = 1.0; }
+    if (${fault("value")}) { faults = 1.0; }
   }
   let total = workgroupSum(${width === 4 ? "(squares.x + squares.y) + (squares.z + squares.w)" : "squares"}, lane);
   let anyFault = workgroupMax(faults, lane);

@@ -93,7 +93,11 @@ export class LanguageModel {
   /** Scales of the weights that lie in float16, by name: the power of two that their elements are to be multiplied with, mostly 1. */
   readonly halves: Map<string, number> = new Map();
 
-  private constructor(backend: Backend, family: ModelFamily, config: ModelConfig, positions: number) {
+  /** Whether buffers are made and nothing is written to them. */
+  private readonly empty: boolean;
+
+  private constructor(backend: Backend, family: ModelFamily, config: ModelConfig, positions: number, empty: boolean) {
+    this.empty = empty;
     this.backend = backend;
     this.family = family;
     this.config = config;
@@ -111,7 +115,7 @@ export class LanguageModel {
     const family = findFamily(raw);
     const config = family.readConfig(raw);
     const limit = Object.keys(config.ropes).length > 0 ? Infinity : config.maxPositions;
-    const model = new LanguageModel(backend, family, config, Math.min(positions ?? config.maxPositions, limit));
+    const model = new LanguageModel(backend, family, config, Math.min(positions ?? config.maxPositions, limit), empty);
     const stored = weights ? storedNames(model.parameters, family, weights) : undefined;
     const gaussian = gaussianFrom(seed);
     const isHalf = halfPredicate(options);
@@ -136,6 +140,11 @@ export class LanguageModel {
   ): Promise<AdapterLayout> {
     const layout = layoutLora(this.parameters, config);
     await this.transposeForDora(layout);
+    if (this.empty) {
+      for (const parameter of adapterParameters(layout)) this.allocateParameter(parameter);
+      this.adapter = layout;
+      return layout;
+    }
     const values = options.tensors ?? (await this.initialAdapter(layout, options.seed ?? 0));
     for (const parameter of adapterParameters(layout)) {
       const data = values.get(parameter.name);
@@ -284,8 +293,7 @@ export class LanguageModel {
           `DoRA on ${module} needs the weight's rows, and its 4 bits are packed by columns`,
           "Use LoRA, or load the model without quantising it.",
         );
-      const data = await this.download(parameter.name);
-      this.setParameter(parameter, transpose(data, parameter.shape[0]!));
+      if (!this.empty) this.setParameter(parameter, transpose(await this.download(parameter.name), parameter.shape[0]!));
       this.transposed.add(parameter.name);
     }
   }

@@ -1,6 +1,6 @@
 import { elementCount, Tape, type BackendBuffer, type Executable, type HostArray, type Program } from "@sft/kernels";
 import type { LanguageModel } from "@sft/model";
-import type { StateTensor } from "./optimisers/optimiser.ts";
+import { elementsOf, HostState, setElements, type HostRange } from "./hostState.ts";
 import type { ParameterGroup } from "./parameterGroups.ts";
 import type { TrainingSettings } from "./settings.ts";
 import { stateNames } from "./stepPrograms.ts";
@@ -61,7 +61,7 @@ function bucketProgram({ group, shape }: Bucket, settings: TrainingSettings): Pr
 interface CompiledBucket {
   readonly executable: Executable;
   /** What belongs to this bucket on the host, and the device's room for it. */
-  readonly state: readonly { readonly host: HostArray; readonly staging: BackendBuffer }[];
+  readonly state: readonly { readonly host: HostRange; readonly staging: BackendBuffer }[];
 }
 
 /**
@@ -72,14 +72,14 @@ export class OffloadedState {
   private readonly model: LanguageModel;
   private readonly buckets: readonly CompiledBucket[];
   /** Of every parameter's state tensors by name, its place on the host. */
-  private readonly host: ReadonlyMap<string, HostArray>;
+  private readonly host: ReadonlyMap<string, HostRange>;
   /** Staging and the views of parameters and gradients. */
   private readonly buffers: readonly BackendBuffer[];
 
   private constructor(
     model: LanguageModel,
     buckets: readonly CompiledBucket[],
-    host: ReadonlyMap<string, HostArray>,
+    host: ReadonlyMap<string, HostRange>,
     buffers: readonly BackendBuffer[],
   ) {
     this.model = model;
@@ -100,15 +100,15 @@ export class OffloadedState {
     const { partAlignment, float64 } = backend.capabilities;
     const buckets = bucketsOf(groups, partAlignment, bucketElements);
     const staging = new Staging(model.backend, buckets);
-    const host = new Map<string, HostArray>();
-    const wholes = new Map<string, HostArray>();
+    const host = new Map<string, HostRange>();
+    const wholes = new Map<string, HostState>();
     for (const { members, name, shape, rule } of groups) {
       for (const tensor of rule.state({ shape })) {
-        const whole = zeros(tensor, float64);
+        const whole = new HostState(tensor, float64);
         wholes.set(stateNames.state(tensor.key, name), whole);
         for (const { spec, firstElement } of members) {
           const own = rule.state(spec).find(({ key }) => key === tensor.key)!;
-          host.set(stateNames.state(tensor.key, spec.name), whole.subarray(firstElement, firstElement + elementCount(own.shape)));
+          host.set(stateNames.state(tensor.key, spec.name), { of: whole, first: firstElement, length: elementCount(own.shape) });
         }
       }
     }
@@ -124,8 +124,8 @@ export class OffloadedState {
       const { group, shape, firstElement } = bucket;
       const state = group.rule.state({ shape }).map((tensor, slot) => {
         const whole = wholes.get(stateNames.state(tensor.key, group.name))!;
-        const length = elementCount(tensor.shape);
-        return { key: tensor.key, host: whole.subarray(firstElement, firstElement + length), staging: staging.take(slot, tensor) };
+        const range = { of: whole, first: firstElement, length: elementCount(tensor.shape) };
+        return { key: tensor.key, host: range, staging: staging.take(slot, tensor) };
       });
       const program = bucketProgram(bucket, settings);
       const executable = await backend.compile(
@@ -145,7 +145,12 @@ export class OffloadedState {
 
   /** Bytes that wait on the host. */
   get hostBytes(): number {
-    return [...this.host.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    return [...new Set([...this.host.values()].map(({ of }) => of))].reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** Bytes of the device's room for visiting state. */
+  get stagingBytes(): number {
+    return this.buffers.reduce((sum, { part, length }) => sum + (part ? 0 : 4 * length), 0);
   }
 
   /** Moves every parameter once. Resolves when all state is back on the host. */
@@ -154,21 +159,19 @@ export class OffloadedState {
     const returning: Promise<unknown>[] = [];
     for (const { executable, state } of this.buckets) {
       if (returning.length >= BUCKETS_IN_FLIGHT) await returning.shift();
-      for (const { host, staging } of state) backend.upload(staging, host);
+      for (const { host, staging } of state) backend.upload(staging, elementsOf(host));
       backend.run(executable);
-      returning.push(
-        Promise.all(state.map(async ({ host, staging }) => host.set((await backend.download(staging)) as Float32Array & Int32Array))),
-      );
+      returning.push(Promise.all(state.map(async ({ host, staging }) => setElements(host, await backend.download(staging)))));
     }
     await Promise.all(returning);
   }
 
   read(name: string): HostArray {
-    return this.host.get(name)!.slice();
+    return elementsOf(this.host.get(name)!).slice();
   }
 
   write(name: string, data: HostArray): void {
-    this.host.get(name)!.set(data as Float32Array & Int32Array);
+    setElements(this.host.get(name)!, data);
   }
 
   dispose(): void {
@@ -176,10 +179,4 @@ export class OffloadedState {
     for (const { executable } of this.buckets) backend.free(executable);
     for (const buffer of this.buffers) backend.free(buffer);
   }
-}
-
-function zeros({ shape, dtype }: StateTensor, float64: boolean): HostArray {
-  const count = elementCount(shape);
-  if (dtype === "i32") return new Int32Array(count);
-  return float64 ? new Float64Array(count) : new Float32Array(count);
 }

@@ -141,6 +141,11 @@ export class OptimiserStep {
     return this.offloaded?.hostBytes ?? 0;
   }
 
+  /** Bytes of the device's memory through which that state passes. */
+  get stagingBytes(): number {
+    return this.offloaded?.stagingBytes ?? 0;
+  }
+
   /** One of the tensors of `kept`, wherever it lies. */
   async readState(name: string): Promise<HostArray> {
     return this.offloaded ? this.offloaded.read(name) : this.model.backend.download(this.state.get(name)!);

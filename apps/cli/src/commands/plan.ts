@@ -1,16 +1,17 @@
 import { openModelFolder } from "@sft/checkpoint";
 import { scratchBytesOf } from "@sft/kernels-cpu";
-import { listDispatches, defaultLimits } from "@sft/kernels-webgpu";
-import { opTable, type Program } from "@sft/kernels";
+import { findFamily } from "@sft/model";
 import { defineCommand, type ArgsDef, type CommandDef } from "citty";
 import { availableParallelism } from "node:os";
 import { CliError } from "../failure/cliError.ts";
 import { booleanOf, numberOf } from "../flagValues.ts";
 import { byteSizeOf } from "../merge/byteSize.ts";
+import { gpuMemory } from "../plan/gpuMemory.ts";
 import { planTraining, type MemoryBudget } from "../plan/planTraining.ts";
 import { loraOf } from "../run/loraOf.ts";
 import { givenRecipeFlags, recipeFlags } from "../runConfig/recipeFlags.ts";
 import { resolveRunConfig } from "../runConfig/resolveRunConfig.ts";
+import type { RunConfig } from "../runConfig/schema.ts";
 import { toTrainingSettings } from "../runConfig/toTrainingSettings.ts";
 
 export const examples: readonly string[] = [
@@ -37,20 +38,18 @@ const command: CommandDef<ArgsDef> = defineCommand({
   async run({ args }) {
     const { config } = await resolveRunConfig(args.recipe as string | undefined, givenRecipeFlags(args), process.cwd());
     await using folder = await openModelFolder(config.base_model);
-    const length = config.sequence_len ?? Number(folder.config.max_position_embeddings);
-    const onCpu = config.backend === "cpu";
-    const mixed = config.precision === "mixed" && !onCpu;
+    const length = config.sequence_len ?? findFamily(folder.config).readConfig(folder.config).maxPositions;
     const budget = await planTraining({
       config: folder.config,
       lora: loraOf(config),
+      quantise: config.load_in_4bit ? "nf4" : undefined,
       settings: toTrainingSettings({ ...config, max_steps: config.max_steps ?? 1 }, 1),
       rows: config.micro_batch_size,
       length,
       supervisedShare: numberOf(args, "supervised-share")!,
-      capabilities: { halfWeights: true, ...(mixed ? { productRoundoff: 2 ** -11 } : {}) },
-      scratchOf: onCpu
-        ? (program) => scratchBytesOf(program, config.threads ?? availableParallelism())
-        : (program) => gpuScratch(program, mixed),
+      ...(config.backend === "cpu"
+        ? { scratchOf: (program) => scratchBytesOf(program, config.threads ?? availableParallelism()) }
+        : gpuMemory(config.precision === "mixed")),
     });
     const limit = byteSizeOf(args, "budget");
     const fits = limit === undefined ? undefined : budget.peak <= limit;
@@ -63,7 +62,7 @@ const command: CommandDef<ArgsDef> = defineCommand({
       throw new CliError(
         "does-not-fit",
         `The plan needs ${gigabytes(budget.peak)}, the budget is ${gigabytes(limit!)}.`,
-        "Lower micro_batch_size or sequence_len, or set gradient_checkpointing: true.",
+        adviceFor(config),
       );
     }
   },
@@ -71,15 +70,22 @@ const command: CommandDef<ArgsDef> = defineCommand({
 
 export default command;
 
-/** Activations and what kernels need between their dispatches, on a GPU with WebGPU's own limits, and with matrix units for mixed precision. */
-function gpuScratch(program: Program, matrixUnits: boolean): number {
-  const { plan, scratchSlots } = listDispatches(program, opTable, { ...defaultLimits, maxBindingBytes: 2 ** 31 - 256, matrixUnits });
-  return scratchSlots.reduce((sum, bytes) => sum + bytes, plan.activationBytes);
+/** What is left to try of that which saves memory, the cheapest first. */
+function adviceFor(config: RunConfig): string {
+  const steps = [
+    ...(config.gradient_checkpointing ? [] : ["gradient_checkpointing: true"]),
+    ...(config.micro_batch_size > 1 ? ["a lower micro_batch_size"] : []),
+    "a lower sequence_len",
+    ...(config.adapter === "none" && config.offload_optimizer === "none" ? ["offload_optimizer: cpu"] : []),
+    ...(config.adapter === "none" ? ["adapter: lora"] : config.load_in_4bit ? [] : ["load_in_4bit: true"]),
+  ];
+  return steps.length === 1 ? `Try ${steps[0]}.` : `Try ${steps.slice(0, -1).join(", ")} or ${steps.at(-1)}.`;
 }
 
-function describe({ peak, ...parts }: MemoryBudget, rows: number, length: number): string {
+function describe({ peak, host, ...parts }: MemoryBudget, rows: number, length: number): string {
+  const offloaded = host > 0 ? `${"on the host".padEnd(12)} ${gigabytes(host).padStart(11)}   of optimizer state\n` : "";
   const lines = Object.entries(parts).map(([name, bytes]) => `${name.padEnd(12)} ${gigabytes(bytes).padStart(11)}`);
-  return `${lines.join("\n")}\n${"peak".padEnd(12)} ${gigabytes(peak).padStart(11)}   for micro batches of ${rows} x ${length} tokens\n`;
+  return `${lines.join("\n")}\n${"peak".padEnd(12)} ${gigabytes(peak).padStart(11)}   for micro batches of ${rows} x ${length} tokens\n${offloaded}`;
 }
 
 function gigabytes(bytes: number): string {

@@ -71,6 +71,24 @@ const proofs: readonly Proof[] = [
     mustFail: (recorded) => hasAttribute(recorded, "linearCrossEntropy", "softcap"),
   },
   {
+    what: "the loss forgets the logits' factor",
+    fault: { op: "linearCrossEntropy", attributes: (attributes) => ({ ...attributes, alpha: 1 }) },
+    mustFail: (recorded) =>
+      recorded.program.instructions.some(({ op, attributes }) => op === "linearCrossEntropy" && attributes["alpha"] !== 1),
+  },
+  {
+    what: "the head's gradient forgets the logits' factor",
+    fault: { op: "linearCrossEntropyGrad", attributes: (attributes) => ({ ...attributes, alpha: 1 }) },
+    mustFail: (recorded) =>
+      recorded.program.instructions.some(({ op, attributes }) => op === "linearCrossEntropyGrad" && attributes["alpha"] !== 1),
+  },
+  {
+    what: "the head's weight gradient forgets the logits' factor",
+    fault: { op: "linearCrossEntropyWeightGrad", attributes: (attributes) => ({ ...attributes, alpha: 1 }) },
+    mustFail: (recorded) =>
+      recorded.program.instructions.some(({ op, attributes }) => op === "linearCrossEntropyWeightGrad" && attributes["alpha"] !== 1),
+  },
+  {
     what: "the head's gradient forgets label smoothing",
     fault: { op: "linearCrossEntropyGrad", attributes: (attributes) => ({ ...attributes, labelSmoothing: 0 }) },
     mustFail: (recorded) => hasAttribute(recorded, "linearCrossEntropyGrad", "labelSmoothing"),

@@ -1,20 +1,21 @@
 import type { Program } from "@sft/kernels";
 import type { KernelLimits } from "./dispatch.ts";
+import { castOperands } from "./halfCasts.ts";
 import { halfOperands, type HalfSlots } from "./halfOperands.ts";
 
 /**
  * Stores activations as float16 that matrix units would round to float16 anyway: an activation becomes "f16" where every op that
  * writes or reads it has kernels for that (`halfOperands`). The residual stream, row statistics, losses, gradients of parameters
- * and optimiser state stay float32. Pure; without matrix units the program is returned as it is.
+ * and optimiser state stay float32; large products get copies of them (`castOperands`). Pure; without matrix units the program is returned as it is.
  */
 export function storeHalf(program: Program, limits: KernelLimits, table: ReadonlyMap<string, HalfSlots> = halfOperands): Program {
   if (!(limits.halfStorage ?? limits.matrixUnits)) return program;
   const half = halfActivations(program, table);
-  if (half.size === 0) return program;
-  return {
+  const stored: Program = {
     ...program,
     tensors: program.tensors.map((tensor, index) => (half.has(index) ? { ...tensor, dtype: "f16" } : tensor)),
   };
+  return castOperands(half.size === 0 ? program : stored);
 }
 
 /** Indices of the activations that can be float16. */

@@ -43,6 +43,7 @@ export { type MemoryPlan, planMemory } from "./plan.ts";
 export { createPlanningBackend, type PlanningBackend } from "./planningBackend.ts";
 export * from "./program.ts";
 export { recomputeBlocks } from "./recompute.ts";
+export { recomputeCheap } from "./recomputeCheap.ts";
 export { rematerialise } from "./rematerialise.ts";
 export * from "./tape.ts";
 export * from "./tensor.ts";

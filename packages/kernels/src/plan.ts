@@ -1,5 +1,6 @@
 import type { OpDefinition } from "./op.ts";
 import type { Program } from "./program.ts";
+import { shareSlots } from "./sharedSlots.ts";
 import { byteLength } from "./tensor.ts";
 
 /** Where a program's activations live. A slot is one buffer that several activations use one after the other. */
@@ -30,9 +31,8 @@ export function lastUses(program: Program): Int32Array {
 }
 
 /**
- * Assigns activations to reusable slots in program order: an output takes the slot of a dying input where the op allows it,
- * else the smallest free slot that is large enough, else it enlarges the largest free slot, else it opens a new one.
- * Pure: the same program gives the same plan.
+ * Assigns activations to reusable slots: an output takes over the memory of a dying input where the op allows it, and what is
+ * left to place shares slots by size and lifetime (`shareSlots`). Pure: the same program gives the same plan.
  */
 export function planMemory(
   program: Program,
@@ -42,9 +42,9 @@ export function planMemory(
   const { alignment = 256 } = options;
   const last = lastUses(program);
   const sizes = program.tensors.map((tensor) => Math.max(alignment, Math.ceil(byteLength(tensor) / alignment) * alignment));
-  const slots: number[] = [];
-  const slotOf = new Int32Array(program.tensors.length).fill(-1);
-  const free: number[] = [];
+  /** Number of the lifetime that each activation is part of: its own, or that of the input whose memory it took over. */
+  const lifetimeOf = new Int32Array(program.tensors.length).fill(-1);
+  const lifetimes: { start: number; end: number; bytes: number }[] = [];
   let liveBytes = 0;
   let lowerBoundBytes = 0;
 
@@ -52,29 +52,30 @@ export function planMemory(
     const handedOver = new Set<number>();
     let shareableBytes = 0;
     instruction.outputs.forEach((output, outputSlot) => {
-      if (program.tensors[output]!.role !== "activation" || slotOf[output] !== -1) return;
+      if (program.tensors[output]!.role !== "activation" || lifetimeOf[output] !== -1) return;
       liveBytes += sizes[output]!;
       const candidates = dyingInputs(program, table, position, outputSlot, last);
       shareableBytes += Math.max(0, ...candidates.map((input) => Math.min(sizes[input]!, sizes[output]!)));
-      const donor = candidates.find((input) => !handedOver.has(input) && slots[slotOf[input]!]! >= sizes[output]!);
-      if (donor !== undefined) {
+      const end = last[output]!;
+      const donor = candidates.find((input) => !handedOver.has(input) && sizes[input]! >= sizes[output]!);
+      if (donor === undefined) {
+        lifetimeOf[output] = lifetimes.push({ start: position, end, bytes: sizes[output]! }) - 1;
+      } else {
         handedOver.add(donor);
-        slotOf[output] = slotOf[donor]!;
-        return;
+        lifetimeOf[output] = lifetimeOf[donor]!;
+        lifetimes[lifetimeOf[donor]!]!.end = end;
       }
-      slotOf[output] = takeSlot(sizes[output]!, slots, free);
     });
     lowerBoundBytes = Math.max(lowerBoundBytes, liveBytes - shareableBytes);
     for (const index of new Set([...instruction.inputs, ...instruction.outputs])) {
-      if (last[index] !== position || program.tensors[index]!.role !== "activation" || slotOf[index] === -1) continue;
-      liveBytes -= sizes[index]!;
-      if (!handedOver.has(index)) free.push(slotOf[index]!);
+      if (last[index] === position && lifetimeOf[index] !== -1) liveBytes -= sizes[index]!;
     }
   });
 
+  const { slots, slotOf } = shareSlots(lifetimes);
   return {
     slots,
-    slotOf,
+    slotOf: lifetimeOf.map((lifetime) => (lifetime === -1 ? -1 : slotOf[lifetime]!)),
     activationBytes: slots.reduce((sum, bytes) => sum + bytes, 0),
     externalBytes: program.tensors.reduce((sum, tensor) => sum + (tensor.role === "activation" ? 0 : byteLength(tensor)), 0),
     lowerBoundBytes,
@@ -101,22 +102,4 @@ function dyingInputs(
     const readTwice = inputs.indexOf(input) !== inputs.lastIndexOf(input);
     return !readTwice && last[input] === position && !outputs.includes(input) ? [input] : [];
   });
-}
-
-function takeSlot(bytes: number, slots: number[], free: number[]): number {
-  let best = -1;
-  for (let candidate = 0; candidate < free.length; candidate++) {
-    const size = slots[free[candidate]!]!;
-    const bestSize = best === -1 ? 0 : slots[free[best]!]!;
-    const fits = size >= bytes;
-    const bestFits = best !== -1 && bestSize >= bytes;
-    if (best === -1 || (fits && (!bestFits || size < bestSize)) || (!fits && !bestFits && size > bestSize)) best = candidate;
-  }
-  if (best === -1) {
-    slots.push(bytes);
-    return slots.length - 1;
-  }
-  const [slot] = free.splice(best, 1);
-  slots[slot!] = Math.max(slots[slot!]!, bytes);
-  return slot!;
 }

@@ -5,8 +5,10 @@ import { emitCopy } from "../elementwise/arithmetic.ts";
 import { emitGatherRows } from "../embedding/gatherRows.ts";
 import { emitMatmul } from "../matmul/matmul.ts";
 
-/** Logits and their gradients that exist at one time: close to a thousand rows of the largest vocabularies, so that products fill a large GPU. */
+/** Logits and their gradients that exist at one time. */
 const MAX_LOGIT_BYTES = 512 * 1024 * 1024;
+/** Rows of logits that fill a large GPU with blocks; more would only take memory. */
+const ENOUGH_ROWS = 640;
 /** Bytes of a logit, with its gradient where that has memory of its own. */
 const LOGIT_BYTES = { shared: 4, apart: 6 } as const;
 /** A whole number of matmul tiles. */
@@ -45,7 +47,7 @@ export function forEachLogitChunk(
   const fitting = Math.floor(
     Math.min(MAX_LOGIT_BYTES / (vocabulary * logitBytes), maxBindingBytes / (vocabulary * 4), maxBindingBytes / rowBytes(x)),
   );
-  const chunkRows = Math.min(count, fitting >= ROW_MULTIPLE ? fitting - (fitting % ROW_MULTIPLE) : fitting);
+  const chunkRows = Math.min(count, ENOUGH_ROWS, fitting >= ROW_MULTIPLE ? fitting - (fitting % ROW_MULTIPLE) : fitting);
   if (count === 0) return;
   if (chunkRows === 0) {
     throw new BackendError(

@@ -3,9 +3,10 @@
  * address, loaded, one LoRA step, saved and merged. The hub is a process of its own, so that its memory does not count.
  * The bound is 1.3 times the largest shard, plus what the backend holds, plus what an idle Node with this code holds.
  *
- *   pnpm --filter @sft/bench large-folder [CONFIG.json] [SHARD_MEGABYTES] [BACKEND]
+ *   pnpm --filter @sft/bench large-folder [CONFIG.json] [SHARD_MEGABYTES] [BACKEND] [float32 | float16]
  *
- * The CPU backend holds 4 GiB at most, some 950 million float32 parameters; for models/llama-3.2-1b.json name webgpu.
+ * The last word says how the frozen base is held. The CPU backend holds 4 GiB at most, some 950 million parameters in float32 and twice
+ * as many in float16, which models/llama-3.2-1b.json needs there.
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -100,8 +101,9 @@ async function measure(configPath: string, maxShardBytes: number): Promise<void>
       (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
       0,
     );
+    const frozenWeights = process.argv[5] === "float16" ? "float16" : "float32";
     const { backend, peakBytes } = meterBackend(await selectBackend({ backend: process.argv[4] ?? "cpu" }, process.cwd()));
-    const model = await LanguageModel.load({ backend, config: base.config, weights: base.tensors, positions: 16 });
+    const model = await LanguageModel.load({ backend, config: base.config, weights: base.tensors, positions: 16, frozenWeights });
     report("load");
     await model.attachLora({ r: 8, alpha: 16, dropout: 0, targetModules: "all-linear" });
     const optimiser = await OptimiserStep.create(model, { ...defaultSettings, maxSteps: 1 });

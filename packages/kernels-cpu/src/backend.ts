@@ -92,6 +92,7 @@ class CpuBackend implements Backend {
       hardwareAccelerated: true,
       float64: precision === "float64",
       halfWeights: true,
+      memoryBytes: arena.limitBytes,
       maxBindingBytes: arena.limitBytes,
       partAlignment: PART_ALIGNMENT,
       ops: new Set(this.kernels.keys()),

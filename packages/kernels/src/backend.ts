@@ -48,6 +48,8 @@ export interface Capabilities {
    * products would not lose anyway. Default: false.
    */
   readonly halfWeights?: boolean;
+  /** Bytes that buffers and programs may take together, where that is known. */
+  readonly memoryBytes?: number;
   /** Largest number of bytes one kernel can see of one tensor; larger tensors are worked on in row ranges. */
   readonly maxBindingBytes: number;
   /** Buffers can be parts of others, which then start at multiples of this many elements. Without it, `allocate` makes no parts. */

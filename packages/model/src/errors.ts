@@ -12,6 +12,7 @@ export class ModelError extends Error {
     | "bad-lora"
     | "adapter-mismatch"
     | "too-long"
+    | "out-of-memory"
     | "token-out-of-range";
   readonly hint: string | undefined;
   constructor(code: ModelError["code"], message: string, hint?: string) {

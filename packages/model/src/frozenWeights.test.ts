@@ -38,6 +38,26 @@ describe("rounding a weight to float16", () => {
   });
 });
 
+describe("a model that is larger than the backend's memory", () => {
+  it("is refused before anything is read, with what would fit", async () => {
+    await using folder = await openModelFolder(goldenModelPath("llama"));
+    // Enough for two bytes a parameter, not for four.
+    const small = await createCpuBackend({ threads: 1, memoryBytes: 300_000 });
+    const read: string[] = [];
+    const weights: WeightSource = {
+      tensors: folder.tensors.tensors,
+      readFloat32: (name) => (read.push(name), folder.tensors.readFloat32(name)),
+    };
+    const load = (options: object) => LanguageModel.load({ backend: small, config: folder.config, weights, positions: 16, ...options });
+    await expect(load({})).rejects.toThrow(
+      /the model's weights take 0\.00 GB, and the cpu backend holds 0\.00 GB[^]*frozen_weights: float16/,
+    );
+    expect(read).toEqual([]);
+    await load({ frozenWeights: "float16" });
+    await small.dispose();
+  });
+});
+
 describe("a base that lies in float16", () => {
   let backend: Backend;
   beforeAll(async () => {

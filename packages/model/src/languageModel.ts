@@ -1,4 +1,5 @@
 import {
+  byteLength,
   decodeHalf,
   elementCount,
   nf4Weight,
@@ -108,7 +109,8 @@ export class LanguageModel {
   /**
    * Loads a model: reads the config, checks that the checkpoint holds every parameter in its shape, uploads them one by one, so that
    * the host never holds more than one.
-   * @throws ModelError "unknown-family", "bad-config", "unsupported-config", "missing-tensor", "wrong-shape", "too-long"
+   * @throws ModelError "unknown-family", "bad-config", "unsupported-config", "missing-tensor", "wrong-shape", "out-of-memory" before
+   * anything is read where the weights alone are more than the backend holds
    */
   static async load(options: LoadOptions): Promise<LanguageModel> {
     const { backend, config: raw, weights, positions, quantise, seed = 0, empty = false } = options;
@@ -122,6 +124,9 @@ export class LanguageModel {
     for (const parameter of model.parameters) {
       if (quantise && (parameter.kind === "linear" || parameter.kind === "conv1d")) model.quantised.add(parameter.name);
       else if (isHalf(parameter)) model.halves.set(parameter.name, 1);
+    }
+    model.expectRoom();
+    for (const parameter of model.parameters) {
       if (empty) model.allocateParameter(parameter);
       else if (!weights) model.setParameter(parameter, randomWeights(parameter, raw, gaussian, model.halves.has(parameter.name)));
       else {
@@ -337,6 +342,22 @@ export class LanguageModel {
     const { bits, scale } = data instanceof Float32Array ? halfFromFloat32(data) : data;
     this.halves.set(parameter.name, scale);
     this.backend.upload(this.allocateParameter(parameter)!, bits);
+  }
+
+  private expectRoom(): void {
+    const { backend, memoryBytes = Infinity } = this.backend.capabilities;
+    const bytesOf = ({ name, shape }: ParameterSpec): number =>
+      this.quantised.has(name)
+        ? nf4Parts(name, elementCount(shape)).reduce((sum, part) => sum + byteLength(part), 0)
+        : byteLength({ shape, dtype: this.halves.has(name) ? "f16" : "f32" });
+    const needed = this.parameters.reduce((sum, parameter) => sum + bytesOf(parameter), 0);
+    if (needed <= memoryBytes) return;
+    const [have, need] = [memoryBytes, needed].map((bytes) => `${(bytes / 1e9).toFixed(2)} GB`);
+    throw new ModelError(
+      "out-of-memory",
+      `the model's weights take ${need}, and the ${backend} backend holds ${have} with everything else`,
+      "Train an adapter on frozen weights in float16 (frozen_weights: float16) or in 4 bits (load_in_4bit: true), or take a GPU.",
+    );
   }
 
   /** The buffer of a parameter, made where it is not there; of one in 4 bits, its parts are. */

@@ -42,13 +42,17 @@ const command: CommandDef<ArgsDef> = defineCommand({
     const budget = await planTraining({
       config: folder.config,
       lora: loraOf(config),
+      frozenWeights: config.frozen_weights === "auto" ? undefined : config.frozen_weights,
       quantise: config.load_in_4bit ? "nf4" : undefined,
       settings: toTrainingSettings({ ...config, max_steps: config.max_steps ?? 1 }, 1),
       rows: config.micro_batch_size,
       length,
       supervisedShare: numberOf(args, "supervised-share")!,
       ...(config.backend === "cpu"
-        ? { scratchOf: (program) => scratchBytesOf(program, config.threads ?? availableParallelism()) }
+        ? {
+            scratchOf: (program) => scratchBytesOf(program, config.threads ?? availableParallelism()),
+            capabilities: { halfWeights: true },
+          }
         : gpuMemory(config.precision === "mixed")),
     });
     const limit = byteSizeOf(args, "budget");

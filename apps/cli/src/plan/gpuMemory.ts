@@ -16,6 +16,6 @@ export function gpuMemory(
   };
   return {
     scratchOf,
-    capabilities: { backend: "webgpu", partAlignment: 128, ...(mixed ? { productRoundoff: 2 ** -11, halfWeights: true } : {}) },
+    capabilities: { backend: "webgpu", partAlignment: 128, halfWeights: true, ...(mixed ? { productRoundoff: 2 ** -11 } : {}) },
   };
 }

@@ -14,6 +14,8 @@ export interface PlanRequest {
   readonly supervisedShare: number;
   /** Keep the base's linear layers in 4 bits. */
   readonly quantise?: "nf4" | undefined;
+  /** How the base lies under an adapter; default is what suits the backend. */
+  readonly frozenWeights?: "float32" | "float16" | undefined;
   /** What the backend in question can do, where it decides how things are stored; default is the planning backend's. */
   readonly capabilities?: Partial<Capabilities>;
   /** Bytes that a program's activations and scratch take on the backend in question; default is the memory plan's. */
@@ -38,7 +40,7 @@ export interface MemoryBudget {
  * only counts.
  */
 export async function planTraining(request: PlanRequest): Promise<MemoryBudget> {
-  const { settings, rows, length, lora, quantise, capabilities, config } = request;
+  const { settings, rows, length, lora, quantise, frozenWeights, capabilities, config } = request;
   const backend = createPlanningBackend(capabilities, request.scratchOf ?? ((program) => planMemory(program, opTable).activationBytes));
   const model = await LanguageModel.load({
     backend,
@@ -46,7 +48,7 @@ export async function planTraining(request: PlanRequest): Promise<MemoryBudget> 
     positions: length,
     empty: true,
     ...(quantise ? { quantise } : {}),
-    ...(lora ? { frozenWeights: frozenWeightsFor(backend.capabilities), float32Modules: lora.modulesToSave ?? [] } : {}),
+    ...(lora ? { frozenWeights: frozenWeights ?? frozenWeightsFor(backend.capabilities), float32Modules: lora.modulesToSave ?? [] } : {}),
   });
   if (lora) await model.attachLora(lora);
   const optimiser = await OptimiserStep.create(model, settings);

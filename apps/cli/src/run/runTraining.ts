@@ -1,6 +1,6 @@
 import { writeFileAtomic } from "@sft/checkpoint";
 import type { Backend } from "@sft/kernels";
-import { frozenWeightsFor, type LanguageModel } from "@sft/model";
+import type { LanguageModel } from "@sft/model";
 import { shiftTargets } from "@sft/mask";
 import { train, type TrainingEvent, type TrainResult } from "@sft/trainer";
 import { mkdir, readFile } from "node:fs/promises";
@@ -18,6 +18,7 @@ import { clearRun, type Entry, pruneCheckpoints, runFiles } from "../runFolder/r
 import { answerPrompts, promptsOfRows, stopTokens, type Answer } from "../samples/answerPrompts.ts";
 import { questionOf } from "../samples/questionOf.ts";
 import type { Sample } from "../samples/sampleTable.ts";
+import { frozenWeightsOf } from "./frozenWeightsOf.ts";
 import { loraOf } from "./loraOf.ts";
 import type { PreparedRun } from "./prepareRun.ts";
 import { lengthMultiple, positionsNeeded } from "./sequenceLengths.ts";
@@ -57,7 +58,7 @@ export async function runTraining({ config, prepared, entry, backend, reporter, 
       maxPositions,
     ),
     ...(config.load_in_4bit ? { quantise: "nf4" } : {}),
-    ...(lora ? { frozenWeights: frozenWeightsFor(backend.capabilities), float32Modules: lora.modulesToSave ?? [] } : {}),
+    ...(lora ? { frozenWeights: frozenWeightsOf(config, backend.capabilities), float32Modules: lora.modulesToSave ?? [] } : {}),
   });
   if (lora) await model.attachLora(lora, { seed: config.seed });
 

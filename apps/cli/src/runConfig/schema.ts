@@ -123,6 +123,10 @@ export const runConfigSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe("QLoRA: keep the base's linear layers in 4-bit NormalFloat while an adapter is trained"),
+  frozen_weights: z
+    .enum(["auto", "float32", "float16"])
+    .default("auto")
+    .describe("how an adapter's base is held; auto: float16 where products round to it anyway (precision mixed), else float32"),
   lora_r: count.default(8).describe("LoRA rank"),
   lora_alpha: z.number().positive().default(16).describe("LoRA scale times rank"),
   lora_dropout: z.number().min(0).lt(1).default(0).describe("dropout on the adapter's input"),

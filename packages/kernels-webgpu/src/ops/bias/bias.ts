@@ -26,22 +26,22 @@ export const addBias: OpEmitter = (emitter, { inputs: [x, bias], outputs: [y] })
   const lane = width % 4 === 0 ? 4 : 1;
   const [from, to] = [floatElement(x!, lane), floatElement(y!, lane)];
   const wide = lane === 4 ? "vec4f" : "f32";
-  const kernel = kernelVariant(`addBias|${from}|${to}`, () => ({
+  const kernel = kernelVariant(`addBias|${from}|${to}|${width}`, () => ({
     label: "addBias",
     workgroupSize: [THREADS, 1],
     bindings: { x: `read ${from}`, bias: `read ${wide}`, y: `read_write ${to}` },
-    parameters: { width: "u32", count: "u32" },
+    parameters: { count: "u32" },
     body: `
   let i = (${linearGroup}) * ${THREADS}u + lane;
   if (i >= p.count) { return; }
-  y[i] = ${to}(${wide}(x[i]) + bias[i % p.width]);`,
+  y[i] = ${to}(${wide}(x[i]) + bias[i % ${width / lane}u]);`,
   }));
   for (const { start, count } of rowRanges("addBias", x!.shape[0]!, [rowBytes(x!), rowBytes(y!)], emitter.limits.maxBindingBytes)) {
     const threads = (count * width) / lane;
     emitter.dispatch(
       kernel,
       { x: rowsOf(x!, start, count), bias: bias!, y: rowsOf(y!, start, count) },
-      { width: width / lane, count: threads },
+      { count: threads },
       linearGrid(Math.ceil(threads / THREADS), emitter.limits),
     );
   }

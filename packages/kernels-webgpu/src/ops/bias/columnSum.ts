@@ -5,7 +5,11 @@ import { floatElement, type Operand, type OperandRange } from "../../operand.ts"
 import { rowRanges } from "../../rowRanges.ts";
 
 const COLUMNS = 64;
-const MAX_BLOCKS = 64;
+/** Blocks of rows: enough workgroups, with narrow rows too, to keep a large GPU reading. */
+const MAX_BLOCKS = 256;
+/** Columns of a workgroup that adds up the blocks, and threads a column. */
+const SUM_COLUMNS = 16;
+const SUM_LANES = 16;
 
 /** Sums over rows of several terms at once, each written by its own output. */
 export interface ColumnSumSource {
@@ -18,7 +22,7 @@ export interface ColumnSumSource {
 
 /**
  * output_t[c] = sum over rows r of term_t(r, c), plus an addend. Two stages without atomics: blocks of rows give partial sums, and
- * these are added in block order, the addend first. Row ranges of inputs that pass the binding limit only mean more blocks.
+ * these are added in a fixed order, the addend last. Row ranges of inputs that pass the binding limit only mean more blocks.
  */
 export function emitColumnSum(
   emitter: Emitter,
@@ -77,7 +81,7 @@ ${source.terms.map((_, index) => `  sums${index}[(p.firstBlock + group.y) * p.wi
       blockSum(addend !== undefined),
       { sums: partials[index]!, y: output, ...(addend ? { addend } : {}) },
       { width, blocks },
-      [columnGroups],
+      [Math.ceil(width / SUM_COLUMNS)],
     );
   });
 }
@@ -85,15 +89,23 @@ ${source.terms.map((_, index) => `  sums${index}[(p.firstBlock + group.y) * p.wi
 function blockSum(hasAddend: boolean): Kernel {
   return kernelVariant(`columnSum|blocks|${hasAddend}`, () => ({
     label: "columnSum, blocks",
-    workgroupSize: [COLUMNS, 1],
+    workgroupSize: [SUM_COLUMNS * SUM_LANES, 1],
     bindings: { sums: "read f32", ...(hasAddend ? { addend: "read f32" as const } : {}), y: "read_write f32" },
     parameters: { width: "u32", blocks: "u32" },
+    declarations: `var<workgroup> parts: array<f32, ${SUM_COLUMNS * SUM_LANES}>;`,
     body: `
-  let c = group.x * ${COLUMNS}u + lane;
-  if (c >= p.width) { return; }
-  var total = ${hasAddend ? "addend[c]" : "0.0"};
-  for (var block = 0u; block < p.blocks; block++) { total += sums[block * p.width + c]; }
-  y[c] = total;`,
+  let c = group.x * ${SUM_COLUMNS}u + lane % ${SUM_COLUMNS}u;
+  let first = lane / ${SUM_COLUMNS}u;
+  var total = 0.0;
+  if (c < p.width) {
+    for (var block = first; block < p.blocks; block += ${SUM_LANES}u) { total += sums[block * p.width + c]; }
+  }
+  parts[lane] = total;
+  for (var stride = ${(SUM_COLUMNS * SUM_LANES) / 2}u; stride >= ${SUM_COLUMNS}u; stride >>= 1u) {
+    workgroupBarrier();
+    if (lane < stride) { parts[lane] += parts[lane + stride]; }
+  }
+  if (lane < ${SUM_COLUMNS}u && c < p.width) { y[c] = parts[lane]${hasAddend ? " + addend[c]" : ""}; }`,
   }));
 }
 

@@ -1,9 +1,13 @@
 import { openAdapterFolder, openModelFolder } from "@sft/checkpoint";
-import { writeFile } from "node:fs/promises";
+import { gguf } from "@huggingface/gguf";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { dictionary, runSft, type Finished } from "../testing/runSft.ts";
-import { someRows, testFolder } from "../testing/testFolder.ts";
+import { modelWith, someRows, testFolder } from "../testing/testFolder.ts";
+
+const readJson = async (path: string): Promise<Record<string, unknown>> =>
+  JSON.parse(await readFile(path, "utf8")) as Record<string, unknown>;
 
 /** Two steps of a recipe on the dictionary model. */
 async function trained(keys: string): Promise<Finished & { readonly checkpoint: string }> {
@@ -11,7 +15,7 @@ async function trained(keys: string): Promise<Finished & { readonly checkpoint: 
   await someRows(folder, 4);
   await writeFile(
     join(folder, "recipe.yaml"),
-    `base_model: ${dictionary.model}\ndatasets: rows.json\nmax_steps: 2\nmicro_batch_size: 2\nbackend: cpu\noutput_dir: out\n${keys}\n`,
+    `${keys.startsWith("base_model") ? "" : `base_model: ${dictionary.model}\n`}datasets: rows.json\nmax_steps: 2\nmicro_batch_size: 2\nbackend: cpu\noutput_dir: out\n${keys}\n`,
   );
   const run = await runSft(["train", "recipe.yaml", "--quiet"], { cwd: folder });
   return { ...run, checkpoint: join(folder, "out/checkpoint-2") };
@@ -57,6 +61,44 @@ describe.concurrent("sft train with the keys of its methods", () => {
     }
     expect(changed).toHaveLength(7);
     expect(changed.every((name) => name.startsWith(`model.layers.${layers - 1}.`) && name.includes("_proj."))).toBe(true);
+  });
+
+  test("a whole model travels with its tokenizer, template, mask and terminators, though its base has a template of its own", async () => {
+    const base = await modelWith(await testFolder(), {});
+    await writeFile(join(base, "chat_template.jinja"), "{{ messages[0].content }}");
+    const { stderr, exitCode, checkpoint } = await trained(`base_model: ${base}\nadapter: none`);
+    expect([exitCode, stderr]).toEqual([0, ""]);
+    const settings = await readJson(join(checkpoint, "prompt_settings.json"));
+    expect(settings).toMatchObject({ template: { name: "alpaca" }, mask_policy: "completion", eos_token_id: [expect.any(Number)] });
+    const eos = (settings.eos_token_id as number[])[0]!;
+    expect([(await readJson(join(checkpoint, "generation_config.json"))).eos_token_id].flat()).toContain(eos);
+    expect(await readdir(checkpoint)).toEqual(expect.arrayContaining(["tokenizer.json", "tokenizer_config.json", "chat_template.jinja"]));
+    const answer = await runSft([
+      "generate",
+      "--model",
+      checkpoint,
+      "--prompt",
+      "Hello",
+      "--max-new-tokens",
+      "2",
+      "--backend",
+      "cpu",
+      "--json",
+    ]);
+    expect(answer.stderr).toBe("");
+    expect(JSON.parse(answer.stdout)).toMatchObject({ prompt: "Hello" });
+
+    const file = join(checkpoint, "model.gguf");
+    const exported = await runSft(["export", "--format", "gguf", "--model", checkpoint, "--output", file]);
+    expect(exported.exitCode).toBe(0);
+    const { metadata } = await gguf(file, { allowLocalFile: true });
+    expect(metadata).toMatchObject({
+      "sft.template.name": "alpaca",
+      "sft.template.hash": (settings.template as { hash: string }).hash,
+      "sft.mask_policy": "completion",
+      "sft.eos_token_id": [eos],
+      "tokenizer.ggml.eos_token_id": eos,
+    });
   });
 
   test.each([

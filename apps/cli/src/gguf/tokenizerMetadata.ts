@@ -4,7 +4,7 @@ import { loadTokenizer } from "@sft/tokenizer/node";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { readPromptSettings } from "../runFolder/promptSettings.ts";
+import { readPromptSettings, type PromptSettings } from "../runFolder/promptSettings.ts";
 import { stopTokens } from "../samples/answerPrompts.ts";
 import type { TokenizerJson } from "./tokenizerJson.ts";
 import { vocabularyMetadata } from "./vocabulary.ts";
@@ -51,8 +51,20 @@ export async function tokenizerMetadata({ folder, trained, rows, preTokenizer }:
       ...vocabulary,
       ...specialTokens(tokenizer, terminators),
       ...(template === null ? {} : { "tokenizer.chat_template": { type: "string", value: template } }),
+      ...(saved ? trainingMetadata(saved.settings) : {}),
     },
     warnings,
+  };
+}
+
+/** How the model was trained, under keys of our own, which readers leave alone. */
+function trainingMetadata({ template, mask_policy: policy, eos_token_id: ids }: PromptSettings): Record<string, GgufValue> {
+  const text = (value: string): GgufValue => ({ type: "string", value });
+  return {
+    "sft.template.name": text(template.name),
+    "sft.template.hash": text(template.hash),
+    "sft.mask_policy": text(policy),
+    ...(ids ? { "sft.eos_token_id": { type: "i32s", values: ids } satisfies GgufValue } : {}),
   };
 }
 

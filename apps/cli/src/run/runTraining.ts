@@ -3,11 +3,13 @@ import type { Backend } from "@sft/kernels";
 import type { LanguageModel } from "@sft/model";
 import { shiftTargets } from "@sft/mask";
 import { train, type TrainingEvent, type TrainResult } from "@sft/trainer";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { baseRecordFiles } from "../model/baseRecord.ts";
+import { companionFiles } from "../model/companionFiles.ts";
 import { loadModel } from "../model/openModel.ts";
+import { generationConfigWith } from "../model/stopIds.ts";
 import type { Reporter } from "../progress/reporter.ts";
 import { seededBatches } from "../rows/seededBatches.ts";
 import type { RunConfig } from "../runConfig/schema.ts";
@@ -86,7 +88,7 @@ export async function runTraining({ config, prepared, entry, backend, reporter, 
     evaluation: { batchSize: config.micro_batch_size, multipleOf },
     outputDir: config.output_dir,
     baseModel: config.base_model,
-    files: await companionFiles(prepared, config),
+    files: await filesToSave(prepared, config),
     ...(entry.kind === "resume" ? { resumeFrom: entry.from.path } : {}),
     signal,
     onEvent: async (event) => {
@@ -122,15 +124,17 @@ async function record(event: TrainingEvent, metrics: string, config: RunConfig):
   if (event.type === "saved" && config.save_total_limit !== undefined) await pruneCheckpoints(config.output_dir, config.save_total_limit);
 }
 
-/** Files saved beside the weights: the template and the mask, and the tokenizer where a whole model is saved. */
-async function companionFiles({ chosen, training, opened }: PreparedRun, config: RunConfig): Promise<Record<string, string>> {
-  const files = promptSettingsFiles(chosen, training.policy);
-  if (config.adapter !== "none") return { ...files, ...(await baseRecordFiles(opened.folder)) };
-  for (const name of ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json"]) {
-    const text = await readFile(join(config.tokenizer ?? config.base_model, name), "utf8").catch(() => null);
-    if (text !== null) files[name] = text;
-  }
-  return files;
+/** Files saved beside the weights: the template, the mask and the terminators, and with a whole model its tokenizer, too. */
+async function filesToSave({ chosen, training, opened }: PreparedRun, config: RunConfig): Promise<Record<string, string | Uint8Array>> {
+  const { folder, tokenizer } = opened;
+  const files = promptSettingsFiles(chosen, training.policy, stopTokens(chosen.template, tokenizer, opened.config.eosTokenIds));
+  if (config.adapter !== "none") return { ...files, ...(await baseRecordFiles(folder)) };
+  const generation = generationConfigWith(folder, tokenizer, chosen.template);
+  return {
+    ...(await companionFiles(config.tokenizer ?? config.base_model, undefined)),
+    ...files,
+    ...(generation === undefined ? {} : { "generation_config.json": `${JSON.stringify(generation, null, 2)}\n` }),
+  };
 }
 
 /** A backend that computes on this thread lets no signal handler run between steps: a turn of the event loop does. */

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createJinjaTemplate, findTemplate } from "@sft/templates";
+import { createJinjaTemplate, findTemplate, templateNames } from "@sft/templates";
 import { CliError } from "../failure/cliError.ts";
 import type { ChosenTemplate } from "../rows/chooseTemplate.ts";
 
@@ -12,11 +12,21 @@ export interface PromptSettings {
   readonly template: { readonly name: string; readonly hash: string };
   /** Name of the mask policy. */
   readonly mask_policy: string;
+  /** Tokens that end an answer. Files that were written before it came have none. */
+  readonly eos_token_id?: readonly number[];
 }
 
 /** The files that travel with what is trained. */
-export function promptSettingsFiles({ template, source }: ChosenTemplate, policy: string): Record<string, string> {
-  const settings: PromptSettings = { template: { name: template.name, hash: template.hash }, mask_policy: policy };
+export function promptSettingsFiles(
+  { template, source }: ChosenTemplate,
+  policy: string,
+  terminators: Iterable<number>,
+): Record<string, string> {
+  const settings: PromptSettings = {
+    template: { name: template.name, hash: template.hash },
+    mask_policy: policy,
+    eos_token_id: [...terminators],
+  };
   return { [promptSettingsFile]: `${JSON.stringify(settings, null, 2)}\n`, ...(source === null ? {} : { [templateFile]: source }) };
 }
 
@@ -33,6 +43,9 @@ export async function readPromptSettings(
   const settings = parse(text, path);
   const source = await readFile(join(folder, templateFile), "utf8").catch(() => null);
   const { name, hash } = settings.template;
+  // The folder of a whole model may hold its base's own template beside the settings of another: the hash tells which is meant.
+  const style = templateNames.includes(name) ? findTemplate(name) : undefined;
+  if (style?.hash === hash) return { chosen: { template: style, source: null }, settings };
   const template = source === null ? findTemplate(name) : createJinjaTemplate(source, { name });
   if (template.hash !== hash) {
     throw new CliError(

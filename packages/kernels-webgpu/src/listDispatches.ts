@@ -1,13 +1,14 @@
 import { byteLength, planMemory, type MemoryPlan, type OpDefinition, type Program } from "@sft/kernels";
 import { resolveDispatch, type Dispatch, type KernelLimits } from "./dispatch.ts";
-import type { Operand } from "./operand.ts";
-import { repeatCheap } from "./repeatCheap.ts";
+import { fuseResidual } from "./fuseResidual.ts";
 import { storeHalf } from "./halfStorage.ts";
+import type { Operand } from "./operand.ts";
 import { opEmitters } from "./ops/index.ts";
+import { repeatCheap } from "./repeatCheap.ts";
 
 /** A program as kernel launches over numbered storages; needs no GPU. */
 export interface DispatchList {
-  /** The program as it runs: with cheap results computed again instead of kept, and activations in float16 on matrix units. Bound tensors keep their numbers. */
+  /** The program as it runs: fused, with cheap results computed again instead of kept, and activations in float16 on matrix units. Bound tensors keep their numbers. */
   readonly program: Program;
   readonly dispatches: readonly Dispatch[];
   /** Instruction of `program` that each dispatch belongs to. */
@@ -36,7 +37,7 @@ export function listDispatches(
   limits: KernelLimits,
   sameBuffer: (tensor: number) => number = (tensor) => tensor,
 ): DispatchList {
-  const program = storeHalf(repeatCheap(source, table), limits);
+  const program = storeHalf(fuseResidual(repeatCheap(source, table)), limits);
   const plan = planMemory(program, table);
   const storages: Storage[] = [];
   const numbers = new Map<string, number>();

@@ -54,13 +54,14 @@ ${rows.forEach((piece, column) => `  y[first + ${column}] = ${to}((value${piece}
   }
 };
 
-/** dx = rstd * (g - mean(g) - xhat * mean(g * xhat)), g = dy * weight, xhat = (x - mean) * rstd. */
-export const layerNormGrad: OpEmitter = (emitter, { inputs: [dy, x, weight, mean, rstd], outputs: [dx] }) => {
+/** dx = rstd * (g - mean(g) - xhat * mean(g * xhat)), g = dy * weight, xhat = (x - mean) * rstd, plus the optional addend (`fuseResidual`). */
+export const layerNormGrad: OpEmitter = (emitter, { inputs: [dy, x, weight, mean, rstd, addend], outputs: [dx] }) => {
   const width = weight!.shape[0]!;
   const rows = normRows(width, emitter.limits.matrixUnits === true);
   const { wide } = rows;
   const from = floatElement(dy!, rows.piece);
-  const kernel = kernelVariant(`layerNormGrad|${rows.key}|${from}`, () => ({
+  const plus = (column: string): string => (addend ? `addend[first + ${column}] + ` : "");
+  const kernel = kernelVariant(`layerNormGrad|${rows.key}|${from}|${addend !== undefined}`, () => ({
     label: "layerNormGrad",
     workgroupSize: rows.workgroupSize,
     enable: rows.enable,
@@ -70,6 +71,7 @@ export const layerNormGrad: OpEmitter = (emitter, { inputs: [dy, x, weight, mean
       weight: `read ${wide}`,
       mean: "read f32",
       rstd: "read f32",
+      ...(addend ? { addend: `read ${wide}` as const } : {}),
       dx: `read_write ${wide}`,
     },
     parameters: { count: "u32" },
@@ -85,7 +87,7 @@ ${rows.forEach((piece) => `  total += g${piece};\n  products += g${piece} * xhat
   let meanG = rowSum(${pieceSum(rows, "total")}, lane) / ${width}.0;
   let slope = rowSum(${pieceSum(rows, "products")}, lane) / ${width}.0;
   if (!exists) { return; }
-${rows.forEach((piece, column) => `  dx[first + ${column}] = scale * (g${piece} - meanG - xhat${piece} * slope);`)}`,
+${rows.forEach((piece, column) => `  dx[first + ${column}] = ${plus(column)}scale * (g${piece} - meanG - xhat${piece} * slope);`)}`,
   }));
   for (const range of normRanges(emitter, "layerNormGrad", [x!, dy!], width)) {
     emitter.dispatch(
@@ -96,6 +98,7 @@ ${rows.forEach((piece, column) => `  dx[first + ${column}] = scale * (g${piece} 
         weight: weight!,
         mean: normRowsOf(mean!, 1, range),
         rstd: normRowsOf(rstd!, 1, range),
+        ...(addend ? { addend: normRowsOf(addend, width, range) } : {}),
         dx: normRowsOf(dx!, width, range),
       },
       { count: range.count },

@@ -37,17 +37,25 @@ ${rows.forEach((piece, column) => `  y[first + ${column}] = ${to}(value${piece} 
   }
 };
 
-/** dx = rstd * (g - x * rstd^2 * mean(g * x)), g = dy * (weight + weightOffset). */
-export const rmsNormGrad: OpEmitter = (emitter, { inputs: [dy, x, weight, rstd], outputs: [dx], attributes }) => {
+/** dx = rstd * (g - x * rstd^2 * mean(g * x)), g = dy * (weight + weightOffset), plus the optional addend (`fuseResidual`). */
+export const rmsNormGrad: OpEmitter = (emitter, { inputs: [dy, x, weight, rstd, addend], outputs: [dx], attributes }) => {
   const width = weight!.shape[0]!;
   const rows = normRows(width, emitter.limits.matrixUnits === true);
   const { wide } = rows;
   const from = floatElement(dy!, rows.piece);
-  const kernel = kernelVariant(`rmsNormGrad|${rows.key}|${from}`, () => ({
+  const plus = (column: string): string => (addend ? `addend[first + ${column}] + ` : "");
+  const kernel = kernelVariant(`rmsNormGrad|${rows.key}|${from}|${addend !== undefined}`, () => ({
     label: "rmsNormGrad",
     workgroupSize: rows.workgroupSize,
     enable: rows.enable,
-    bindings: { dy: `read ${from}`, x: `read ${wide}`, weight: `read ${wide}`, rstd: "read f32", dx: `read_write ${wide}` },
+    bindings: {
+      dy: `read ${from}`,
+      x: `read ${wide}`,
+      weight: `read ${wide}`,
+      rstd: "read f32",
+      ...(addend ? { addend: `read ${wide}` as const } : {}),
+      dx: `read_write ${wide}`,
+    },
     parameters: { count: "u32", weightOffset: "f32" },
     declarations: rows.declarations,
     body: `${rows.prologue}
@@ -58,7 +66,7 @@ ${rows.forEach((piece) => `  products += g${piece} * value${piece};`)}
   let scale = rstd[min(row, p.count - 1u)];
   let slope = scale * scale * rowSum(${pieceSum(rows, "products")}, lane) / ${width}.0;
   if (!exists) { return; }
-${rows.forEach((piece, column) => `  dx[first + ${column}] = scale * (g${piece} - value${piece} * slope);`)}`,
+${rows.forEach((piece, column) => `  dx[first + ${column}] = ${plus(column)}scale * (g${piece} - value${piece} * slope);`)}`,
   }));
   for (const range of normRanges(emitter, "rmsNormGrad", [x!, dy!], width)) {
     emitter.dispatch(
@@ -68,6 +76,7 @@ ${rows.forEach((piece, column) => `  dx[first + ${column}] = scale * (g${piece} 
         x: normRowsOf(x!, width, range),
         weight: weight!,
         rstd: normRowsOf(rstd!, 1, range),
+        ...(addend ? { addend: normRowsOf(addend, width, range) } : {}),
         dx: normRowsOf(dx!, width, range),
       },
       { count: range.count, weightOffset: attributes["weightOffset"] as number },

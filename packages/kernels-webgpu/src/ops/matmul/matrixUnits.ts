@@ -63,9 +63,20 @@ export function emitOnMatrixUnits(
   if (deservesOwnText(tile, m, n, k)) {
     const kind = separateAddend ? "separate" : accumulate ? "inPlace" : "none";
     emitter.dispatch(
-      shapedKernel({ tile, m, n, k, partDepth: split ? partDepth : k, transposeA, transposeB, ...types, addend: kind }),
+      shapedKernel({
+        tile,
+        transposeA,
+        transposeB,
+        aStride: a.shape[1]!,
+        bStride: b.shape[1]!,
+        n,
+        wholeRows: m % tile.tileM === 0,
+        parts: split,
+        ...types,
+        addend: kind,
+      }),
       bindings,
-      { alpha: split ? 1 : alpha },
+      { m, k, partDepth, alpha: split ? 1 : alpha },
       [Math.ceil(n / tile.tileN), Math.ceil(m / tile.tileM), parts],
     );
     if (split) addParts(emitter, target, parts, addend && rowsOfPart(addend), rowsOfPart(y), alpha);
@@ -101,7 +112,7 @@ export function emitOnMatrixUnits(
   if (split) addParts(emitter, target, parts, addend && rowsOfPart(addend), rowsOfPart(y), alpha);
 }
 
-/** Whether a product takes so long that a kernel for its shape alone is worth compiling, which takes a tenth of a second. */
+/** Whether a product takes so long that a kernel for its weights' shape alone is worth compiling, which takes a tenth of a second. */
 function deservesOwnText(tile: MatrixUnitTile, m: number, n: number, k: number): boolean {
   return m >= tile.tileM && n >= tile.tileN && k % tile.tileK === 0 && m * n * k >= LARGE_FROM_PRODUCTS;
 }

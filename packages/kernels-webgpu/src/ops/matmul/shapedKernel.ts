@@ -2,16 +2,23 @@ import { kernelVariant, type Kernel } from "../../kernel.ts";
 import { SUBGROUP_SIZE, subgroupsOf, type MatrixUnitTile } from "./matrixUnitTile.ts";
 import { stagedBlock } from "./stagedBlock.ts";
 
-/** A product of one shape. m and n are at least the tile's, k is a multiple of its depth, rows of all operands are whole 16 bytes. */
+/**
+ * A product whose weights have one shape. m and n are at least the tile's, k is a multiple of its depth, rows of all operands are
+ * whole 16 bytes. What counts the tokens is no part of it, so that batches of all lengths share a kernel: the rows of y, or the depth
+ * where a is transposed.
+ */
 export interface ShapedVariant {
   readonly tile: MatrixUnitTile;
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  /** Depth that a workgroup along z sums up, into a plane of y of its own; k for one plane. */
-  readonly partDepth: number;
   readonly transposeA: boolean;
   readonly transposeB: boolean;
+  /** Elements from one line in memory to the next, of a, of b, and of y, which has n of them. */
+  readonly aStride: number;
+  readonly bStride: number;
+  readonly n: number;
+  /** Whether m is a multiple of the tile's. */
+  readonly wholeRows: boolean;
+  /** Whether workgroups along z take parts of the depth, each into a plane of y of its own. */
+  readonly parts: boolean;
   /** Element types in memory. Operands in float32 are rounded to float16 when they are staged; sums are float32. */
   readonly a: "f32" | "f16";
   readonly b: "f32" | "f16";
@@ -25,20 +32,20 @@ const UNIT = 16;
 const BAND = 4;
 
 /**
- * y = alpha op(a) op(b) + addend on matrix units, with the shape as constants of the text. What bounds it on a large GPU is the way
+ * y = alpha op(a) op(b) + addend on matrix units, with strides as constants of the text. What bounds it on a large GPU is the way
  * from the cache to workgroup memory: each step's blocks are fetched into registers during the step before, and each subgroup keeps
  * as large a part of y as its registers hold. The sums leave through workgroup memory in whole lines, where they are scaled, added
  * to and converted. The last block of a row or column of blocks is moved back to end with y; it stores only what is its own.
  */
 export function shapedKernel(variant: ShapedVariant): Kernel {
-  const { tile, m, n, k, partDepth, transposeA, transposeB, a, b, y, addend } = variant;
+  const { tile, transposeA, transposeB, aStride, bStride, n, wholeRows, parts, a, b, y, addend } = variant;
   const { tileM, tileN, tileK, subgroupM, subgroupN } = tile;
   const subgroups = subgroupsOf(tile);
   const threads = SUBGROUP_SIZE * subgroups;
   const layout = `${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
   const [rows, columns, steps] = [subgroupM / UNIT, subgroupN / UNIT, tileK / UNIT];
-  const [across, down] = [Math.ceil(n / tileN), Math.ceil(m / tileM)];
-  const key = `shaped|${layout}|${m}x${n}x${k}/${partDepth}|${Object.values(tile).join("x")}|${a}|${b}|${y}|${addend}`;
+  const across = Math.ceil(n / tileN);
+  const key = `shaped|${layout}|${aStride}|${bStride}|${n}|${wholeRows}|${parts}|${Object.values(tile).join("x")}|${a}|${b}|${y}|${addend}`;
   return kernelVariant(key, () => {
     const left = stagedBlock({
       name: "a",
@@ -46,7 +53,7 @@ export function shapedKernel(variant: ShapedVariant): Kernel {
       extent: tileM,
       depth: tileK,
       depthIsContiguous: !transposeA,
-      stride: transposeA ? m : k,
+      stride: aStride,
       threads,
       subgroupExtent: subgroupM,
       offset: 0,
@@ -57,7 +64,7 @@ export function shapedKernel(variant: ShapedVariant): Kernel {
       extent: tileN,
       depth: tileK,
       depthIsContiguous: transposeB,
-      stride: transposeB ? k : n,
+      stride: bStride,
       threads,
       subgroupExtent: subgroupN,
       offset: left.size,
@@ -65,8 +72,7 @@ export function shapedKernel(variant: ShapedVariant): Kernel {
     // 16 rows of each subgroup's part of y in float32, padded by one vec4u a row.
     const pitch = subgroupN / 4 + 1;
     const memory = Math.max(left.size + right.size, subgroups * UNIT * pitch);
-    const parts = partDepth < k;
-    const lastDepth = parts ? "lastDepth" : `${k}u`;
+    const lastDepth = parts ? "lastDepth" : "p.k";
     return {
       label: `matmul ${layout} ${tileM}x${tileN}x${tileK} on matrix units, ${a} ${b} to ${y}`,
       workgroupSize: [threads, 1],
@@ -77,7 +83,7 @@ export function shapedKernel(variant: ShapedVariant): Kernel {
         ...(addend === "separate" ? { addend: y === "f32" ? ("read vec4f" as const) : ("read vec4u" as const) } : {}),
         y: y === "f32" ? "read_write vec4f" : "read_write vec4u",
       },
-      parameters: { alpha: "f32" },
+      parameters: { m: "u32", k: "u32", partDepth: "u32", alpha: "f32" },
       declarations: `
 var<workgroup> staged: array<vec4u, ${memory}>;
 fn packed(low: vec4f, high: vec4f) -> vec4u {
@@ -87,15 +93,15 @@ fn packed(low: vec4f, high: vec4f) -> vec4u {
   let flat = group.y * ${across}u + group.x;
   let band = flat / ${BAND * across}u;
   let inBand = flat % ${BAND * across}u;
-  let bandRows = min(${BAND}u, ${down}u - band * ${BAND}u);
+  let bandRows = min(${BAND}u, groups.y - band * ${BAND}u);
   let ownRow = (band * ${BAND}u + inBand % bandRows) * ${tileM}u;
   let ownColumn = inBand / bandRows * ${tileN}u;
-  let firstRow = ${m % tileM === 0 ? "ownRow" : `min(ownRow, ${m - tileM}u)`};
+  let firstRow = ${wholeRows ? "ownRow" : `min(ownRow, p.m - ${tileM}u)`};
   let firstColumn = ${n % tileN === 0 ? "ownColumn" : `min(ownColumn, ${n - tileN}u)`};
   let subgroupRow = subgroup / ${tileN / subgroupN}u * ${subgroupM}u;
   let subgroupColumn = subgroup % ${tileN / subgroupN}u * ${subgroupN}u;
-  var depth = ${parts ? `group.z * ${partDepth}u` : "0u"};
-${parts ? `  let lastDepth = min(${k}u, depth + ${partDepth}u);` : ""}
+  var depth = ${parts ? "group.z * p.partDepth" : "0u"};
+${parts ? "  let lastDepth = min(p.k, depth + p.partDepth);" : ""}
 ${each(rows, columns, (i, j) => `  var sum${i}_${j} = subgroup_matrix_result<f32, 16, 16>(0.0);`)}
 ${left.setup}
 ${right.setup}
@@ -130,21 +136,21 @@ ${list(
   (i) => `  workgroupBarrier();
 ${list(columns, (j) => `  subgroupMatrixStore<row_major>(&staged, stash + ${(j * UNIT) / 4}u, sum${i}_${j}, ${pitch}u);`)}
   workgroupBarrier();
-${storeLines(variant, i, pitch, parts)}`,
+${storeLines(variant, i, pitch)}`,
 )}`,
     };
   });
 }
 
 /** 16 rows of a subgroup's part of y: scaled, added to, converted, and stored 16 bytes a lane. */
-function storeLines({ tile, m, n, y, addend }: ShapedVariant, i: number, pitch: number, parts: boolean): string {
-  const { tileM, tileN, subgroupN } = tile;
+function storeLines({ tile, n, wholeRows, parts, y, addend }: ShapedVariant, i: number, pitch: number): string {
+  const { tileN, subgroupN } = tile;
   const width = y === "f32" ? 4 : 8;
   const pieces = subgroupN / width;
   const from = addend === "separate" ? "addend" : "y";
   const conditions = [
     ...((UNIT * pieces) % SUBGROUP_SIZE === 0 ? [] : [`slot < ${UNIT * pieces}u`]),
-    ...(m % tileM === 0 ? [] : ["r >= ownRow"]),
+    ...(wholeRows ? [] : ["r >= ownRow"]),
     ...(n % tileN === 0 ? [] : ["c >= ownColumn"]),
   ];
   const finish =
@@ -163,7 +169,7 @@ function storeLines({ tile, m, n, y, addend }: ShapedVariant, i: number, pitch: 
     let c = column + slot % ${pieces}u * ${width}u;
     ${conditions.length === 0 ? "" : `if (${conditions.join(" && ")}) `}{
       let source = stash + slot / ${pieces}u * ${pitch}u + slot % ${pieces}u * ${width / 4}u;
-      let at = (${parts ? `group.z * ${m * n}u + ` : ""}r * ${n}u + c) / ${width}u;
+      let at = (${parts ? `group.z * p.m * ${n}u + ` : ""}r * ${n}u + c) / ${width}u;
       ${finish}
     }
   }`,

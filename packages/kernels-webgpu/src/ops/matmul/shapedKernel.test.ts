@@ -1,0 +1,140 @@
+import { expect, it } from "vitest";
+import { createNodeDevice } from "../../nodeDevice.ts";
+import { emulateMatrixUnits } from "../../testing/emulatedMatrixUnits.ts";
+import { describeOnGpu, testDeviceOptions } from "../../testing/testDevice.ts";
+import { shapedKernel, type ShapedVariant } from "./shapedKernel.ts";
+
+const STORAGE = 0x80 | 0x8 | 0x4; // STORAGE | COPY_DST | COPY_SRC
+const square = { tileM: 64, tileN: 64, tileK: 32, subgroupM: 32, subgroupN: 32 };
+const uneven = { tileM: 32, tileN: 96, tileK: 32, subgroupM: 32, subgroupN: 48 };
+
+interface Case {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly layout: "nn" | "nt" | "tn";
+  readonly tile?: ShapedVariant["tile"];
+  readonly a?: "f32";
+  readonly b?: "f32";
+  readonly y?: "f16";
+  readonly addend?: "separate" | "inPlace";
+  readonly partDepth?: number;
+}
+
+const cases: readonly Case[] = [
+  { m: 136, n: 72, k: 32, layout: "nn", addend: "inPlace" },
+  { m: 64, n: 128, k: 64, layout: "nn", a: "f32", b: "f32", addend: "separate" },
+  { m: 64, n: 72, k: 160, layout: "nn", partDepth: 64 },
+  { m: 64, n: 64, k: 64, layout: "nt" },
+  { m: 72, n: 136, k: 96, layout: "nt", y: "f16", addend: "inPlace" },
+  { m: 40, n: 104, k: 64, layout: "nt", tile: uneven },
+  { m: 128, n: 64, k: 32, layout: "tn", y: "f16", addend: "separate" },
+  { m: 40, n: 104, k: 64, layout: "tn", tile: uneven },
+  { m: 64, n: 72, k: 160, layout: "tn", partDepth: 64 },
+];
+
+/** Multiples of 1/16 up to 1, exact in float16; products of them are exact in float32, sums of 160 as well. */
+function random(length: number, seed: number): Float32Array<ArrayBuffer> {
+  let state = seed;
+  return Float32Array.from({ length }, () => {
+    state = (state * 48271) % 2147483647;
+    return ((state % 33) - 16) / 16;
+  });
+}
+
+/** Float16 bits of multiples of 1/256 below 2048. */
+function halfBits(value: number): number {
+  if (value === 0) return 0;
+  const exponent = Math.floor(Math.log2(Math.abs(value)));
+  return (value < 0 ? 0x8000 : 0) | ((exponent + 15) << 10) | Math.round((Math.abs(value) / 2 ** exponent - 1) * 1024);
+}
+
+function halfValue(bits: number): number {
+  const exponent = (bits >> 10) & 31;
+  const magnitude = exponent === 0 ? (bits & 1023) * 2 ** -24 : (1 + (bits & 1023) / 1024) * 2 ** (exponent - 15);
+  return bits & 0x8000 ? -magnitude : magnitude;
+}
+
+describeOnGpu("products with shapes of their own", () => {
+  it.each(cases)("$layout $m x $n x $k, a $a, b $b, y $y, addend $addend, parts of $partDepth", async (options) => {
+    const {
+      m,
+      n,
+      k,
+      layout,
+      tile = square,
+      a = "f16",
+      b = "f16",
+      y = "f16",
+      addend = "none",
+      partDepth,
+    } = { y: "f32" as const, ...options };
+    const kernel = emulateMatrixUnits(
+      shapedKernel({
+        tile,
+        transposeA: layout === "tn",
+        transposeB: layout === "nt",
+        aStride: layout === "tn" ? m : k,
+        bStride: layout === "nt" ? k : n,
+        n,
+        wholeRows: m % tile.tileM === 0,
+        parts: partDepth !== undefined,
+        a,
+        b,
+        y,
+        addend,
+      }),
+    );
+    const planes = partDepth === undefined ? 1 : Math.ceil(k / partDepth);
+    const data = { a: random(m * k, 11), b: random(k * n, 12), addend: random(m * n, 13), y: random(planes * m * n, 14) };
+    const { device } = await createNodeDevice(testDeviceOptions);
+    const types = { a, b, addend: y, y };
+    const buffers = kernel.bindings.map(({ name }) => {
+      const values = data[name as "a"];
+      const bytes = types[name as "a"] === "f16" ? Uint16Array.from(values, halfBits) : values;
+      const buffer = device.createBuffer({ size: bytes.byteLength, usage: STORAGE });
+      device.queue.writeBuffer(buffer, 0, bytes);
+      return buffer;
+    });
+    const parameters = device.createBuffer({ size: 16, usage: 0x40 | 0x8 });
+    device.queue.writeBuffer(parameters, 0, Uint32Array.of(m, k, partDepth ?? k, 0));
+    device.queue.writeBuffer(parameters, 12, Float32Array.of(0.5));
+    const pipeline = await device.createComputePipelineAsync({
+      layout: "auto",
+      compute: { module: device.createShaderModule({ code: kernel.wgsl }), entryPoint: "main" },
+    });
+    const result = buffers.at(-1)!;
+    const read = device.createBuffer({ size: result.size, usage: 0x1 | 0x8 });
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(
+      0,
+      device.createBindGroup({
+        layout: pipeline.getBindGroupLayout(0),
+        entries: [...buffers, parameters].map((buffer, binding) => ({ binding, resource: { buffer } })),
+      }),
+    );
+    pass.dispatchWorkgroups(Math.ceil(n / tile.tileN), Math.ceil(m / tile.tileM), planes);
+    pass.end();
+    encoder.copyBufferToBuffer(result, 0, read, 0, result.size);
+    device.queue.submit([encoder.finish()]);
+    await read.mapAsync(1);
+    const actual =
+      y === "f16" ? Array.from(new Uint16Array(read.getMappedRange()), halfValue) : [...new Float32Array(read.getMappedRange())];
+    const expected = Array.from({ length: planes * m * n }, (_, slot) => {
+      const [plane, row, column] = [Math.floor(slot / (m * n)), Math.floor((slot % (m * n)) / n), slot % n];
+      const [first, last] = [plane * (partDepth ?? k), Math.min(k, (plane + 1) * (partDepth ?? k))];
+      let sum = 0;
+      for (let d = first; d < last; d++) {
+        sum += data.a[layout === "tn" ? d * m + row : row * k + d]! * data.b[layout === "nt" ? column * k + d : d * n + column]!;
+      }
+      return 0.5 * sum + (addend === "none" ? 0 : data[addend === "inPlace" ? "y" : "addend"][slot]!);
+    });
+    // Multiples of 1/512 are exact in float32 sums; where y is float16, one rounding of 2^-11.
+    const relative = y === "f16" ? 2 ** -11 : 0;
+    const wrong = expected.flatMap((value, slot) => (Math.abs(value - actual[slot]!) <= relative * Math.abs(value) ? [] : [slot]));
+    expect(wrong).toEqual([]);
+    device.destroy();
+  });
+});

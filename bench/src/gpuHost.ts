@@ -22,7 +22,7 @@ for (const name of ["submit", "writeBuffer"] as const) {
   };
 }
 
-const backend = await createWebGpuBackend({ device, adapterInfo: info, precision: "mixed", ownsDevice: true });
+const backend = await createWebGpuBackend({ device, adapterInfo: info, precision: "mixed", sleepsBeforeReads: true, ownsDevice: true });
 const config = JSON.parse(await readFile(file!, "utf8")) as Record<string, unknown>;
 const frozenWeights = method === "lora" ? frozenWeightsFor(backend.capabilities) : "float32";
 const model = await LanguageModel.load({ backend, config, positions: length, frozenWeights, empty: graphics === "null" });

@@ -12,7 +12,7 @@ export async function createBackend({ adapter, graphics, robust, ...backendOptio
     ...(robust === undefined ? {} : { robust }),
   };
   const { device, info } = await createNodeDevice(given);
-  return createWebGpuBackend({ device, adapterInfo: info, ownsDevice: true, ...backendOptions });
+  return createWebGpuBackend({ device, adapterInfo: info, ownsDevice: true, sleepsBeforeReads: true, ...backendOptions });
 }
 
 export default createBackend;

@@ -1,4 +1,5 @@
 import type { DeviceFaults } from "./deviceFaults.ts";
+import { ReadPause } from "./readPause.ts";
 
 const MAP_READ = 0x01;
 const COPY_DST = 0x08;
@@ -19,11 +20,14 @@ export class StagingRing {
   private readonly queue: GPUQueue;
   private readonly faults: DeviceFaults;
   private readonly idle: GPUBuffer[] = [];
+  private readonly pause: ReadPause | undefined;
 
-  constructor(device: GPUDevice, queue: GPUQueue, faults: DeviceFaults) {
+  /** `sleeps` as in the backend's options. */
+  constructor(device: GPUDevice, queue: GPUQueue, faults: DeviceFaults, sleeps: boolean) {
     this.device = device;
     this.queue = queue;
     this.faults = faults;
+    this.pause = sleeps ? new ReadPause() : undefined;
   }
 
   /** Copies `bytes` bytes from `offset` on, both multiples of 4. */
@@ -32,7 +36,9 @@ export class StagingRing {
     const encoder = this.device.createCommandEncoder();
     encoder.copyBufferToBuffer(source, offset, staging, 0, bytes);
     this.queue.submit([encoder.finish()]);
-    await this.faults.orLost(staging.mapAsync(MODE_READ, 0, bytes));
+    await this.faults.orLost(
+      this.pause && bytes <= SMALLEST ? mapAfter(this.pause, staging, bytes) : staging.mapAsync(MODE_READ, 0, bytes),
+    );
     const data = staging.getMappedRange(0, bytes).slice(0);
     staging.unmap();
     if (this.idle.length < KEPT_BUFFERS) this.idle.push(staging);
@@ -49,4 +55,14 @@ export class StagingRing {
     if (fitting !== -1) return this.idle.splice(fitting, 1)[0]!;
     return this.device.createBuffer({ label: "staging", size: Math.max(SMALLEST, bytes), usage: MAP_READ | COPY_DST });
   }
+}
+
+/** Maps a small read, such as those that every step ends with, once most of the usual wait is over. */
+async function mapAfter(pause: ReadPause, staging: GPUBuffer, bytes: number): Promise<void> {
+  const milliseconds = pause.next();
+  const started = performance.now();
+  if (milliseconds > 0) await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  const woken = performance.now();
+  await staging.mapAsync(MODE_READ, 0, bytes);
+  pause.note(milliseconds > 0 ? woken - started : 0, performance.now() - woken);
 }

@@ -57,6 +57,11 @@ export interface WebGpuBackendOptions {
    * overlaps. Without the feature "timestamp-query" it is never called.
    */
   readonly profile?: (timings: readonly KernelTiming[]) => void;
+  /**
+   * Sleep through most of the usual wait for a step's figures. For Dawn in Node, which asks the device over and over while a read is
+   * awaited, and takes a whole core for it; not for browsers, where timers of pages in the background are slow. Default false.
+   */
+  readonly sleepsBeforeReads?: boolean;
   /** Destroy the device in `dispose`. */
   readonly ownsDevice?: boolean;
 }
@@ -114,6 +119,7 @@ class WebGpuBackend implements Backend {
     maxBindingBytes,
     precision = "float32",
     profile,
+    sleepsBeforeReads = false,
     ownsDevice = false,
   }: WebGpuBackendOptions) {
     this.device = device;
@@ -148,7 +154,7 @@ class WebGpuBackend implements Backend {
       ops: new Set(opEmitters.keys()),
       deterministic: true,
     };
-    this.staging = new StagingRing(device, queue, this.faults);
+    this.staging = new StagingRing(device, queue, this.faults, sleepsBeforeReads);
     this.context = {
       device,
       queue,

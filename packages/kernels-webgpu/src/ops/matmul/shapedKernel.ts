@@ -72,7 +72,7 @@ export function shapedKernel(variant: ShapedVariant): Kernel {
     // 16 rows of each subgroup's part of y in float32, padded by one vec4u a row.
     const pitch = subgroupN / 4 + 1;
     const memory = Math.max(left.size + right.size, subgroups * UNIT * pitch);
-    const lastDepth = parts ? "lastDepth" : "p.k";
+    const lastDepth = parts ? "lastDepth" : transposeA ? "p.k" : `${aStride}u`;
     return {
       label: `matmul ${layout} ${tileM}x${tileN}x${tileK} on matrix units, ${a} ${b} to ${y}`,
       workgroupSize: [threads, 1],

@@ -55,7 +55,7 @@ describe.concurrent("sft preview", () => {
     const page = join(await testFolder(), "page.html");
     await runSft(["preview", "--tokenizer", dictionary.model, "--data", dictionary.test, "--rows", "2", "--html", page]);
     expect(await readFile(page, "utf8")).toMatch(
-      /<span class="trained" title="learned: [^"]+">Accent\.<\/span><span class="trained control"/,
+      /<span class="learned" title="learned: [^"]+">Accent\.<\/span><span class="learned control"/,
     );
   });
 

@@ -5,10 +5,11 @@ import { defineCommand, type ArgsDef, type CommandDef } from "citty";
 import { basename, resolve } from "node:path";
 import { usageError } from "../failure/cliError.ts";
 import { booleanOf, countOf, textOf, wordOf, type FlagValues } from "../flagValues.ts";
+import { htmlDiff } from "../preview/htmlDiff.ts";
 import { htmlPreview } from "../preview/htmlPreview.ts";
 import { labelLine } from "../preview/labelLine.ts";
 import { parquetLabels } from "../preview/parquetLabels.ts";
-import { previewDiff } from "../preview/previewDiff.ts";
+import { previewDiff, type RowDifference } from "../preview/previewDiff.ts";
 import { type PreviewRow, previewRow } from "../preview/previewRow.ts";
 import { terminalDiff } from "../preview/terminalDiff.ts";
 import { terminalLegend, terminalPreview } from "../preview/terminalPreview.ts";
@@ -22,7 +23,7 @@ export const examples: readonly string[] = [
   "sft preview --data rows.json --tokenizer ./model --mask litgpt --max-length 256 --html preview.html",
   "sft preview --data rows.json --tokenizer ./model --export jsonl > labels.jsonl",
   "sft preview --data rows.json --tokenizer ./model --export parquet labels.parquet",
-  "sft preview --diff before.yaml after.yaml",
+  "sft preview --diff before.yaml after.yaml --html diff.html",
 ];
 
 const command: CommandDef<ArgsDef> = defineCommand({
@@ -109,9 +110,15 @@ async function writePage(args: FlagValues, html: string, limit: number): Promise
     templates.add(row.chosen.template.name);
     policies.add(row.example.policy);
   }
+  const { maxLength, truncation } = rowSettings(args);
   await writeFileAtomic(
     resolve(html),
-    htmlPreview(rows, { data: basename(textOf(args, "data")!), template: [...templates].join(", "), mask: [...policies].join(", ") }),
+    htmlPreview(rows, basename(textOf(args, "data")!), [
+      ["template", [...templates].join(", ")],
+      ["mask", [...policies].join(", ")],
+      ["tokenizer", basename(resolve(textOf(args, "tokenizer")!))],
+      ["longest row", maxLength === undefined ? "no limit" : `${maxLength} tokens, then ${truncation ?? "drop"}`],
+    ]),
   );
   print(`wrote ${html}`);
 }
@@ -120,10 +127,17 @@ async function printDiff(args: FlagValues, limit: number, json: boolean): Promis
   const after = textOf(args, "after");
   if (after === undefined)
     throw usageError("missing-flag", "--diff compares two recipes, and one was given.", "Write --diff A.yaml B.yaml.");
+  const before = textOf(args, "diff")!;
+  const html = textOf(args, "html");
+  const differences: RowDifference[] = [];
   let count = 0;
-  for await (const difference of previewDiff(textOf(args, "diff")!, after, process.cwd())) {
+  for await (const difference of previewDiff(before, after, process.cwd())) {
     if (count++ >= limit) break;
-    print(json ? JSON.stringify(difference) : `${terminalDiff(difference)}\n`);
+    if (html !== undefined) differences.push(difference);
+    else print(json ? JSON.stringify(difference) : `${terminalDiff(difference)}\n`);
   }
-  if (count === 0 && !json) print("both recipes train the same");
+  if (html !== undefined) {
+    await writeFileAtomic(resolve(html), htmlDiff(differences, before, after));
+    print(`wrote ${html}`);
+  } else if (count === 0 && !json) print("both recipes train the same");
 }

@@ -1,49 +1,99 @@
+import { escape, htmlPage, visibleText } from "./htmlPage.ts";
 import type { PreviewRow, PreviewSpan } from "./previewRow.ts";
 
-const style = `
-:root { color-scheme: light dark; --ink: light-dark(#1d2126, #e4e7ea); --paper: light-dark(#fff, #15181b); --muted: light-dark(#6b737c, #8b949e);
-  --line: light-dark(#dfe3e7, #2c3238); --trained: light-dark(#d3f2dc, #14422a); --edge: light-dark(#1b7f43, #4ccb82); --control: light-dark(#f0e3fb, #38224d); --warn: light-dark(#8a5a00, #e3b341); }
-body { font: 16px/1.55 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.4rem; margin: 0; } header p, .figures { color: var(--muted); margin: .25rem 0; }
-.legend { display: flex; flex-wrap: wrap; gap: .5rem 1rem; margin: 1rem 0; font-size: .9rem; }
-article { border: 1px solid var(--line); border-radius: .5rem; margin: 1rem 0; padding: .75rem 1rem; } h2 { font-size: 1rem; margin: 0; }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; font: 14px/1.9 ui-monospace, monospace; margin: .5rem 0; color: var(--muted); }
-.trained { color: var(--ink); background: var(--trained); border-bottom: 2px solid var(--edge); } .control { background: var(--control); border-radius: 3px; padding: 0 2px; }
-.trained.control { background: var(--trained); outline: 1px solid var(--edge); } .warning { color: var(--warn); margin: 0; font-size: .9rem; }
-`;
+const legend = `<div class="legend">
+<span><span class="learned">blue and underlined</span>: the model learns to write it, it counts in the loss</span>
+<span><span class="text">grey</span>: the model only reads it, no loss</span>
+<span><span class="learned partly">striped, dashed<span class="weight">&times;0.5</span></span>: learned with this weight</span>
+<span><span class="control">boxed</span>: a control token, one id of the tokenizer</span>
+<span><i class="blank end"></i> line end, <i class="blank tab"></i> tab, <i class="blank space">&nbsp;</i> space at an edge, <i class="blank hidden">U+200B</i> a character without a shape</span>
+<span>Below each turn: which rule decided. Hold the pointer over a text for its tokens.</span></div>`;
 
-/** A page that shows, colour by colour, which text of each row is trained; the reason is each span's tooltip. */
-export function htmlPreview(
-  rows: readonly PreviewRow[],
-  settings: { readonly data: string; readonly template: string; readonly mask: string },
-): string {
+/** A page that shows which text of each row is trained, turn by turn, and under each turn the rules that decided. */
+export function htmlPreview(rows: readonly PreviewRow[], data: string, settings: readonly (readonly [string, string])[]): string {
   const tokens = rows.reduce((sum, { ids }) => sum + ids.length, 0);
   const trained = rows.reduce((sum, row) => sum + trainedTokens(row), 0);
-  const share = tokens === 0 ? 0 : (100 * trained) / tokens;
-  return `<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>sft preview: ${escape(settings.data)}</title><style>${style}</style>
-<header><h1>What is trained in ${escape(settings.data)}</h1>
-<p>${rows.length} rows, template ${escape(settings.template)}, mask ${escape(settings.mask)}. The model learns to write ${trained} of ${tokens} tokens (${share.toFixed(1)} %); it only reads the others.</p>
-<div class="legend"><span class="trained">learned: counts in the loss</span><span>read only: no loss</span><span class="control">control token</span><span>Hold the pointer over a text to see why.</span></div></header>
-<main>${rows.map(article).join("")}</main></html>
-`;
+  const share = (tokens === 0 ? 0 : (100 * trained) / tokens).toFixed(1);
+  const summary = `<p>The model learns to write <b>${trained} of ${tokens} tokens (${share} %)</b> of ${rows.length} rows. It only reads the others.</p>
+<div class="share" title="${share} % learned"><i style="width:${share}%"></i></div>`;
+  return htmlPage(`What is trained in ${data}`, settings, summary, legend, articles(rows));
 }
 
-function article(row: PreviewRow): string {
+/** A row may give several examples, one a supervised turn; they are numbered. */
+function articles(rows: readonly PreviewRow[]): string {
+  const examples = new Map<number, PreviewRow[]>();
+  for (const row of rows) examples.set(row.row, [...(examples.get(row.row) ?? []), row]);
+  return rows
+    .map((row) => {
+      const same = examples.get(row.row)!;
+      return article(row, same.length === 1 ? "" : `, example ${same.indexOf(row) + 1} of ${same.length}`);
+    })
+    .join("");
+}
+
+function article(row: PreviewRow, which: string): string {
   const warnings = row.warnings.map(({ code, message }) => `<p class="warning">${escape(code)}: ${escape(message)}</p>`).join("");
-  return `<article><h2>Row ${row.row}</h2><p class="figures">${row.ids.length} tokens, ${trainedTokens(row)} learned</p><pre>${row.spans.map(span).join("")}</pre>${warnings}</article>\n`;
+  const figures = `<span class="muted">${row.ids.length} tokens, ${trainedTokens(row)} learned</span>`;
+  return `<article><h2>Row ${row.row}${which} ${figures}</h2>${turnsOf(row.spans)
+    .map((spans) => turn(spans, row.weights))
+    .join("")}${warnings}</article>\n`;
 }
 
-function span({ text, trained, kind, role, reason, start, end }: PreviewSpan): string {
-  const classes = [...(trained ? ["trained"] : []), ...(kind === "control" ? ["control"] : [])].join(" ");
-  const title = `${trained ? "learned" : "read only"}: ${reason} (${role ?? "template"}, ${kind}, tokens ${start} to ${end - 1})`;
-  return `<span${classes ? ` class="${classes}"` : ""} title="${escape(title)}">${escape(text).replaceAll("\n", "↵\n")}</span>`;
+/** Neighbouring spans of one message belong together; so do those of none. */
+function turnsOf(spans: readonly PreviewSpan[]): PreviewSpan[][] {
+  const turns: PreviewSpan[][] = [];
+  for (const span of spans) {
+    const last = turns.at(-1);
+    if (last && last[0]!.message === span.message && last[0]!.role === span.role) last.push(span);
+    else turns.push([span]);
+  }
+  return turns;
+}
+
+function turn(spans: readonly PreviewSpan[], weights: readonly number[]): string {
+  const { role, message } = spans[0]!;
+  const name = message === null ? (role ?? "template") : `${message + 1}. ${role ?? "message"}`;
+  const texts = spans
+    .map((span, i) => {
+      const weight = weightOf(span, weights);
+      const next = spans[i + 1];
+      return spanText(span, weight, next === undefined || weightOf(next, weights) !== weight);
+    })
+    .join("");
+  return `<section class="turn"><h3>${escape(name)}</h3><div><pre>${texts}</pre>${reasons(spans, weights)}</div></section>`;
+}
+
+const weightOf = ({ start, end }: PreviewSpan, weights: readonly number[]): number => (end > start ? weights[start]! : 0);
+const stateWords = (weight: number): string =>
+  weight === 0 ? "only read" : weight === 1 ? "learned" : `learned with weight ${short(weight)}`;
+const short = (weight: number): string => String(Number(weight.toPrecision(4)));
+
+function spanText({ text, kind, reason, start, end }: PreviewSpan, weight: number, endsRun: boolean): string {
+  const classes = [
+    weight > 0 ? "learned" : "text",
+    ...(weight > 0 && weight !== 1 ? ["partly"] : []),
+    ...(kind === "control" ? ["control"] : []),
+  ];
+  const place = end > start ? `, ${end - start === 1 ? `token ${start}` : `tokens ${start} to ${end - 1}`}` : "";
+  const badge = weight > 0 && weight !== 1 && endsRun ? `<span class="weight">&times;${short(weight)}</span>` : "";
+  return `<span class="${classes.join(" ")}" title="${escape(`${stateWords(weight)}: ${reason} (${kind}${place})`)}">${visibleText(text)}${badge}</span>`;
+}
+
+/** Each rule once, with the number of tokens that it decided. */
+function reasons(spans: readonly PreviewSpan[], weights: readonly number[]): string {
+  const counts = new Map<string, { weight: number; reason: string; tokens: number }>();
+  for (const span of spans) {
+    const weight = weightOf(span, weights);
+    const key = `${weight} ${span.reason}`;
+    const entry = counts.get(key) ?? { weight, reason: span.reason, tokens: 0 };
+    entry.tokens += span.end - span.start;
+    counts.set(key, entry);
+  }
+  return [...counts.values()]
+    .map(({ weight, reason, tokens }) => `<p class="why"><b>${stateWords(weight)}</b> (${tokens}): ${escape(reason)}</p>`)
+    .join("");
 }
 
 function trainedTokens({ weights }: PreviewRow): number {
   return weights.filter((weight) => weight > 0).length;
-}
-
-function escape(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 }

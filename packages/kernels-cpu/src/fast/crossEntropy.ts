@@ -2,7 +2,7 @@ import type { LinearCrossEntropyAttributes, TensorType } from "@sft/kernels";
 import { type Call, type Kernel, type Operand, shareOf } from "../kernel.ts";
 import * as reference from "../ops/crossEntropy.ts";
 import type { WasmFunctions } from "../wasm/instantiate.ts";
-import { matrixAt, multiply, MULTIPLY_SCRATCH_BYTES } from "./multiply.ts";
+import { HALF_MULTIPLY_SCRATCH_BYTES, matrixAt, multiply, MULTIPLY_SCRATCH_BYTES, multiplyScratchBytes, operandAt } from "./multiply.ts";
 
 /** Logits of one chunk of rows are kept to about 16 MiB a thread, and to 128 rows. */
 const CHUNK_FLOATS = 4 * 1024 * 1024;
@@ -15,7 +15,7 @@ const chunkRows = (vocabulary: number): number => Math.max(1, Math.min(MOST_ROWS
 /** Scratch: what `multiply` needs, then one chunk of hidden rows, then its logits. */
 function chunkBytes(weight: TensorType): number {
   const [vocabulary, width] = weight.shape;
-  return MULTIPLY_SCRATCH_BYTES + 4 * chunkRows(vocabulary!) * (padded(width!) + padded(vocabulary!));
+  return multiplyScratchBytes(weight) + 4 * chunkRows(vocabulary!) * (padded(width!) + padded(vocabulary!));
 }
 
 interface Chunk {
@@ -34,7 +34,7 @@ function overChunks(
 ): void {
   const [vocabulary, width] = weight.shape;
   const size = chunkRows(vocabulary);
-  const hidden = call.ownAddress + MULTIPLY_SCRATCH_BYTES;
+  const hidden = call.ownAddress + (weight.data instanceof Uint16Array ? HALF_MULTIPLY_SCRATCH_BYTES : MULTIPLY_SCRATCH_BYTES);
   const chunk = { hidden, logits: hidden + 4 * size * padded(width), hiddenRow: 4 * padded(width), logitsRow: 4 * padded(vocabulary) };
   const [from, to] = shareOf(rows.data.length, call);
   for (let first = from; first < to; first += size) visit(first, Math.min(size, to - first), chunk);
@@ -73,7 +73,7 @@ function logitsOf(
       k: width,
       alpha,
       a: { address: chunk.hidden, row: chunk.hiddenRow, column: 4 },
-      b: matrixAt(weight.address, width, true),
+      b: operandAt(weight, width, true),
       y: chunk.logits,
       yRow: chunk.logitsRow,
       source: 0,
@@ -93,9 +93,9 @@ function subtract(values: Float32Array, start: number, count: number, amount: nu
   for (let index = start; index < start + count; index++) values[index] -= amount;
 }
 
-/** Soft-capped logits and float16 heads, a GPU's storage, go to the reference. */
-function isForReference({ inputs, attributes }: Call<LinearCrossEntropyAttributes>): boolean {
-  return attributes.softcap !== 0 || inputs.some(({ data }) => data instanceof Uint16Array);
+/** Soft-capped logits go to the reference, and float16 hidden states, a GPU's storage; a float16 head is decoded block by block. */
+function isForReference({ attributes }: Call<LinearCrossEntropyAttributes>, hidden: Operand): boolean {
+  return attributes.softcap !== 0 || hidden.data instanceof Uint16Array;
 }
 
 export function fastLinearCrossEntropy(wasm: WasmFunctions): Kernel<LinearCrossEntropyAttributes> {
@@ -104,7 +104,7 @@ export function fastLinearCrossEntropy(wasm: WasmFunctions): Kernel<LinearCrossE
     ownBytes: ([, weight]) => chunkBytes(weight),
     phases: [
       (call) => {
-        if (isForReference(call)) return referenceRows(call);
+        if (isForReference(call, call.inputs[0])) return referenceRows(call);
         const [x, weight, rows, targets] = call.inputs;
         const [, logSumExp, rowLoss] = call.outputs;
         const [vocabulary] = weight.shape;
@@ -139,7 +139,7 @@ export function fastLinearCrossEntropyGrad(wasm: WasmFunctions): Kernel<LinearCr
     phases: [
       clear,
       (call) => {
-        if (isForReference(call)) return referenceRows(call);
+        if (isForReference(call, call.inputs[1])) return referenceRows(call);
         const [dLoss, x, weight, rows, targets, weights, logSumExp] = call.inputs;
         const [dx] = call.outputs;
         const [vocabulary, width] = weight.shape;
@@ -164,7 +164,7 @@ export function fastLinearCrossEntropyGrad(wasm: WasmFunctions): Kernel<LinearCr
               k: vocabulary,
               alpha: 1,
               a: { address: chunk.logits, row: chunk.logitsRow, column: 4 },
-              b: matrixAt(weight.address, width),
+              b: operandAt(weight, width, false),
               y: chunk.hidden,
               yRow: chunk.hiddenRow,
               source: 0,

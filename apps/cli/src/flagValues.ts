@@ -9,6 +9,14 @@ export function textOf(args: FlagValues, flag: string): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
+/** The texts of a flag that may be given several times, in order; the parser itself keeps the last. */
+export function textsOf(rawArgs: readonly string[], flag: string): readonly string[] {
+  return rawArgs.flatMap((word, index) => {
+    if (word.startsWith(`--${flag}=`)) return [word.slice(flag.length + 3)];
+    return word === `--${flag}` && rawArgs[index + 1] !== undefined ? [rawArgs[index + 1]!] : [];
+  });
+}
+
 export function booleanOf(args: FlagValues, flag: string): boolean {
   return args[flag] === true;
 }

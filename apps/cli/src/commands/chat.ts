@@ -2,7 +2,7 @@ import { generate } from "@sft/model";
 import type { Message } from "@sft/templates";
 import { defineCommand, type ArgsDef, type CommandDef } from "citty";
 import { createInterface } from "node:readline";
-import { countOf, numberOf, textOf } from "../flagValues.ts";
+import { countOf, numberOf, textOf, textsOf } from "../flagValues.ts";
 import { modelFlags, modelOf } from "../model/modelFlags.ts";
 import { useModel } from "../model/useModel.ts";
 import { AnswerText } from "../samples/answerText.ts";
@@ -21,11 +21,14 @@ const command: CommandDef<ArgsDef> = defineCommand({
     system: { type: "string", description: "a system message" },
     "max-new-tokens": { type: "string", default: "256", description: "longest answer" },
     temperature: { type: "string", default: "0", description: "0 is greedy" },
+    "top-k": { type: "string", description: "choose among the k likeliest tokens" },
+    "min-p": { type: "string", description: "choose among tokens with this share of the largest probability" },
+    stop: { type: "string", description: "end an answer before this text; may be given several times" },
     "top-p": { type: "string", description: "choose among the tokens that hold this much probability" },
     "repetition-penalty": { type: "string", description: "1 is none" },
     seed: { type: "string", default: "0", description: "seeds the choice" },
   } as ArgsDef,
-  async run({ args }) {
+  async run({ args, rawArgs }) {
     const opening: readonly Message[] = textOf(args, "system") === undefined ? [] : [{ role: "system", content: textOf(args, "system")! }];
     await useModel(
       { ...modelOf(args), template: textOf(args, "template") },
@@ -52,7 +55,7 @@ const command: CommandDef<ArgsDef> = defineCommand({
         terminal.close();
 
         async function answer(asked: readonly Message[], number: number): Promise<readonly Message[]> {
-          const text = new AnswerText(tokenizer);
+          const text = new AnswerText(tokenizer, textsOf(rawArgs, "stop"));
           const stops = stopTokens(chosen.template, tokenizer, config.eosTokenIds);
           const tokens: number[] = [];
           process.stdout.write("model> ");
@@ -60,7 +63,10 @@ const command: CommandDef<ArgsDef> = defineCommand({
             stopTokens: stops,
             maxNewTokens: countOf(args, "max-new-tokens")!,
             temperature: numberOf(args, "temperature"),
+            topK: countOf(args, "top-k", 0),
             topP: numberOf(args, "top-p"),
+            minP: numberOf(args, "min-p"),
+            shouldStop: (_, sofar) => text.hasStopped(sofar),
             repetitionPenalty: numberOf(args, "repetition-penalty"),
             seed: countOf(args, "seed", 0)! + number,
             onToken: (_, token) => {

@@ -3,7 +3,7 @@ import type { Conversation } from "@sft/templates";
 import { defineCommand, type ArgsDef, type CommandDef } from "citty";
 import { resolve } from "node:path";
 import { usageError } from "../failure/cliError.ts";
-import { booleanOf, countOf, numberOf, textOf, type FlagValues } from "../flagValues.ts";
+import { booleanOf, countOf, type FlagValues, numberOf, textOf, textsOf } from "../flagValues.ts";
 import { modelFlags, modelOf } from "../model/modelFlags.ts";
 import { useModel, type ModelUse } from "../model/useModel.ts";
 import { encodeRows } from "../rows/encodeRows.ts";
@@ -36,11 +36,11 @@ const command: CommandDef<ArgsDef> = defineCommand({
     "top-p": { type: "string", description: "choose among the tokens that hold this much probability" },
     "min-p": { type: "string", description: "choose among tokens with this share of the largest probability" },
     "repetition-penalty": { type: "string", description: "1 is none; above it, tokens that were there before become less likely" },
-    stop: { type: "string", description: "end the answer before this text" },
+    stop: { type: "string", description: "end the answer before this text; may be given several times" },
     seed: { type: "string", default: "0", description: "seeds the choice" },
     json: { type: "boolean", description: "print one JSON object an answer" },
   } as ArgsDef,
-  async run({ args }) {
+  async run({ args, rawArgs }) {
     const { template } = rowSettings(args);
     const sampling = {
       temperature: numberOf(args, "temperature"),
@@ -54,7 +54,7 @@ const command: CommandDef<ArgsDef> = defineCommand({
     await useModel({ ...modelOf(args), template }, process.cwd(), async (use) => {
       const questions = textOf(args, "data") === undefined ? [singleQuestion(args, use)] : await questionsOfRows(args, use);
       const model = await use.load();
-      for (const question of questions) await answer(question, model, use, sampling, textOf(args, "stop"), booleanOf(args, "json"));
+      for (const question of questions) await answer(question, model, use, sampling, textsOf(rawArgs, "stop"), booleanOf(args, "json"));
     });
   },
 });
@@ -105,11 +105,11 @@ async function answer(
   model: LanguageModel,
   { opened: { tokenizer, config } }: ModelUse,
   sampling: Sampling,
-  stop: string | undefined,
+  stopTexts: readonly string[],
   json: boolean,
 ): Promise<void> {
   const stops = stopTokens({ terminators }, tokenizer, config.eosTokenIds);
-  const said = new AnswerText(tokenizer, stop === undefined ? [] : [stop]);
+  const said = new AnswerText(tokenizer, stopTexts);
   const spoken: number[] = [];
   const streamed = !json && reference === undefined;
   const [result] = await generate(model, [ids], {

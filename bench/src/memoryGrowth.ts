@@ -41,10 +41,7 @@ async function plan(config: Record<string, unknown>, rows: number, length: numbe
   const optimiser = await OptimiserStep.create(model, settings);
   const pass = microBatchProgram(model, settings, { batch: rows, length, supervised: Math.round((rows * length * 2) / 3) });
   model.bind(pass, optimiser.state);
-  const workspaces = [pass, programs.at(-1)!].map((program) => {
-    const list = listDispatches(program, opTable, limits);
-    return [...list.plan.slots, ...list.scratchSlots].reduce((sum, bytes) => sum + bytes, 0);
-  });
+  const workspaces = [pass, programs.at(-1)!].map((program) => listDispatches(program, opTable, limits).plan.activationBytes);
   return {
     parameters: model.parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
     held: backend.allocatedBytes,

@@ -43,8 +43,8 @@ export async function compileProgram(
 
   const pipelines = await Promise.all(list.dispatches.map(({ kernel }) => context.pipelines.get(kernel)));
 
-  const sizes = [...list.plan.slots, ...list.scratchSlots];
-  const scratchBytes = sizes.reduce((sum, bytes) => sum + bytes, 0);
+  const sizes = list.plan.slots;
+  const scratchBytes = list.plan.activationBytes;
   const largest = Math.max(0, ...sizes);
   if (largest > device.limits.maxBufferSize) {
     throw new BackendError(
@@ -67,10 +67,7 @@ export async function compileProgram(
       if (parameters) queue.writeBuffer(parameters, 0, block.bytes);
       const bufferOf = list.storages.map((storage) => {
         if (storage.kind === "external") return tensors[storage.tensor]!;
-        return {
-          byteOffset: 0,
-          gpu: scratch.buffers[storage.kind === "activation" ? storage.slot : list.plan.slots.length + storage.slot]!,
-        };
+        return { byteOffset: 0, gpu: scratch.buffers[storage.slot]! };
       });
       const groups = new BindGroups(device);
       const dispatches = list.dispatches.map((dispatch, index) => {

@@ -1,5 +1,13 @@
-import { byteLength, planMemory, type MemoryPlan, type OpDefinition, type Program } from "@sft/kernels";
-import { resolveDispatch, type Dispatch, type KernelLimits } from "./dispatch.ts";
+import {
+  byteLength,
+  planMemory,
+  type Instruction,
+  type MemoryPlan,
+  type OpDefinition,
+  type Program,
+  type ScratchRequest,
+} from "@sft/kernels";
+import { resolveDispatch, type Dispatch, type Emitter, type KernelLimits } from "./dispatch.ts";
 import { fuseResidual } from "./fuseResidual.ts";
 import { storeHalf } from "./halfStorage.ts";
 import type { Operand } from "./operand.ts";
@@ -13,19 +21,14 @@ export interface DispatchList {
   readonly dispatches: readonly Dispatch[];
   /** Instruction of `program` that each dispatch belongs to. */
   readonly instructionOf: Int32Array;
+  /** Memory of activations, and of what instructions use between their own dispatches. */
   readonly plan: MemoryPlan;
-  /** Bytes of the memory that instructions use between their own dispatches, by number. */
-  readonly scratchSlots: readonly number[];
   /** What a storage number stands for. */
   readonly storages: readonly Storage[];
 }
 
-/** A bound tensor of the program, a slot of the memory plan, or a slot of scratch memory. */
-export type Storage =
-  | { readonly kind: "external"; readonly tensor: number }
-  | { readonly kind: "activation" | "scratch"; readonly slot: number };
-
-const ALIGNMENT = 256;
+/** A bound tensor of the program, or a slot of the memory plan. */
+export type Storage = { readonly kind: "external"; readonly tensor: number } | { readonly kind: "planned"; readonly slot: number };
 
 /**
  * Lists the dispatches of a program whose ops all have kernels. `sameBuffer` tells which external tensors are one buffer, by
@@ -38,11 +41,11 @@ export function listDispatches(
   sameBuffer: (tensor: number) => number = (tensor) => tensor,
 ): DispatchList {
   const program = storeHalf(fuseResidual(repeatCheap(source, table)), limits);
-  const plan = planMemory(program, table);
+  const plan = planMemory(program, table, { scratch: scratchRequests(program, limits) });
   const storages: Storage[] = [];
   const numbers = new Map<string, number>();
   const numberOf = (storage: Storage): number => {
-    const key = storage.kind === "external" ? `external ${storage.tensor}` : `${storage.kind} ${storage.slot}`;
+    const key = storage.kind === "external" ? `external ${storage.tensor}` : `planned ${storage.slot}`;
     let number = numbers.get(key);
     if (number === undefined) {
       number = storages.push(storage) - 1;
@@ -53,38 +56,46 @@ export function listDispatches(
   const operandOf = (index: number): Operand => {
     const { shape, dtype, role } = program.tensors[index]!;
     const storage = numberOf(
-      role === "activation" ? { kind: "activation", slot: plan.slotOf[index]! } : { kind: "external", tensor: sameBuffer(index) },
+      role === "activation" ? { kind: "planned", slot: plan.slotOf[index]! } : { kind: "external", tensor: sameBuffer(index) },
     );
     return { shape, dtype, storage };
   };
 
   const dispatches: Dispatch[] = [];
   const instructionOf: number[] = [];
-  const scratchSlots: number[] = [];
+  let scratchUsed = 0;
   program.instructions.forEach((instruction, position) => {
-    let scratchUsed = 0;
-    opEmitters.get(instruction.op)!(
-      {
-        limits,
-        scratch(type) {
-          const slot = scratchUsed++;
-          scratchSlots[slot] = Math.max(scratchSlots[slot] ?? 0, Math.ceil(Math.max(4, byteLength(type)) / ALIGNMENT) * ALIGNMENT);
-          return { ...type, storage: numberOf({ kind: "scratch", slot }) };
-        },
-        dispatch(kernel, bindings, parameters, workgroups) {
-          const dispatch = resolveDispatch(kernel, bindings, parameters, workgroups);
-          if (!dispatch) return;
-          dispatches.push(dispatch);
-          instructionOf.push(position);
-        },
+    emitInstruction(instruction, operandOf, {
+      limits,
+      scratch: (type) => ({ ...type, storage: numberOf({ kind: "planned", slot: plan.scratchSlotOf[scratchUsed++]! }) }),
+      dispatch(kernel, bindings, parameters, workgroups) {
+        const dispatch = resolveDispatch(kernel, bindings, parameters, workgroups);
+        if (!dispatch) return;
+        dispatches.push(dispatch);
+        instructionOf.push(position);
       },
-      {
-        op: instruction.op,
-        inputs: instruction.inputs.map(operandOf),
-        outputs: instruction.outputs.map(operandOf),
-        attributes: instruction.attributes,
-      },
-    );
+    });
   });
-  return { program, dispatches, instructionOf: Int32Array.from(instructionOf), plan, scratchSlots, storages };
+  return { program, dispatches, instructionOf: Int32Array.from(instructionOf), plan, storages };
+}
+
+/** What the instructions will ask for as scratch memory, in order: it depends on shapes and types, not on where operands lie. */
+function scratchRequests(program: Program, limits: KernelLimits): readonly ScratchRequest[] {
+  const requests: ScratchRequest[] = [];
+  const operandOf = (index: number): Operand => ({ ...program.tensors[index]!, storage: index });
+  program.instructions.forEach((instruction, position) => {
+    emitInstruction(instruction, operandOf, {
+      limits,
+      scratch(type) {
+        requests.push({ position, bytes: byteLength(type) });
+        return { ...type, storage: program.tensors.length + requests.length };
+      },
+      dispatch: () => undefined,
+    });
+  });
+  return requests;
+}
+
+function emitInstruction({ op, inputs, outputs, attributes }: Instruction, operandOf: (index: number) => Operand, emitter: Emitter): void {
+  opEmitters.get(op)!(emitter, { op, inputs: inputs.map(operandOf), outputs: outputs.map(operandOf), attributes });
 }

@@ -12,7 +12,7 @@ export function movedBytes(
   const slots = new Map<number, number>();
   const externals = new Map<number, number>();
   storages.forEach((storage, number) => {
-    if (storage.kind === "activation") slots.set(storage.slot, number);
+    if (storage.kind === "planned") slots.set(storage.slot, number);
     if (storage.kind === "external") externals.set(storage.tensor, number);
   });
   const storageOf = (tensor: number): number | undefined =>

@@ -39,7 +39,7 @@ export {
   type SgdAttributes,
 } from "./ops/updates.ts";
 export { lowerProgram } from "./lower.ts";
-export { type MemoryPlan, planMemory } from "./plan.ts";
+export { type MemoryPlan, planMemory, type ScratchRequest } from "./plan.ts";
 export { createPlanningBackend, type PlanningBackend } from "./planningBackend.ts";
 export * from "./program.ts";
 export { recomputeBlocks } from "./recompute.ts";

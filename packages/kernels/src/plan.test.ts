@@ -14,7 +14,10 @@ import { recordCase } from "./testing/recordCase.ts";
 
 /** Walks through the program with one owner a slot: what an instruction reads must still be there, and it may write over what it reads only as the table allows. */
 function expectSoundPlan(program: Program): void {
-  const plan = planMemory(program, opTable);
+  const scratch = program.instructions.flatMap((_, position) =>
+    position % 2 === 0 ? [{ position, bytes: 100 * (1 + (position % 7)) }] : [],
+  );
+  const plan = planMemory(program, opTable, { scratch });
   const owner = new Map<number, number>();
   program.instructions.forEach(({ op, inputs, outputs }, position) => {
     const where = `instruction ${position} (${op})`;
@@ -22,6 +25,14 @@ function expectSoundPlan(program: Program): void {
       if (program.tensors[input]!.role !== "activation") continue;
       expect(owner.get(plan.slotOf[input]!), `${where} reads tensor ${input}`).toBe(input);
     }
+    scratch.forEach((request, index) => {
+      if (request.position !== position) return;
+      const slot = plan.scratchSlotOf[index]!;
+      expect(plan.slots[slot]!, `${where}: its scratch memory fits`).toBeGreaterThanOrEqual(request.bytes);
+      const operands = [...inputs, ...outputs].map((operand) => plan.slotOf[operand]);
+      expect(operands, `${where} uses an operand's memory as scratch`).not.toContain(slot);
+      owner.set(slot, -1);
+    });
     outputs.forEach((output, outputSlot) => {
       if (program.tensors[output]!.role !== "activation") return;
       const slot = plan.slotOf[output]!;
@@ -109,6 +120,23 @@ describe("planMemory", () => {
       expect(plan.slotOf[first!.id]).toBe(plan.slotOf[x.id]);
       expect(plan.slotOf[second!.id]).not.toBe(plan.slotOf[x.id]);
     }
+  });
+
+  it("lends memory that is idle to an instruction's scratch", () => {
+    const tape = new Tape("scratch");
+    const x = tape.apply(scale, [tape.input("x", [1000], "f32")], { factor: 2 })[0]!;
+    tape.copy(x, tape.output("y", [1000]));
+    const z = tape.apply(scale, [tape.input("z", [10], "f32")], { factor: 2 })[0]!;
+    tape.copy(z, tape.output("w", [10]));
+    const program = tape.finish();
+    expect(planMemory(program, opTable, { scratch: [{ position: 3, bytes: 3000 }] })).toMatchObject({
+      slots: [4096, 256],
+      lowerBoundBytes: 4096,
+    });
+    expect(planMemory(program, opTable, { scratch: [{ position: 1, bytes: 3000 }] })).toMatchObject({
+      slots: [4096, 3072],
+      lowerBoundBytes: 7168,
+    });
   });
 
   it("rounds slots up to the alignment", () => {

@@ -9,15 +9,24 @@ export interface MemoryPlan {
   readonly slots: readonly number[];
   /** Slot of each tensor by index in the program's table; -1 for external tensors and for activations nobody writes. */
   readonly slotOf: Int32Array;
-  /** Sum of all slots: the activation memory of a run. */
+  /** Slot of each piece of scratch memory that was asked for, in that order. */
+  readonly scratchSlotOf: Int32Array;
+  /** Sum of all slots: the memory of a run besides what the caller binds. */
   readonly activationBytes: number;
   /** Bytes of the tensors that the caller binds. */
   readonly externalBytes: number;
   /**
-   * Largest sum of live activations at any instruction, an output that may take over a dying input counted together with
+   * Largest sum of live activations and scratch at any instruction, an output that may take over a dying input counted together with
    * it: no plan can need less.
    */
   readonly lowerBoundBytes: number;
+}
+
+/** Memory that one instruction needs while it runs. */
+export interface ScratchRequest {
+  /** Position of the instruction. */
+  readonly position: number;
+  readonly bytes: number;
 }
 
 /** Position of the last instruction that reads or writes each tensor; -1 when none does. */
@@ -31,17 +40,20 @@ export function lastUses(program: Program): Int32Array {
 }
 
 /**
- * Assigns activations to reusable slots: an output takes over the memory of a dying input where the op allows it, and what is
- * left to place shares slots by size and lifetime (`shareSlots`). Pure: the same program gives the same plan.
+ * Assigns activations and scratch memory to reusable slots: an output takes over the memory of a dying input where the op allows
+ * it, and what is left to place shares slots by size and lifetime (`shareSlots`). Pure: the same program gives the same plan.
  */
 export function planMemory(
   program: Program,
   table: ReadonlyMap<string, OpDefinition>,
-  options: { readonly alignment?: number } = {},
+  options: { readonly alignment?: number; readonly scratch?: readonly ScratchRequest[] } = {},
 ): MemoryPlan {
-  const { alignment = 256 } = options;
+  const { alignment = 256, scratch = [] } = options;
   const last = lastUses(program);
-  const sizes = program.tensors.map((tensor) => Math.max(alignment, Math.ceil(byteLength(tensor) / alignment) * alignment));
+  const aligned = (bytes: number): number => Math.max(alignment, Math.ceil(bytes / alignment) * alignment);
+  const sizes = program.tensors.map((tensor) => aligned(byteLength(tensor)));
+  const scratchAt = new Float64Array(program.instructions.length);
+  for (const { position, bytes } of scratch) scratchAt[position]! += aligned(bytes);
   /** Number of the lifetime that each activation is part of: its own, or that of the input whose memory it took over. */
   const lifetimeOf = new Int32Array(program.tensors.length).fill(-1);
   const lifetimes: { start: number; end: number; bytes: number }[] = [];
@@ -66,16 +78,19 @@ export function planMemory(
         lifetimes[lifetimeOf[donor]!]!.end = end;
       }
     });
-    lowerBoundBytes = Math.max(lowerBoundBytes, liveBytes - shareableBytes);
+    lowerBoundBytes = Math.max(lowerBoundBytes, liveBytes - shareableBytes + scratchAt[position]!);
     for (const index of new Set([...instruction.inputs, ...instruction.outputs])) {
       if (last[index] === position && lifetimeOf[index] !== -1) liveBytes -= sizes[index]!;
     }
   });
 
+  const placed = lifetimes.length;
+  for (const { position, bytes } of scratch) lifetimes.push({ start: position, end: position, bytes: aligned(bytes) });
   const { slots, slotOf } = shareSlots(lifetimes);
   return {
     slots,
     slotOf: lifetimeOf.map((lifetime) => (lifetime === -1 ? -1 : slotOf[lifetime]!)),
+    scratchSlotOf: slotOf.slice(placed),
     activationBytes: slots.reduce((sum, bytes) => sum + bytes, 0),
     externalBytes: program.tensors.reduce((sum, tensor) => sum + (tensor.role === "activation" ? 0 : byteLength(tensor)), 0),
     lowerBoundBytes,

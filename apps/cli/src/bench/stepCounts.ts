@@ -73,7 +73,7 @@ async function countStep(
   const lists = [pass, update].map((program) => listDispatches(program, opTable, { ...limits, matrixUnits: mixed }));
   const dispatches = lists.flatMap((list) => list.dispatches);
   const shaders = new Set(dispatches.map(({ kernel }) => kernel.wgsl));
-  const workspaces = lists.map(({ plan, scratchSlots }) => [...plan.slots, ...scratchSlots].reduce((sum, bytes) => sum + bytes, 0));
+  const workspaces = lists.map(({ plan }) => plan.activationBytes);
   return {
     launches: dispatches.length,
     kernels: shaders.size,

@@ -10,10 +10,7 @@ export function gpuMemory(
   mixed: boolean,
   limits: KernelLimits = { ...defaultLimits, maxBindingBytes: 2 ** 31 - 256 },
 ): Required<Pick<PlanRequest, "scratchOf" | "capabilities">> {
-  const scratchOf = (program: Program): number => {
-    const { plan, scratchSlots } = listDispatches(program, opTable, { ...limits, matrixUnits: mixed });
-    return scratchSlots.reduce((sum, bytes) => sum + bytes, plan.activationBytes);
-  };
+  const scratchOf = (program: Program): number => listDispatches(program, opTable, { ...limits, matrixUnits: mixed }).plan.activationBytes;
   return {
     scratchOf,
     capabilities: { backend: "webgpu", partAlignment: 128, halfWeights: true, ...(mixed ? { productRoundoff: 2 ** -11 } : {}) },

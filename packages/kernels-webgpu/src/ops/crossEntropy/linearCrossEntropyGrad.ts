@@ -20,7 +20,7 @@ export const linearCrossEntropyGrad: OpEmitter = (emitter, { inputs, outputs: [d
     emitLogitGradient(emitter, inputs, attributes as LinearCrossEntropyAttributes, chunk);
     product ??= emitter.scratch({ shape: chunk.hidden.shape, dtype: "f32" });
     const dHidden: Operand = { ...product, shape: chunk.hidden.shape };
-    emitMatmul(emitter, { a: chunk.gradient, b: chunk.head, y: dHidden }, false, false, alpha);
+    emitMatmul(chunk.emitter, { a: chunk.gradient, b: chunk.head, y: dHidden }, false, false, alpha);
     emitScatterRows(emitter, dHidden, rows!, chunk.first, dx!);
   });
 };
@@ -36,7 +36,7 @@ export const linearCrossEntropyWeightGrad: OpEmitter = (emitter, { inputs, outpu
   forEachLogitChunk(emitter, x!, weight!, rows!, alpha, (chunk) => {
     emitLogitGradient(emitter, inputs, attributes as LinearCrossEntropyAttributes, chunk);
     const sum = chunk.first === 0 ? addend : dWeight!;
-    emitMatmul(emitter, { a: chunk.gradient, b: chunk.hidden, addend: sum, y: dWeight! }, true, false, alpha);
+    emitMatmul(chunk.emitter, { a: chunk.gradient, b: chunk.hidden, addend: sum, y: dWeight! }, true, false, alpha);
   });
 };
 

@@ -1,4 +1,4 @@
-import { BackendError } from "@sft/kernels";
+import { BackendError, byteLength } from "@sft/kernels";
 import type { Emitter } from "../../dispatch.ts";
 import { rowBytes, type Operand } from "../../operand.ts";
 import { emitCopy } from "../elementwise/arithmetic.ts";
@@ -8,7 +8,7 @@ import { emitMatmul } from "../matmul/matmul.ts";
 /** Logits and their gradients that exist at one time. */
 const MAX_LOGIT_BYTES = 512 * 1024 * 1024;
 /** Rows of logits that fill a large GPU with blocks; more would only take memory. */
-const ENOUGH_ROWS = 640;
+const ENOUGH_ROWS = 512;
 /** Bytes of a logit, with its gradient where that has memory of its own. */
 const LOGIT_BYTES = { shared: 4, apart: 6 } as const;
 /** A whole number of matmul tiles. */
@@ -16,6 +16,8 @@ const ROW_MULTIPLE = 128;
 
 /** Logits of a chunk of supervised rows, before the soft cap. */
 export interface LogitChunk {
+  /** For what is done with this chunk: its scratch memory is that of the chunk before. */
+  readonly emitter: Emitter;
   /** First index into `rows`. */
   readonly first: number;
   /** (chunk, H): the hidden states of these rows, zeros for padding. */
@@ -63,12 +65,28 @@ export function forEachLogitChunk(
     head = emitter.scratch({ shape: weight.shape, dtype: "f16" });
     emitCopy(emitter, weight, head);
   }
+  const scratch: Operand[] = [];
   for (let first = 0; first < count; first += chunkRows) {
+    const chunkEmitter = withScratch(emitter, scratch);
     const size = Math.min(chunkRows, count - first);
     const hidden: Operand = { ...hiddenMemory, shape: [size, width] };
     const logits: Operand = { ...logitMemory, shape: [size, vocabulary] };
     emitGatherRows(emitter, x, rows, first, hidden);
-    emitMatmul(emitter, { a: hidden, b: head, y: logits }, false, true, alpha);
-    visit({ first, hidden, head, logits, gradient: { ...gradientMemory, shape: [size, vocabulary] } });
+    emitMatmul(chunkEmitter, { a: hidden, b: head, y: logits }, false, true, alpha);
+    visit({ emitter: chunkEmitter, first, hidden, head, logits, gradient: { ...gradientMemory, shape: [size, vocabulary] } });
   }
+}
+
+/** The same emitter, handing out this scratch memory again in the same order where it is large enough. */
+function withScratch(emitter: Emitter, scratch: Operand[]): Emitter {
+  let used = 0;
+  return {
+    ...emitter,
+    scratch(type) {
+      const number = used++;
+      const known = scratch[number];
+      if (known && byteLength(known) >= byteLength(type)) return { ...type, storage: known.storage };
+      return (scratch[number] = emitter.scratch(type));
+    },
+  };
 }

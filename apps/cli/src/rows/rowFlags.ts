@@ -1,11 +1,10 @@
-import type { TruncationStrategy } from "@sft/mask";
+import { truncationStrategies, type TruncationStrategy } from "@sft/mask";
 import type { RecordFormat } from "@sft/templates";
 import type { ArgsDef } from "citty";
 import { resolve } from "node:path";
 import { countOf, textOf, wordOf, type FlagValues } from "../flagValues.ts";
 
 const formats: readonly RecordFormat[] = ["alpaca", "prompt-completion", "messages", "sharegpt", "text"];
-const truncations: readonly TruncationStrategy[] = ["drop", "error", "keepResponse", "splitTurns", "left", "right"];
 
 /** Flags of every verb that turns rows into tokens. */
 export const rowFlags: ArgsDef = {
@@ -18,7 +17,7 @@ export const rowFlags: ArgsDef = {
     description: "policy (completion, assistant, last, all) or a peer's name (litgpt, trl, ...); default: by the rows' format",
   },
   "max-length": { type: "string", description: "longest row in tokens" },
-  truncation: { type: "string", description: `what becomes of a longer row: ${truncations.join(", ")}` },
+  truncation: { type: "string", description: `what becomes of a longer row: ${truncationStrategies.join(", ")}` },
   type: { type: "string", description: `record format: ${formats.join(", ")}; default: detected` },
 };
 
@@ -37,7 +36,7 @@ export function rowSettings(args: FlagValues): RowSettings {
     template: template !== undefined && template.endsWith(".jinja") ? resolve(template) : template,
     mask: textOf(args, "mask"),
     maxLength: countOf(args, "max-length"),
-    truncation: wordOf(args, "truncation", truncations),
+    truncation: wordOf(args, "truncation", truncationStrategies),
     type: wordOf(args, "type", formats),
   };
 }

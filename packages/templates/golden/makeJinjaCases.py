@@ -62,7 +62,7 @@ def random_chat(rng, tools):
     return messages
 
 
-def chat_cases(env, count=240):
+def chat_cases(env, count=160):
     """Random conversations through the chat templates of chats.json."""
     rng = random.Random(20240726)
     folder = pathlib.Path(__file__).parent

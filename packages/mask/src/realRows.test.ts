@@ -127,6 +127,10 @@ describe("conformance case 12: Qwen3's own template drops the thoughts of earlie
         .join("");
     });
     expect(trained).toEqual(["<think>\ncount\n</think>\n\n1<|im_end|>", "<think>\ncount on\n</think>\n\n2<|im_end|>"]);
+    const context = encodeRendering(template.render(expanded[1]!), tokenizer).spans.find(
+      ({ text, message }) => message === 1 && text === "1",
+    );
+    expect(context?.reason).toBe("this example trains message 3 alone, since the template rewrites earlier answers");
   });
 });
 

@@ -11,12 +11,16 @@ export interface TurnVerdict {
 
 /** One verdict a message. `train` flags of messages are applied on top of the policy's choice of turns. */
 export function chooseTrainedTurns(conversation: Conversation, policy: MaskPolicy): readonly TurnVerdict[] {
-  const { messages } = conversation;
+  const { messages, supervisedMessage } = conversation;
   const isAnswer = messages.map((message) => policy.roles.includes(message.role));
   const lastAnswer = isAnswer.lastIndexOf(true);
   const question = messages.findLastIndex((message, i) => i < lastAnswer && message.role === "user");
   return messages.map((message, i): TurnVerdict => {
-    if (message.train === false) return { trained: false, reason: "this message is marked train: false" };
+    if (message.train === false) {
+      const isContext = supervisedMessage !== undefined && i < supervisedMessage && message.role === "assistant";
+      const alone = `this example trains message ${supervisedMessage} alone, since the template rewrites earlier answers`;
+      return { trained: false, reason: isContext ? alone : "this message is marked train: false" };
+    }
     const chosen = byPolicy(i);
     if (message.train === true && !chosen.trained) return { trained: true, reason: "this message is marked train: true" };
     return chosen;

@@ -4,7 +4,8 @@ import { createPlanningBackend, decodeHalf, type Backend } from "@sft/kernels";
 import { createCpuBackend } from "@sft/kernels-cpu";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { halfFromBfloat16, halfFromFloat32 } from "./halfWeight.ts";
-import { LanguageModel, type WeightSource } from "./languageModel.ts";
+import { LanguageModel } from "./languageModel.ts";
+import type { WeightSource } from "./loadOptions.ts";
 import { sequenceLogits } from "./sequenceLogits.ts";
 
 const prompts = [Int32Array.of(5, 9, 200, 31, 7), Int32Array.of(270, 12)];

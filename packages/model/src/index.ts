@@ -12,6 +12,8 @@ export { argmax, sampleToken, type SamplingOptions } from "./generation/sampling
 export { type AttentionMode, Graph, inputNames, type TokenShape } from "./graph.ts";
 export { frozenWeightsFor } from "./halfWeight.ts";
 export * from "./languageModel.ts";
+export { type LoadOptions, type WeightSource } from "./loadOptions.ts";
+export { randomFrom } from "./randomWeights.ts";
 export { ropeTables, type RopeTables, type RopeTableSpec } from "./rope.ts";
 export { type RopeParameters, scaledFrequencies } from "./ropeScaling.ts";
 export { sequenceLogits } from "./sequenceLogits.ts";

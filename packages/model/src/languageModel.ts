@@ -1,11 +1,5 @@
 import {
-  byteLength,
-  decodeHalf,
   elementCount,
-  nf4Weight,
-  pcgHash,
-  quantizeNf4,
-  type Nf4Tensor,
   Tape,
   type Backend,
   type BackendBuffer,
@@ -16,51 +10,18 @@ import {
   gatherRows,
   softcap,
 } from "@sft/kernels";
-import { adapterParameters, initialLora, isModule, layoutLora, rowNorms, type AdapterLayout, type LoraConfig } from "./adapters/lora.ts";
+import { adapterParameters, initialLora, layoutLora, rowNorms, type AdapterLayout, type LoraConfig } from "./adapters/lora.ts";
 import type { ModelConfig } from "./config.ts";
 import { ModelError } from "./errors.ts";
 import { findFamily } from "./families/index.ts";
 import type { ModelFamily, ParameterSpec } from "./families/family.ts";
 import { Graph, reachOf, ropeNames, type AttentionMode, type TokenShape } from "./graph.ts";
-import { halfFromBfloat16, halfFromFloat32, type HalfWeight } from "./halfWeight.ts";
-import { nf4Parts } from "./nf4Parts.ts";
+import { halfPredicate, readHalf, type LoadOptions } from "./loadOptions.ts";
+import { gaussianFrom, randomFrom, randomWeights } from "./randomWeights.ts";
 import { ropeTables, ropeVariant } from "./rope.ts";
 import { storedNames } from "./storedNames.ts";
-
-/** Reads one tensor of a checkpoint; `tensors` says what is there. Structurally a checkpoint's TensorSource. */
-export interface WeightSource {
-  /** With its type as safetensors calls it, where `read` is to be asked. */
-  readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly dtype?: string }>;
-  readFloat32(name: string): Promise<Float32Array>;
-  /** The bytes as stored, in a buffer of their own: 16-bit floats are taken from here when the model holds them in 16 bits itself. */
-  read?(name: string): Promise<Uint8Array>;
-}
-
-export interface LoadOptions {
-  readonly backend: Backend;
-  /** config.json as read. */
-  readonly config: Readonly<Record<string, unknown>>;
-  /** Base weights; without them every weight is drawn from N(0, initializer_range) with `seed`, for benchmarks, and repeats within a large tensor. */
-  readonly weights?: WeightSource;
-  /**
-   * Positions that the rope tables cover: the longest sequence that will ever run. Default: the model's own limit, beyond which
-   * rope goes on as its scaling says; learned positions end there.
-   */
-  readonly positions?: number;
-  /** "nf4" keeps the weights of linear layers in 4 bits (QLoRA): a base for adapters, that is not trained itself. */
-  readonly quantise?: "nf4";
-  /**
-   * "float16" holds the base's matrices in float16: bit for bit where the checkpoint does, else rounded to nearest, with a power of
-   * two as a scale where float16's range is too small. They cannot be trained; norms, biases and adapters stay float32. It costs a
-   * product nothing on a backend whose `productRoundoff` is 2^-11. Default "float32".
-   */
-  readonly frozenWeights?: "float32" | "float16";
-  /** Modules, by name or ending, whose weights stay float32 all the same: modules_to_save, whose copies start from them. */
-  readonly float32Modules?: readonly string[];
-  readonly seed?: number;
-  /** Only allocate: no weight is read, drawn or uploaded. For planning memory. */
-  readonly empty?: boolean;
-}
+import { transpose } from "./transpose.ts";
+import { WeightBuffers } from "./weightBuffers.ts";
 
 /** Which parameters training changes: all of the base, or the adapter's alone. */
 export type TrainingMethod = "full" | "lora";
@@ -85,17 +46,15 @@ export class LanguageModel {
   /** Positions that the rope tables cover. */
   readonly positions: number;
   /** Every parameter's buffer by name, the adapter's included, and the rope tables. */
-  readonly buffers: Map<string, BackendBuffer> = new Map();
-  adapter: AdapterLayout | undefined;
-  /** Names of the weights that lie [out, in] though the checkpoint has them [in, out]: DoRA needs the norms of their rows. */
-  readonly transposed: Set<string> = new Set();
+  readonly buffers: Map<string, BackendBuffer>;
   /** Names of the weights that lie in 4 bits; `buffers` holds their parts. */
-  readonly quantised: Set<string> = new Set();
+  readonly quantised: ReadonlySet<string>;
   /** Scales of the weights that lie in float16, by name: the power of two that their elements are to be multiplied with, mostly 1. */
-  readonly halves: Map<string, number> = new Map();
-
+  readonly halves: ReadonlyMap<string, number>;
+  adapter: AdapterLayout | undefined;
   /** Whether buffers are made and nothing is written to them. */
   private readonly empty: boolean;
+  private readonly weights: WeightBuffers;
 
   private constructor(backend: Backend, family: ModelFamily, config: ModelConfig, positions: number, empty: boolean) {
     this.empty = empty;
@@ -104,6 +63,8 @@ export class LanguageModel {
     this.config = config;
     this.positions = positions;
     this.parameters = family.parameters(config);
+    this.weights = new WeightBuffers(backend, this.parameters);
+    ({ buffers: this.buffers, quantised: this.quantised, halves: this.halves } = this.weights);
   }
 
   /**
@@ -122,17 +83,17 @@ export class LanguageModel {
     const gaussian = gaussianFrom(seed);
     const isHalf = halfPredicate(options);
     for (const parameter of model.parameters) {
-      if (quantise && (parameter.kind === "linear" || parameter.kind === "conv1d")) model.quantised.add(parameter.name);
-      else if (isHalf(parameter)) model.halves.set(parameter.name, 1);
+      if (quantise && (parameter.kind === "linear" || parameter.kind === "conv1d")) model.weights.quantised.add(parameter.name);
+      else if (isHalf(parameter)) model.weights.halves.set(parameter.name, 1);
     }
-    model.expectRoom();
+    model.weights.expectRoom();
     for (const parameter of model.parameters) {
-      if (empty) model.allocateParameter(parameter);
-      else if (!weights) model.setParameter(parameter, randomWeights(parameter, raw, gaussian, model.halves.has(parameter.name)));
+      if (empty) model.weights.allocate(parameter);
+      else if (!weights) model.weights.set(parameter, randomWeights(parameter, raw, gaussian, model.halves.has(parameter.name)));
       else {
         const name = stored!.get(parameter.name)!;
         const half = model.halves.has(parameter.name) ? await readHalf(weights, name) : undefined;
-        model.setParameter(parameter, half ?? (await weights.readFloat32(name)));
+        model.weights.set(parameter, half ?? (await weights.readFloat32(name)));
       }
     }
     return model;
@@ -146,7 +107,7 @@ export class LanguageModel {
     const layout = layoutLora(this.parameters, config);
     await this.transposeForDora(layout);
     if (this.empty) {
-      for (const parameter of adapterParameters(layout)) this.allocateParameter(parameter);
+      for (const parameter of adapterParameters(layout)) this.weights.allocate(parameter);
       this.adapter = layout;
       return layout;
     }
@@ -166,7 +127,7 @@ export class LanguageModel {
           `adapter tensor ${parameter.name} has ${data.length} elements, this model needs [${parameter.shape.join(", ")}]`,
           "The adapter was made for a base model of another size.",
         );
-      this.setParameter(parameter, data);
+      this.weights.set(parameter, data);
     }
     this.adapter = layout;
     return layout;
@@ -230,7 +191,7 @@ export class LanguageModel {
       embeddingNoise: options.embeddingNoise ?? 0,
       quantised: this.quantised,
       halves: this.halves,
-      transposed: this.transposed,
+      transposed: this.weights.transposed,
       ...(this.adapter ? { adapter: this.adapter } : {}),
     });
     return { tape, graph, hidden: this.family.forward(graph) };
@@ -271,35 +232,24 @@ export class LanguageModel {
     return { bindings, made };
   }
 
-  /** Reads a parameter back; one in 4 bits or in float16 as what its bits stand for. */
-  async download(name: string): Promise<Float32Array> {
-    if (this.quantised.has(name)) return this.downloadQuantised(name);
-    const buffer = this.buffers.get(name);
-    if (!buffer) throw new ModelError("missing-tensor", `the model has no parameter ${name}`);
-    const downloaded = await this.backend.download(buffer);
-    const scale = this.halves.get(name) ?? 1;
-    const data =
-      downloaded instanceof Uint16Array
-        ? Float32Array.from(downloaded, (bits) => scale * decodeHalf(bits))
-        : downloaded instanceof Float32Array
-          ? downloaded
-          : Float32Array.from(downloaded);
-    return this.transposed.has(name) ? transpose(data, this.parameters.find((one) => one.name === name)!.shape[1]!) : data;
+  /** Reads a parameter back; one in 4 bits or in float16 as what its bits stand for. @throws ModelError "missing-tensor" */
+  download(name: string): Promise<Float32Array> {
+    return this.weights.download(name);
   }
 
   /** Turns weights stored [in, out] that get a DoRA pair. */
   private async transposeForDora(layout: AdapterLayout): Promise<void> {
     for (const parameter of this.parameters) {
       const module = parameter.name.slice(0, -".weight".length);
-      if (parameter.kind !== "conv1d" || !layout.modules.get(module)?.magnitude || this.transposed.has(parameter.name)) continue;
+      if (parameter.kind !== "conv1d" || !layout.modules.get(module)?.magnitude || this.weights.transposed.has(parameter.name)) continue;
       if (this.quantised.has(parameter.name))
         throw new ModelError(
           "bad-lora",
           `DoRA on ${module} needs the weight's rows, and its 4 bits are packed by columns`,
           "Use LoRA, or load the model without quantising it.",
         );
-      if (!this.empty) this.setParameter(parameter, transpose(await this.download(parameter.name), parameter.shape[0]!));
-      this.transposed.add(parameter.name);
+      if (!this.empty) this.weights.set(parameter, transpose(await this.download(parameter.name), parameter.shape[0]!));
+      this.weights.transposed.add(parameter.name);
     }
   }
 
@@ -309,64 +259,10 @@ export class LanguageModel {
       if (!magnitude) continue;
       const weight = `${module}.weight`;
       const [rows, data] = [magnitude.shape[0]!, await this.download(weight)];
-      values.set(magnitude.name, rowNorms(this.transposed.has(weight) ? transpose(data, data.length / rows) : data, rows));
+      values.set(magnitude.name, rowNorms(this.weights.transposed.has(weight) ? transpose(data, data.length / rows) : data, rows));
     }
     for (const [name, copy] of layout.copies) values.set(copy.name, await this.download(name));
     return values;
-  }
-
-  private nf4Buffers({ name, shape }: ParameterSpec): readonly (readonly [keyof Nf4Tensor, BackendBuffer])[] {
-    return nf4Parts(name, elementCount(shape)).map((part) => {
-      const buffer = this.buffers.get(part.name) ?? this.backend.allocate(part);
-      this.buffers.set(part.name, buffer);
-      return [part.part, buffer] as const;
-    });
-  }
-
-  private async downloadQuantised(name: string): Promise<Float32Array> {
-    const spec = this.parameters.find((parameter) => parameter.name === name)!;
-    const parts: Partial<Record<keyof Nf4Tensor, ArrayLike<number>>> = {};
-    for (const [part, buffer] of this.nf4Buffers(spec)) parts[part] = await this.backend.download(buffer);
-    return Float32Array.from({ length: elementCount(spec.shape) }, (_, index) =>
-      nf4Weight(parts as Record<keyof Nf4Tensor, ArrayLike<number>>, index),
-    );
-  }
-
-  private setParameter(parameter: ParameterSpec, data: Float32Array | HalfWeight): void {
-    if (this.quantised.has(parameter.name)) {
-      const tensor = quantizeNf4(data as Float32Array);
-      for (const [part, buffer] of this.nf4Buffers(parameter)) this.backend.upload(buffer, tensor[part]);
-      return;
-    }
-    if (!this.halves.has(parameter.name)) return this.backend.upload(this.allocateParameter(parameter)!, data as Float32Array);
-    const { bits, scale } = data instanceof Float32Array ? halfFromFloat32(data) : data;
-    this.halves.set(parameter.name, scale);
-    this.backend.upload(this.allocateParameter(parameter)!, bits);
-  }
-
-  private expectRoom(): void {
-    const { backend, memoryBytes = Infinity } = this.backend.capabilities;
-    const bytesOf = ({ name, shape }: ParameterSpec): number =>
-      this.quantised.has(name)
-        ? nf4Parts(name, elementCount(shape)).reduce((sum, part) => sum + byteLength(part), 0)
-        : byteLength({ shape, dtype: this.halves.has(name) ? "f16" : "f32" });
-    const needed = this.parameters.reduce((sum, parameter) => sum + bytesOf(parameter), 0);
-    if (needed <= memoryBytes) return;
-    const [have, need] = [memoryBytes, needed].map((bytes) => `${(bytes / 1e9).toFixed(2)} GB`);
-    throw new ModelError(
-      "out-of-memory",
-      `the model's weights take ${need}, and the ${backend} backend holds ${have} with everything else`,
-      "Train an adapter on frozen weights in float16 (frozen_weights: float16) or in 4 bits (load_in_4bit: true), or take a GPU.",
-    );
-  }
-
-  /** The buffer of a parameter, made where it is not there; of one in 4 bits, its parts are. */
-  private allocateParameter(parameter: ParameterSpec): BackendBuffer | undefined {
-    if (this.quantised.has(parameter.name)) return void this.nf4Buffers(parameter);
-    const dtype = this.halves.has(parameter.name) ? "f16" : "f32";
-    const buffer = this.buffers.get(parameter.name) ?? this.backend.allocate({ shape: parameter.shape, dtype });
-    this.buffers.set(parameter.name, buffer);
-    return buffer;
   }
 
   /** Makes the tables that sequences of `length` positions need, where they are not there yet. */
@@ -385,69 +281,4 @@ export class LanguageModel {
       }
     }
   }
-}
-
-/** Which weights are to lie in float16: the matrices that are not asked for in float32. */
-function halfPredicate({ backend, frozenWeights = "float32", float32Modules = [] }: LoadOptions): (parameter: ParameterSpec) => boolean {
-  if (frozenWeights === "float32") return () => false;
-  if (!backend.capabilities.halfWeights)
-    throw new ModelError(
-      "unsupported-config",
-      `${backend.capabilities.backend} (${backend.capabilities.adapter}) reads no weights in float16`,
-      "Load the model with its weights in float32.",
-    );
-  return ({ name, shape }) =>
-    shape.length === 2 && !float32Modules.some((module) => isModule(name.slice(0, name.lastIndexOf(".")), module));
-}
-
-/** A tensor of 16 bits in float16, without widening it first; undefined for others. */
-async function readHalf(weights: WeightSource, name: string): Promise<HalfWeight | undefined> {
-  const { dtype } = weights.tensors.get(name)!;
-  if (!weights.read || (dtype !== "F16" && dtype !== "BF16")) return undefined;
-  const bits = new Uint16Array((await weights.read(name)).buffer);
-  return dtype === "F16" ? { bits, scale: 1 } : halfFromBfloat16(bits);
-}
-
-/** Numbers that are drawn for one tensor. Larger ones repeat them: a model of billions is there in seconds. */
-const MOST_DRAWN = 1 << 18;
-
-function randomWeights(
-  parameter: ParameterSpec,
-  raw: Readonly<Record<string, unknown>>,
-  gaussian: () => number,
-  half: boolean,
-): Float32Array | HalfWeight {
-  const count = elementCount(parameter.shape);
-  if (parameter.kind === "norm") return new Float32Array(count).fill(1);
-  if (parameter.kind === "bias") return new Float32Array(count);
-  const deviation = typeof raw.initializer_range === "number" ? raw.initializer_range : 0.02;
-  const drawn = Float32Array.from({ length: Math.min(count, MOST_DRAWN) }, () => gaussian() * deviation);
-  if (!half) return repeated(drawn, new Float32Array(count));
-  const { bits, scale } = halfFromFloat32(drawn);
-  return { bits: repeated(bits, new Uint16Array(count)), scale };
-}
-
-/** Fills `whole` with `piece`, again and again. */
-function repeated<T extends Float32Array | Uint16Array>(piece: T, whole: T): T {
-  for (let start = 0; start < whole.length; start += piece.length) whole.set(piece.subarray(0, whole.length - start), start);
-  return whole;
-}
-
-/** The transpose of a matrix of `rows` rows. */
-function transpose(data: Float32Array, rows: number): Float32Array {
-  const columns = data.length / rows;
-  return Float32Array.from({ length: data.length }, (_, index) => data[(index % rows) * columns + Math.floor(index / rows)]!);
-}
-
-/** Uniform numbers in [0, 1): the PCG hash of a counter, so that a seed gives the same sequence everywhere. */
-export function randomFrom(seed: number): () => number {
-  const key = pcgHash(seed >>> 0);
-  let counter = 0;
-  return () => pcgHash((counter++ ^ key) >>> 0) / 4294967296;
-}
-
-/** Standard normal numbers by Box and Muller's transform. */
-function gaussianFrom(seed: number): () => number {
-  const random = randomFrom(seed);
-  return () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ParameterSpec } from "../families/family.ts";
-import { randomFrom } from "../languageModel.ts";
+import { randomFrom } from "../randomWeights.ts";
 import { initialLora, layoutLora, matchTargets } from "./lora.ts";
 
 const linear = (name: string, out: number, input: number): ParameterSpec => ({

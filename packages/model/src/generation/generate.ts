@@ -1,7 +1,8 @@
 import type { BackendBuffer, Executable } from "@sft/kernels";
 import { ModelError } from "../errors.ts";
 import { cacheNames, inputNames } from "../graph.ts";
-import { randomFrom, type LanguageModel } from "../languageModel.ts";
+import type { LanguageModel } from "../languageModel.ts";
+import { randomFrom } from "../randomWeights.ts";
 import { sampleToken, type SamplingOptions } from "./sampling.ts";
 
 export interface GenerateOptions extends SamplingOptions {

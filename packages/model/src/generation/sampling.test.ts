@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { randomFrom } from "../languageModel.ts";
+import { randomFrom } from "../randomWeights.ts";
 import { argmax, sampleToken, type SamplingOptions } from "./sampling.ts";
 
 const logits = Float32Array.of(0, 2, 1, -1, 2);

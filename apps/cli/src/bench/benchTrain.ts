@@ -1,9 +1,11 @@
 import { openModelFolder } from "@sft/checkpoint";
-import { byteLength, estimateFlops, opTable, planMemory, type Backend, type Program } from "@sft/kernels";
+import { estimateFlops, type Backend } from "@sft/kernels";
 import type { TokenBatch } from "@sft/mask";
-import { frozenWeightsFor, LanguageModel, type TrainingMethod } from "@sft/model";
+import { frozenWeightsFor, LanguageModel, type LoraConfig, type TrainingMethod } from "@sft/model";
 import { defaultSettings, microBatchProgram, OptimiserStep, shapeOf, updateProgram } from "@sft/trainer";
 import { readFile, stat } from "node:fs/promises";
+import { memoryOf } from "../plan/memoryOf.ts";
+import { planTraining } from "../plan/planTraining.ts";
 import { meterBackend } from "./meteredBackend.ts";
 
 export interface TrainBenchOptions {
@@ -25,7 +27,7 @@ export interface TrainBenchResult {
   readonly msPerStep: number;
   /** Bytes that buffers, activations and scratch really took. */
   readonly peakBytes: number;
-  /** Bytes that the memory plan of a step's programs says before they run: external tensors and activations. */
+  /** What `sft plan` would have said. */
   readonly plannedBytes: number;
   readonly flopsPerSecond: number;
   readonly backend: string;
@@ -37,7 +39,8 @@ export async function benchTrain(inner: Backend, options: TrainBenchOptions): Pr
   const { backend, peakBytes } = meterBackend(inner);
   const { method, batch, sequence, steps, warmup, gradientCheckpointing } = options;
   const model = await load(backend, options);
-  if (method === "lora") await model.attachLora({ r: 16, alpha: 32, dropout: 0, targetModules: "all-linear" });
+  const lora: LoraConfig | null = method === "lora" ? { r: 16, alpha: 32, dropout: 0, targetModules: "all-linear" } : null;
+  if (lora) await model.attachLora(lora);
   const settings = { ...defaultSettings, method, gradientCheckpointing, maxSteps: warmup + steps };
   const optimiser = await OptimiserStep.create(model, settings);
   const tokens = syntheticBatch(batch, sequence, model.config.vocabSize);
@@ -52,11 +55,20 @@ export async function benchTrain(inner: Backend, options: TrainBenchOptions): Pr
   const program = microBatchProgram(model, settings, shapeOf(tokens));
   const update = updateProgram(optimiser.parameters, settings);
   const flops = estimateFlops(program).total + estimateFlops(update).total;
+  const plan = await planTraining({
+    config: model.config.raw,
+    lora,
+    settings,
+    rows: batch,
+    length: sequence,
+    supervisedShare: tokens.supervisedTokens / (batch * sequence),
+    ...memoryOf(backend.capabilities),
+  });
   return {
     tokensPerSecond: (1000 * batch * sequence) / msPerStep,
     msPerStep,
     peakBytes: peakBytes(),
-    plannedBytes: plannedBytesOf([program, update]),
+    plannedBytes: plan.peak,
     flopsPerSecond: (1000 * flops) / msPerStep,
     backend: backend.capabilities.backend,
     adapter: backend.capabilities.adapter,
@@ -90,15 +102,4 @@ function syntheticBatch(rows: number, length: number, vocabulary: number): Token
     supervisedTokens: supervised,
     weightSum: supervised,
   };
-}
-
-/** External tensors counted once, plus the activations of each program, which all stay allocated. */
-export function plannedBytesOf(programs: readonly Program[]): number {
-  const externals = new Map<string, number>();
-  let activations = 0;
-  for (const program of programs) {
-    activations += planMemory(program, opTable).activationBytes;
-    for (const tensor of program.tensors) if (tensor.role !== "activation") externals.set(tensor.name, byteLength(tensor));
-  }
-  return [...externals.values()].reduce((sum, bytes) => sum + bytes, activations);
 }

@@ -1,38 +1,44 @@
 import { bytesPerElement, type Backend, type BackendBuffer, type Executable } from "@sft/kernels";
 
-/** A backend with a meter on it: the most bytes that buffers, activations and scratch ever took together. */
+/** A backend with a meter on it: the most bytes that buffers and scratch ever took together. */
 export interface MeteredBackend {
   readonly backend: Backend;
   readonly peakBytes: () => number;
 }
 
+/** Programs run one after the other and share their activations and scratch: what the hungriest of those alive needs counts. */
 export function meterBackend(inner: Backend): MeteredBackend {
-  const live = new Map<BackendBuffer | Executable, number>();
+  const buffers = new Map<BackendBuffer, number>();
+  const scratch = new Map<Executable, number>();
   let bytes = 0;
   let peak = 0;
-  const take = <T extends BackendBuffer | Executable>(resource: T, size: number): T => {
-    live.set(resource, size);
-    bytes += size;
-    peak = Math.max(peak, bytes);
-    return resource;
+  const note = (): void => {
+    peak = Math.max(peak, bytes + Math.max(0, ...scratch.values()));
   };
   const backend: Backend = {
     capabilities: inner.capabilities,
     lost: inner.lost,
     allocate: (type, part) => {
       const buffer = inner.allocate(type, part);
-      return take(buffer, part ? 0 : buffer.length * bytesPerElement(buffer.dtype));
+      const size = part ? 0 : buffer.length * bytesPerElement(buffer.dtype);
+      buffers.set(buffer, size);
+      bytes += size;
+      note();
+      return buffer;
     },
     free: (resource) => {
-      bytes -= live.get(resource) ?? 0;
-      live.delete(resource);
+      bytes -= buffers.get(resource as BackendBuffer) ?? 0;
+      buffers.delete(resource as BackendBuffer);
+      scratch.delete(resource as Executable);
       inner.free(resource);
     },
     upload: (...given) => inner.upload(...given),
     download: (...given) => inner.download(...given),
     compile: async (...given) => {
       const executable = await inner.compile(...given);
-      return take(executable, executable.scratchBytes);
+      scratch.set(executable, executable.scratchBytes);
+      note();
+      return executable;
     },
     run: (executable) => inner.run(executable),
     sync: () => inner.sync(),

@@ -50,7 +50,7 @@ const command: CommandDef<ArgsDef> = defineCommand({
       supervisedShare: numberOf(args, "supervised-share")!,
       ...(config.backend === "cpu"
         ? {
-            scratchOf: (program) => scratchBytesOf(program, config.threads ?? availableParallelism()),
+            scratchOf: (program) => scratchBytesOf(program, config.threads ?? Math.min(16, availableParallelism())),
             capabilities: { halfWeights: true },
           }
         : gpuMemory(config.precision === "mixed")),

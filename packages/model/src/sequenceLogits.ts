@@ -1,4 +1,4 @@
-import { inputNames } from "./graph.ts";
+import { inputNames } from "./graphOptions.ts";
 import type { LanguageModel } from "./languageModel.ts";
 
 /**

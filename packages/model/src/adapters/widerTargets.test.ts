@@ -3,7 +3,7 @@ import { goldenModelPath } from "@sft/golden";
 import { backward, linearCrossEntropy, type BackendBuffer } from "@sft/kernels";
 import { createCpuBackend } from "@sft/kernels-cpu";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { inputNames } from "../graph.ts";
+import { inputNames } from "../graphOptions.ts";
 import { LanguageModel } from "../languageModel.ts";
 import { adapterParameters, layoutLora, type LoraConfig } from "./lora.ts";
 import { mergedWeight } from "./mergeLora.ts";

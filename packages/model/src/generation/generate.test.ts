@@ -2,7 +2,7 @@ import { goldenModelPath } from "@sft/golden";
 import { openModelFolder } from "@sft/checkpoint";
 import { createCpuBackend } from "@sft/kernels-cpu";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { inputNames } from "../graph.ts";
+import { inputNames } from "../graphOptions.ts";
 import { LanguageModel } from "../languageModel.ts";
 import { generate } from "./generate.ts";
 import { argmax } from "./sampling.ts";

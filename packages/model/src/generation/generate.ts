@@ -1,6 +1,6 @@
 import type { BackendBuffer, Executable } from "@sft/kernels";
 import { ModelError } from "../errors.ts";
-import { cacheNames, inputNames } from "../graph.ts";
+import { cacheNames, inputNames } from "../graphOptions.ts";
 import type { LanguageModel } from "../languageModel.ts";
 import { randomFrom } from "../randomWeights.ts";
 import { sampleToken, type SamplingOptions } from "./sampling.ts";

@@ -150,7 +150,9 @@ function build(
   const ids = Int32Array.from(kept, (token) => table.ids[token]);
   const weights = Float32Array.from(kept, (token) => verdicts[token].weight);
   const spans = buildSpans(table, verdicts, kept);
-  const notes = [...table.warnings, ...straddles(table, kept), ...warnings];
+  // By itself, a segment shares no token with its neighbours; the words around tools are one text, cut by the template's code alone.
+  const straddling = setting.policy.encoding === "segments" ? [] : straddles(table, kept);
+  const notes = [...table.warnings, ...straddling, ...warnings];
   if (dropped === null) {
     notes.push(...findMissingTerminators(table, verdicts, kept, rendering, setting.policy));
     if (!weights.some((weight) => weight > 0)) {
@@ -160,7 +162,7 @@ function build(
   return { ids, weights, spans, warnings: notes, policy: setting.policy.name, dropped, row: setting.row };
 }
 
-/** Tokens that belong to two parts of a turn, or to two turns: only joint encodings have any. */
+/** Tokens that belong to two parts of a turn, or to two turns. */
 function straddles(table: TokenTable, kept: readonly number[]): ExampleWarning[] {
   if (table.reachesInto.size === 0) return [];
   return kept.flatMap((token, i): ExampleWarning[] => {

@@ -98,6 +98,25 @@ describe("the dictionary rows of this repository", () => {
   });
 });
 
+it("text around tools that shares tokens with them is no finding", () => {
+  const tokenizer = tokenizers.get("qwen3") as Tokenizer;
+  const tool = { type: "function", function: { name: "get_weather", description: "Weather", parameters: {} } };
+  const call = { type: "function", function: { name: "get_weather", arguments: { city: "Zürich" } } };
+  const conversation = readRecord({
+    tools: [tool],
+    messages: [
+      { role: "user", content: "Weather?" },
+      { role: "assistant", content: "", tool_calls: [call] },
+      { role: "tool", content: '{"t": 21}' },
+      { role: "assistant", content: "21 degrees." },
+    ],
+  });
+  const rendering = createJinjaTemplate(tokenizer.chatTemplate as string).render(conversation);
+  const example = encodeRendering(rendering, tokenizer);
+  expect(example.warnings).toEqual([]);
+  expect(doctor([{ rendering, example }], { tokenizer })).toEqual([]);
+});
+
 describe("conformance case 12: Qwen3's own template drops the thoughts of earlier answers", () => {
   const conversation = readRecord({
     messages: [

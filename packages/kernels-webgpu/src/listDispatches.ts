@@ -13,10 +13,11 @@ import { storeHalf } from "./halfStorage.ts";
 import type { Operand } from "./operand.ts";
 import { opEmitters } from "./ops/index.ts";
 import { repeatCheap } from "./repeatCheap.ts";
+import { emitterOfParts, sumTogether } from "./sumTogether.ts";
 
 /** A program as kernel launches over numbered storages; needs no GPU. */
 export interface DispatchList {
-  /** The program as it runs: fused, with cheap results computed again instead of kept, and activations in float16 on matrix units. Bound tensors keep their numbers. */
+  /** The program as it runs: fused, with cheap results computed again instead of kept, and on matrix units activations in float16 and sums of split products together. Bound tensors keep their numbers. */
   readonly program: Program;
   readonly dispatches: readonly Dispatch[];
   /** Instruction of `program` that each dispatch belongs to. */
@@ -40,7 +41,7 @@ export function listDispatches(
   limits: KernelLimits,
   sameBuffer: (tensor: number) => number = (tensor) => tensor,
 ): DispatchList {
-  const program = storeHalf(fuseResidual(repeatCheap(source, table)), limits);
+  const program = sumTogether(storeHalf(fuseResidual(repeatCheap(source, table)), limits), limits, sameBuffer);
   const plan = planMemory(program, table, { scratch: scratchRequests(program, limits) });
   const storages: Storage[] = [];
   const numbers = new Map<string, number>();
@@ -96,6 +97,8 @@ function scratchRequests(program: Program, limits: KernelLimits): readonly Scrat
   return requests;
 }
 
-function emitInstruction({ op, inputs, outputs, attributes }: Instruction, operandOf: (index: number) => Operand, emitter: Emitter): void {
-  opEmitters.get(op)!(emitter, { op, inputs: inputs.map(operandOf), outputs: outputs.map(operandOf), attributes });
+function emitInstruction(instruction: Instruction, operandOf: (index: number) => Operand, emitter: Emitter): void {
+  const { op, inputs, outputs, attributes } = instruction;
+  const emit = emitterOfParts(instruction) ?? opEmitters.get(op)!;
+  emit(emitter, { op, inputs: inputs.map(operandOf), outputs: outputs.map(operandOf), attributes });
 }

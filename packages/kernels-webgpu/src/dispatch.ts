@@ -2,7 +2,7 @@ import { bytesPerElement, elementCount, ProgramError, type Attributes, type Tens
 import { inPlaceVariant, type Kernel } from "./kernel.ts";
 import type { Operand, OperandRange } from "./operand.ts";
 
-/** What the kernels may assume of a device. All of it is plain numbers, so that dispatches can be listed without a GPU. */
+/** What the kernels may assume of a device. All of it is plain data, so that dispatches can be listed without a GPU. */
 export interface KernelLimits {
   /** Bytes of one storage binding. */
   readonly maxBindingBytes: number;
@@ -13,6 +13,13 @@ export interface KernelLimits {
   readonly matrixUnits?: boolean;
   /** Activations that matrix units round anyway may be stored as float16. By default where there are matrix units. */
   readonly halfStorage?: boolean;
+  /** Tiles of products that were chosen by measurement, by class (`nameProductClass`); others follow the tables. */
+  readonly tiles?: TileLookup;
+}
+
+/** Names of tiles by the names of classes of products; a Map is one. */
+export interface TileLookup {
+  get(productClass: string): string | undefined;
 }
 
 /** What WebGPU promises on every device. */

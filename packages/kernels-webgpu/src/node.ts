@@ -1,4 +1,4 @@
 /// <reference types="@webgpu/types" />
-export { createBackend, type NodeBackendOptions } from "./nodeBackend.ts";
+export { createBackend, type NodeBackendOptions, type TuningOptions } from "./nodeBackend.ts";
 export { createNodeDevice, type NodeDevice, type NodeDeviceOptions } from "./nodeDevice.ts";
 export type { KernelTiming } from "./dispatchTimer.ts";

@@ -25,6 +25,8 @@ import { opEmitters } from "./ops/index.ts";
 import { PipelineCache } from "./pipelineCache.ts";
 import { ScratchPool } from "./scratchPool.ts";
 import { MAX_STAGING_BYTES, StagingRing } from "./stagingRing.ts";
+import { measureProduct } from "./tuning/measureProduct.ts";
+import { TileTuner, type TileStore } from "./tuning/tileTuner.ts";
 
 /** What a device calls itself; GPUAdapterInfo has these. */
 export type AdapterInfo = Pick<GPUAdapterInfo, "vendor" | "architecture" | "device" | "description"> & {
@@ -62,6 +64,12 @@ export interface WebGpuBackendOptions {
    * awaited, and takes a whole core for it; not for browsers, where timers of pages in the background are slow. Default false.
    */
   readonly sleepsBeforeReads?: boolean;
+  /**
+   * Choose the tiles of products by timing them on the device before the first program that needs them is compiled, and keep the
+   * choices here. Another tile may add up a sum in other parts, so a run repeats to the bit only with the same choices. Default:
+   * tiles follow the tables, and nothing is timed.
+   */
+  readonly tiles?: TileStore;
   /** Destroy the device in `dispose`. */
   readonly ownsDevice?: boolean;
 }
@@ -111,6 +119,7 @@ class WebGpuBackend implements Backend {
   private readonly staging: StagingRing;
   private readonly buffers = new Set<BackendBuffer>();
   private readonly executables = new Set<Executable>();
+  private readonly tuner: TileTuner | undefined;
   private disposed = false;
 
   constructor({
@@ -120,6 +129,7 @@ class WebGpuBackend implements Backend {
     precision = "float32",
     profile,
     sleepsBeforeReads = false,
+    tiles,
     ownsDevice = false,
   }: WebGpuBackendOptions) {
     this.device = device;
@@ -155,7 +165,7 @@ class WebGpuBackend implements Backend {
       deterministic: true,
     };
     this.staging = new StagingRing(device, queue, this.faults, sleepsBeforeReads);
-    this.context = {
+    const context = {
       device,
       queue,
       limits,
@@ -164,6 +174,8 @@ class WebGpuBackend implements Backend {
       scratchPool: new ScratchPool(device),
       buffers: this.buffers,
     };
+    this.tuner = tiles && new TileTuner(limits, tiles, (product, tile, budget) => measureProduct(context, product, tile, budget));
+    this.context = this.tuner ? { ...context, limits: { ...limits, tiles: this.tuner.tiles } } : context;
   }
 
   allocate(type: TensorType, part?: BufferPart): BackendBuffer {
@@ -267,6 +279,7 @@ class WebGpuBackend implements Backend {
 
   async compile(program: Program, bindings: ReadonlyMap<string, BackendBuffer>): Promise<Executable> {
     this.expectAlive();
+    await this.tuner?.prepare(program);
     const executable = await compileProgram(this.context, program, bindings);
     this.expectAlive();
     this.executables.add(executable);

@@ -1,11 +1,13 @@
-import type { Emitter, KernelLimits, OpEmitter } from "../../dispatch.ts";
+import type { Emitter, OpEmitter } from "../../dispatch.ts";
 import { rowBytes, rowsOf, type Operand } from "../../operand.ts";
 import { rowRanges } from "../../rowRanges.ts";
 import { emitOnMatrixUnits, suitsMatrixUnits } from "./matrixUnits.ts";
 import { matmulKernel } from "./matmulKernel.ts";
+import { nameProductClass, productClassOf } from "./productClass.ts";
 import { emitShortDepth, isShortDepth } from "./shortDepth.ts";
 import { chooseTile, LARGE_FROM_BLOCKS } from "./tile.ts";
-import { WHOLE_DEPTH, WHOLE_TILE, wholeTileKernel } from "./wholeTileKernel.ts";
+import { canBeWhole, largeTiles, simtTile, WHOLE } from "./tileCandidates.ts";
+import { WHOLE_TILE, wholeTileKernel } from "./wholeTileKernel.ts";
 
 /** y[M,N] = alpha op(a) op(b) + addend. */
 export const matmul: OpEmitter = (emitter, { inputs: [a, b, addend], outputs: [y], attributes }) => {
@@ -53,7 +55,10 @@ export function emitMatmul(emitter: Emitter, operands: MatmulOperands, transpose
   const k = transposeA ? a.shape[0]! : a.shape[1]!;
   const [aStride, bStride, yStride] = [a.shape[1]!, b.shape[1]!, n];
   const separate = addend !== undefined && addend.storage !== y.storage;
-  if (fits && suitsWholeTiles(limits, operands, m, n, k)) {
+  const tuned = fits ? limits.tiles?.get(nameProductClass(productClassOf(operands, transposeA, transposeB, false))) : undefined;
+  // Enough blocks to fill a device, where nothing was measured.
+  const wantsWhole = tuned === undefined ? (m / WHOLE_TILE) * (n / WHOLE_TILE) >= LARGE_FROM_BLOCKS : tuned === WHOLE;
+  if (fits && wantsWhole && canBeWhole({ m, n, k, a: a.dtype, b: b.dtype, y: y.dtype }, limits)) {
     emitter.dispatch(
       wholeTileKernel(transposeA, transposeB, separate),
       { a, b, y, ...(separate ? { addend } : {}) },
@@ -62,7 +67,7 @@ export function emitMatmul(emitter: Emitter, operands: MatmulOperands, transpose
     );
     return;
   }
-  const tile = chooseTile(m, n, limits.maxInvocationsPerWorkgroup >= 256 && limits.workgroupStorageBytes >= 32768);
+  const tile = simtTile(tuned) ?? chooseTile(m, n, largeTiles(limits));
   const split = (rows: number, sizes: readonly number[]) => rowRanges("matmul", rows, sizes, limits.maxBindingBytes);
   const whole = (count: number) => [{ start: 0, count }];
 
@@ -104,22 +109,6 @@ export function emitMatmul(emitter: Emitter, operands: MatmulOperands, transpose
       });
     }
   }
-}
-
-/** Whether the kernel without bounds can be used, and has enough blocks to fill a device. */
-function suitsWholeTiles(limits: KernelLimits, { a, b, y }: MatmulOperands, m: number, n: number, k: number): boolean {
-  return (
-    a.dtype === "f32" &&
-    b.dtype === "f32" &&
-    y.dtype === "f32" &&
-    k > 0 &&
-    m % WHOLE_TILE === 0 &&
-    n % WHOLE_TILE === 0 &&
-    k % WHOLE_DEPTH === 0 &&
-    (m / WHOLE_TILE) * (n / WHOLE_TILE) >= LARGE_FROM_BLOCKS &&
-    limits.maxInvocationsPerWorkgroup >= 256 &&
-    limits.workgroupStorageBytes >= 32768
-  );
 }
 
 function elementOf({ dtype }: Operand): "f32" | "f16" {

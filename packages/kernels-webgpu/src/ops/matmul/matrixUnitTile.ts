@@ -21,6 +21,16 @@ const FEW_ROWS: MatrixUnitTile = { tileM: 16, tileN: 64, tileK: 128, subgroupM: 
 const BY_96_COLUMNS: MatrixUnitTile = { tileM: 128, tileN: 96, tileK: 32, subgroupM: 64, subgroupN: 48 };
 const BY_96_ROWS: MatrixUnitTile = { tileM: 96, tileN: 128, tileK: 32, subgroupM: 48, subgroupN: 64 };
 
+/** The tiles by name, as a choice by measurement speaks of them. */
+export const matrixUnitTiles: Readonly<Record<string, MatrixUnitTile>> = {
+  large: LARGE,
+  middle: MIDDLE,
+  fewColumns: FEW_COLUMNS,
+  fewRows: FEW_ROWS,
+  by96Columns: BY_96_COLUMNS,
+  by96Rows: BY_96_ROWS,
+};
+
 /** Workgroups that keep a large GPU busy; below that the depth is split among more of them. */
 const BUSY = 264;
 /** No part of a split depth is shorter than this. */
@@ -29,11 +39,17 @@ const SHORTEST_PART = 512;
 /** Most parts that a depth is split into. */
 const MOST_PARTS = 16;
 
-/** Tile, and number of parts of the depth, for a product of this shape. */
-export function chooseMatrixUnitTile(m: number, n: number, k: number): { readonly tile: MatrixUnitTile; readonly depthParts: number } {
+/** Tile, and number of parts of the depth, for a product of this shape; for a tile that was chosen already, its parts. */
+export function chooseMatrixUnitTile(
+  m: number,
+  n: number,
+  k: number,
+  chosen?: MatrixUnitTile,
+): { readonly tile: MatrixUnitTile; readonly depthParts: number } {
   const blocks = (tile: MatrixUnitTile): number => Math.ceil(m / tile.tileM) * Math.ceil(n / tile.tileN);
   const partsOf = (tile: MatrixUnitTile): number =>
     Math.max(1, Math.min(Math.ceil(BUSY / blocks(tile)), Math.floor(k / SHORTEST_PART), MOST_PARTS));
+  if (chosen) return { tile: chosen, depthParts: partsOf(chosen) };
   const large = n % 128 !== 0 && n % 96 === 0 ? BY_96_COLUMNS : m % 128 !== 0 && m % 96 === 0 ? BY_96_ROWS : LARGE;
   const fills = blocks(large) * partsOf(large) >= BUSY / 4;
   const tile = n <= 16 ? FEW_COLUMNS : m <= 16 ? FEW_ROWS : n <= 64 || m <= 64 || !fills ? MIDDLE : large;

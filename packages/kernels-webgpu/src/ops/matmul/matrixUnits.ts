@@ -5,7 +5,8 @@ import { linearGrid, linearGroup } from "../../grid.ts";
 import type { MatmulOperands } from "./matmul.ts";
 import { matrixUnitKernel } from "./matrixUnitKernel.ts";
 import type { RowRange } from "../../rowRanges.ts";
-import { chooseMatrixUnitTile, type MatrixUnitTile } from "./matrixUnitTile.ts";
+import { chooseMatrixUnitTile, matrixUnitTiles, type MatrixUnitTile } from "./matrixUnitTile.ts";
+import { nameProductClass, productClassOf } from "./productClass.ts";
 import { shapedKernel } from "./shapedKernel.ts";
 
 /** Elements of a 16x16 matrix. */
@@ -46,7 +47,9 @@ export function emitOnMatrixUnits(
   const [m, n] = [part.count, y.shape[1]!];
   const k = transposeA ? a.shape[0]! : a.shape[1]!;
   const rowsOfPart = (operand: Operand): OperandRange => rowsOf(operand, part.start, part.count);
-  const { tile, depthParts } = chooseMatrixUnitTile(m, n, k);
+  const tuned =
+    m === y.shape[0]! ? emitter.limits.tiles?.get(nameProductClass(productClassOf({ a, b, y }, transposeA, transposeB, true))) : undefined;
+  const { tile, depthParts } = chooseMatrixUnitTile(m, n, k, tuned === undefined ? undefined : matrixUnitTiles[tuned]);
   const partDepth = Math.ceil(Math.ceil(k / depthParts) / tile.tileK) * tile.tileK;
   const parts = Math.ceil(k / partDepth);
   const split = parts > 1;

@@ -19,6 +19,15 @@ const LARGE: MatmulTile = { tileM: 128, tileN: 128, tileK: 16, threadM: 8, threa
 /** Blocks of the large tile from which on it pays: about one a multiprocessor of a large GPU. */
 export const LARGE_FROM_BLOCKS = 96;
 
+/** The tiles by name, as a choice by measurement speaks of them. */
+export const simtTiles: Readonly<Record<SimtTileName, MatmulTile>> = {
+  square: SQUARE,
+  fewRows: FEW_ROWS,
+  fewColumns: FEW_COLUMNS,
+  large: LARGE,
+};
+export type SimtTileName = "square" | "fewRows" | "fewColumns" | "large";
+
 /** Tile for a product of this shape. */
 export function chooseTile(m: number, n: number, largeTiles: boolean): MatmulTile {
   if (m <= 16) return FEW_ROWS;

@@ -6,15 +6,21 @@ import { createNodeDevice } from "./nodeDevice.ts";
 import { sumSeveralKernel } from "./ops/matmul/sumParts.ts";
 import { sumTogether } from "./sumTogether.ts";
 import { describeOnGpu, testDeviceOptions } from "./testing/testDevice.ts";
+import { createWebGpuBackend } from "./webGpuBackend.ts";
 
 const limits: KernelLimits = { ...defaultLimits, maxInvocationsPerWorkgroup: 1024, workgroupStorageBytes: 49152, matrixUnits: true };
 const itself = (tensor: number): number => tensor;
 
-/** Gradients of the matrices of LoRA in float16, y (16, n) = a^T b over 2048 tokens, in place where `accumulate`; `then` goes on. */
-function gradients(widths: readonly number[], accumulate = true, then?: (tape: Tape, ys: readonly Value[]) => void): Program {
+/** Gradients of the matrices of LoRA, y (16, n) = a^T b over 2048 tokens, in place where `accumulate`; `then` goes on. */
+function gradients(
+  widths: readonly number[],
+  accumulate = true,
+  then?: (tape: Tape, ys: readonly Value[]) => void,
+  type: "f16" | "f32" = "f16",
+): Program {
   const tape = new Tape("gradients");
   const ys = widths.map((n, i) => {
-    const [a, b] = [tape.input(`a${i}`, [2048, 16], "f16"), tape.input(`b${i}`, [2048, n], "f16")];
+    const [a, b] = [tape.input(`a${i}`, [2048, 16], type), tape.input(`b${i}`, [2048, n], type)];
     const y = tape.output(`y${i}`, [16, n]);
     tape.apply(matmul, accumulate ? [a, b, y] : [a, b], { transposeA: true, transposeB: false, alpha: 0.5 }, [y]);
     return y;
@@ -155,5 +161,81 @@ describeOnGpu("the sum of several products", () => {
     expect(worst).toBeLessThan(18 * 20 * 2 ** -24);
     expect(expected.some((value) => Math.abs(value) > 1)).toBe(true);
     device.destroy();
+  });
+});
+
+/** What the kernel of a product a^T b on matrix units computes, for any device: the sums of one part of the depth, 16 x 64 a workgroup. */
+const plainProduct = `
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+struct Parameters {
+  m: u32, n: u32, k: u32, aStride: u32, bStride: u32, yStride: u32, aFirst: u32, bFirst: u32, yFirst: u32,
+  partDepth: u32, planeStride: u32, alpha: f32, accumulate: u32
+}
+@group(0) @binding(3) var<uniform> p: Parameters;
+@compute @workgroup_size(64) fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  for (var row = 0u; row < 16u; row++) {
+    var sum = 0.0;
+    let column = group.x * 64u + lane;
+    let first = group.z * p.partDepth;
+    for (var d = first; d < min(p.k, first + p.partDepth); d++) { sum += a[d * p.aStride + row] * b[d * p.bStride + column]; }
+    y[group.z * p.planeStride + row * p.yStride + column] = p.alpha * sum;
+  }
+}`;
+
+describeOnGpu("a program with sums of several products", () => {
+  it("has the values of its products, in place twice, with results that are parts of one buffer", async () => {
+    const { device } = await createNodeDevice(testDeviceOptions);
+    // A device that says it had matrix units, with another text for the kernel that uses them.
+    const needed = ["shader-f16", "chromium-experimental-subgroup-matrix"];
+    const createShaderModule = device.createShaderModule.bind(device);
+    let replaced = 0;
+    Object.defineProperty(device, "features", { value: new Set([...device.features, ...needed]) });
+    Object.defineProperty(device, "createShaderModule", {
+      value: ({ code }: GPUShaderModuleDescriptor) => {
+        const onMatrixUnits = code.includes("subgroup_matrix");
+        if (onMatrixUnits) replaced++;
+        return createShaderModule({ code: onMatrixUnits ? plainProduct : code });
+      },
+    });
+    const units = { componentType: "f16", resultComponentType: "f32", M: 16, N: 16, K: 16 };
+    const words = { vendor: "", architecture: "", device: "", description: "" };
+    const adapterInfo = { ...words, subgroupMaxSize: 32, subgroupMatrixConfigs: [units] };
+    const backend = await createWebGpuBackend({ device, precision: "mixed", adapterInfo, ownsDevice: true });
+    const widths = [64, 128, 64, 64, 64, 64];
+    const program = gradients(widths, true, undefined, "f32");
+    // Multiples of 1/16 up to 1: 2048 products of them and twice their sum are exact in float32.
+    const values = (length: number, seed: number) => Float32Array.from({ length }, (_, i) => (((i * 37 + seed * 11) % 33) - 16) / 16);
+    const whole = backend.allocate({ shape: [16 * 448], dtype: "f32" });
+    const before = values(16 * 448, 5);
+    backend.upload(whole, before);
+    let firstElement = 0;
+    const data = new Map<string, Float32Array>();
+    const bindings = program.tensors.map((tensor, index) => {
+      const part = tensor.role === "output" ? { of: whole, firstElement } : undefined;
+      const buffer = backend.allocate(tensor, part);
+      if (part) firstElement += buffer.length;
+      else {
+        data.set(tensor.name, values(buffer.length, index));
+        backend.upload(buffer, values(buffer.length, index));
+      }
+      return [tensor.name, buffer] as const;
+    });
+    const executable = await backend.compile(program, new Map(bindings));
+    backend.run(executable);
+    backend.run(executable);
+    const actual = await backend.download(whole);
+    const expected = widths.flatMap((width, i) => {
+      const [a, b] = [data.get(`a${i}`)!, data.get(`b${i}`)!];
+      return Array.from({ length: 16 * width }, (_, at) => {
+        let sum = 0;
+        for (let d = 0; d < 2048; d++) sum += a[16 * d + Math.floor(at / width)]! * b[width * d + (at % width)]!;
+        return 2 * 0.5 * sum;
+      });
+    });
+    expect(replaced).toBe(1);
+    expect([...actual]).toEqual(expected.map((value, at) => value + before[at]!));
+    await backend.dispose();
   });
 });

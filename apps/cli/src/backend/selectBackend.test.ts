@@ -6,8 +6,8 @@ import { afterEach, expect, test, vi } from "vitest";
 import { testFolder } from "../testing/testFolder.ts";
 import { selectBackend } from "./selectBackend.ts";
 
-const gpu = vi.hoisted(() => ({ create: async (): Promise<unknown> => undefined, mayHave: true }));
-vi.mock("@sft/kernels-webgpu/node", () => ({ createBackend: () => gpu.create() }));
+const gpu = vi.hoisted(() => ({ create: async (_options?: object): Promise<unknown> => undefined, mayHave: true }));
+vi.mock("@sft/kernels-webgpu/node", () => ({ createBackend: (options: object) => gpu.create(options) }));
 vi.mock("./mayHaveGpu.ts", () => ({ mayHaveGpu: () => gpu.mayHave }));
 
 const made: Backend[] = [];
@@ -59,4 +59,12 @@ test("a package is looked for from the working directory", async () => {
   await writeFile(join(home, "index.js"), "export default async () => ({ capabilities: { backend: 'mine' } });\n");
   expect((await selectBackend({ backend: "my-backend" }, folder)).capabilities.backend).toBe("mine");
   await expect(selectBackend({ backend: "webgup" }, folder)).rejects.toThrow("Did you mean webgpu?");
+});
+
+test("a GPU is tuned when that was asked for, and not otherwise", async () => {
+  const given: object[] = [];
+  gpu.mayHave = true;
+  gpu.create = (options) => (given.push(options!), fakeGpu(true));
+  for (const autotune of [true, false]) made.push(await selectBackend({ backend: "auto", autotune }, "/"));
+  expect(given).toEqual([{ tuning: { cacheFile: expect.stringMatching(/tiles\.json$/), notice: expect.any(Function) } }, {}]);
 });

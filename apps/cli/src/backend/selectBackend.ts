@@ -1,8 +1,10 @@
 import type { Backend, CreateBackend } from "@sft/kernels";
 import type { KernelTiming } from "@sft/kernels-webgpu/node";
+import { homedir } from "node:os";
 import { mayHaveGpu } from "./mayHaveGpu.ts";
 import { setUpSoftwareGpu } from "./softwareGpu.ts";
 import { loadBackendModule } from "./loadBackendModule.ts";
+import { tileCachePath } from "./tileCachePath.ts";
 
 export interface BackendChoice {
   /** "auto", "cpu", "webgpu", an npm specifier or a path. */
@@ -10,6 +12,8 @@ export interface BackendChoice {
   readonly threads?: number;
   /** "mixed": products in float16 with float32 sums, where the GPU has matrix units; other backends compute in float32 all the same. */
   readonly precision?: "float32" | "mixed" | undefined;
+  /** Choose tiles of products on a GPU by timing them; see `tuning` of @sft/kernels-webgpu. Other backends have nothing to tune. */
+  readonly autotune?: boolean | undefined;
   /** Told the time of every kernel launch on a GPU; see `profile` of @sft/kernels-webgpu. */
   readonly profile?: (timings: readonly KernelTiming[]) => void;
 }
@@ -29,10 +33,11 @@ const builtIn: Readonly<Record<string, () => Promise<Create>>> = {
  * Makes the backend that was asked for. "auto" takes a real GPU, else the CPU, and never a GPU in software.
  * @throws CliError "bad-backend" for a module that is none; BackendError "no-adapter" for webgpu without a GPU
  */
-export async function selectBackend({ backend, threads, precision, profile }: BackendChoice, cwd: string): Promise<Backend> {
+export async function selectBackend({ backend, threads, precision, autotune, profile }: BackendChoice, cwd: string): Promise<Backend> {
   const options = {
     ...(threads === undefined ? {} : { threads }),
     ...(precision === undefined ? {} : { precision }),
+    ...(autotune ? { autotune } : {}),
     ...(profile === undefined ? {} : { profile }),
   };
   if (backend === "auto") return (await realGpu(options)) ?? (await builtIn.cpu!())(options);
@@ -41,13 +46,17 @@ export async function selectBackend({ backend, threads, precision, profile }: Ba
 }
 
 /** A GPU of this machine; without one, the software GPU of a development checkout, with a word about it. */
-const createGpuBackend: Create = async ({ precision, profile }) => {
+const createGpuBackend: Create = async ({ precision, autotune, profile }) => {
   const { createBackend } = await import("@sft/kernels-webgpu/node");
   if (!mayHaveGpu()) {
     const software = await setUpSoftwareGpu();
     if (software !== null) process.stderr.write(`no GPU found: running on ${software}, a GPU in software, for tests only\n`);
   }
-  return createBackend({ ...(precision ? { precision } : {}), ...(profile ? { profile } : {}) });
+  const tuning = {
+    cacheFile: tileCachePath(process.platform, process.env, homedir()),
+    notice: (text: string): void => void process.stderr.write(`note: ${text}\n`),
+  };
+  return createBackend({ ...(precision ? { precision } : {}), ...(autotune ? { tuning } : {}), ...(profile ? { profile } : {}) });
 };
 
 /** A backend on a GPU of hardware; null where there is none, whatever the reason. */

@@ -38,6 +38,10 @@ const command: CommandDef<ArgsDef> = defineCommand({
     repeats: { type: "string", default: "10", description: "gemm: runs a sample" },
     profile: { type: "boolean", description: "also print where a run's time goes on the GPU, kernel by kernel, beside its ceilings" },
     roofline: { type: "string", description: "also write a page in Markdown to this file: each op's intensity, rate and ceiling" },
+    autotune: {
+      type: "boolean",
+      description: "time the tiles of each shape of product once, and keep the choices in the user's cache folder",
+    },
     ...backendFlags,
     json: { type: "boolean", description: "print one JSON object" },
   } as ArgsDef,
@@ -46,7 +50,10 @@ const command: CommandDef<ArgsDef> = defineCommand({
     if (!measure) throw usageError("bad-flag", `There is no bench ${JSON.stringify(args.what)}.`, "There are: train, gemm.");
     const roofline = textOf(args, "roofline");
     const kept = booleanOf(args, "profile") || roofline !== undefined ? keepProfile() : undefined;
-    const backend = await selectBackend({ ...backendOf(args), ...(kept ? { profile: kept.profile } : {}) }, process.cwd());
+    const backend = await selectBackend(
+      { ...backendOf(args), autotune: booleanOf(args, "autotune"), ...(kept ? { profile: kept.profile } : {}) },
+      process.cwd(),
+    );
     try {
       const ceilings = kept && (await measureCeilings(backend, kept));
       const result = await measure(backend);

@@ -163,6 +163,10 @@ export const runConfigSchema = z.strictObject({
     .enum(["float32", "mixed"])
     .optional()
     .describe("mixed: float16 products with float32 sums, and under an adapter a base in float16, on a GPU with matrix units"),
+  autotune: z
+    .boolean()
+    .default(false)
+    .describe("on a GPU, time the tiles of each shape of product once and keep the choices in the user's cache folder"),
   threads: count.optional().describe("threads of the CPU backend"),
 });
 

@@ -66,6 +66,8 @@ describeOnGpu("tuned products", () => {
     ["fewRows", "nn f32 f32 f32 16x60x40", product(13, 60, 40, false, false)],
     ["fewColumns", "tn f32 f32 f32 60x16x64", product(60, 16, 40, true, false)],
     ["square", "nn f32 f32 f32 16x60x40", product(13, 60, 40, false, false)],
+    ["fewRows", "nt f32 f32 f32 64x72x40", product(50, 72, 40, false, true)],
+    ["fewColumns", "nt f32 f32 f32 128x44x40", product(70, 44, 40, false, true)],
   ])("are right with the tile %s for %s", async (tile, name, one) => {
     const { device, info } = await createNodeDevice(testDeviceOptions);
     const saved: TileChoices[] = [];

@@ -78,6 +78,7 @@ describe("candidates", () => {
     expect(onUnits(1024, 576)).toEqual(["by96Columns", "large", "middle"]);
     expect(onUnits(576, 1024)).toEqual(["by96Rows", "large", "middle"]);
     expect(onUnits(1024, 16)).toEqual(["fewColumns", "middle"]);
+    expect(onUnits(1024, 64)).toEqual(["middle"]);
     for (const one of [product(256, 256, 64), product(8, 256, 64), product(1024, 192, 512, { matrixUnits: true })]) {
       const limits = { ...large, matrixUnits: one.matrixUnits, halfStorage: false };
       const texts = tileCandidates(one, large).map((tile) => labels(productProgram(one), { ...limits, tiles: { get: () => tile } })[0]);

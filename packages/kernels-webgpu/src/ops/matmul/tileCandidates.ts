@@ -7,8 +7,9 @@ import { WHOLE_DEPTH, WHOLE_TILE } from "./wholeTileKernel.ts";
 /** Name of the kernel that has no bounds, among the names of tiles. */
 export const WHOLE = "whole";
 
-/** Extents up to which a tile made for few rows or columns is worth a try. */
+/** Extents up to which a tile made for few rows or columns is worth a try: several of its blocks, on matrix units one. */
 const THIN = 64;
+const THIN_ON_MATRIX_UNITS = 16;
 
 /** A tile must be faster than the table's own by this factor to be taken: less is noise. */
 const WORTH_CHANGING = 0.97;
@@ -19,11 +20,12 @@ const WORTH_CHANGING = 0.97;
  */
 export function tileCandidates(product: ProductClass, limits: KernelLimits): readonly string[] {
   const { m, n } = product;
-  const thin = [...(m <= THIN ? ["fewRows"] : []), ...(n <= THIN ? ["fewColumns"] : [])];
+  const most = product.matrixUnits ? THIN_ON_MATRIX_UNITS : THIN;
+  const thin = [...(m <= most ? ["fewRows"] : []), ...(n <= most ? ["fewColumns"] : [])];
   const large = product.matrixUnits
     ? ["large", ...(n % 96 === 0 ? ["by96Columns"] : []), ...(m % 96 === 0 ? ["by96Rows"] : [])]
     : [...(largeTiles(limits) ? ["large"] : []), ...(canBeWhole(product, limits) ? [WHOLE] : [])];
-  const wide = [product.matrixUnits ? "middle" : "square", ...(thin.length > 0 ? [] : large)];
+  const wide = [product.matrixUnits ? "middle" : "square", ...(Math.min(m, n) <= THIN ? [] : large)];
   return [...new Set([tableTile(product, limits), ...thin, ...wide])];
 }
 

@@ -1,3 +1,4 @@
+import { BackendError } from "@sft/kernels";
 import { expect, it } from "vitest";
 import { defaultLimits, type KernelLimits } from "../dispatch.ts";
 import type { ProductClass } from "../ops/matmul/productClass.ts";
@@ -58,13 +59,28 @@ it("leaves products to the tables that have one tile, or would need a gibibyte",
 });
 
 it("keeps the table's tile where memory does not suffice, says so, and does not write that down", async () => {
-  const { tuner, saved, notices } = tunerWith({}, async () => {
-    throw new Error("no memory");
+  const { tuner, saved, notices } = tunerWith({}, async ({ m }, tile) => {
+    if (m > 8) throw new Error("no memory");
+    return times[tile]!;
   });
   await tuner.prepare(productProgram(product(256, 256, 64)));
   expect(Object.fromEntries(tuner.tiles)).toEqual({ "nt f32 f32 f32 256x256x64": "square" });
   expect(saved).toEqual([]);
   expect(notices).toEqual(["tiles of nt f32 f32 f32 256x256x64 could not be timed (no memory); it keeps the tile square"]);
+  await tuner.prepare(productProgram(product(8, 256, 64)));
+  expect(saved).toEqual([{ "nt f32 f32 f32 8x256x64": "fewRows" }]);
+});
+
+it("throws when the device is lost, and tries again for the next program", async () => {
+  let lost = true;
+  const { tuner } = tunerWith({}, async (_, tile) => {
+    if (lost) throw new BackendError("device-lost", "the GPU device was lost");
+    return times[tile]!;
+  });
+  await expect(tuner.prepare(productProgram(product(8, 256, 64)))).rejects.toThrow("device was lost");
+  lost = false;
+  await tuner.prepare(productProgram(product(8, 256, 64)));
+  expect(tuner.tiles.get("nt f32 f32 f32 8x256x64")).toBe("fewRows");
 });
 
 it("repeats a run as often as its budget allows", () => {

@@ -1,4 +1,4 @@
-import { lowerProgram, opTable, type Program } from "@sft/kernels";
+import { BackendError, lowerProgram, opTable, type Program } from "@sft/kernels";
 import type { KernelLimits } from "../dispatch.ts";
 import { listDispatches } from "../listDispatches.ts";
 import { opEmitters } from "../ops/index.ts";
@@ -32,6 +32,8 @@ export type MeasureTile = (product: ProductClass, tile: string, budget: number) 
  */
 export class TileTuner {
   private readonly choices = new Map<string, string>();
+  /** Classes whose tile stands in for a choice that could not be made; they are not kept. */
+  private readonly untimed = new Set<string>();
   private readonly limits: KernelLimits;
   private readonly store: TileStore;
   private readonly measure: MeasureTile;
@@ -70,13 +72,14 @@ export class TileTuner {
         this.choices.set(name, chooseFastest(times));
         measured = true;
       } catch (error) {
+        if (error instanceof BackendError && error.code === "device-lost") throw error;
         const [kept] = candidates as [string];
-        // For this process only: another may have the memory.
         this.choices.set(name, kept);
+        this.untimed.add(name);
         this.store.notice(`tiles of ${name} could not be timed (${(error as Error).message}); it keeps the tile ${kept}`);
       }
     }
-    if (measured) await this.store.save(Object.fromEntries(this.choices));
+    if (measured) await this.store.save(Object.fromEntries([...this.choices].filter(([name]) => !this.untimed.has(name))));
   }
 
   private async takeKept(): Promise<void> {

@@ -42,7 +42,7 @@ const settings = {
   inPlace: true,
   ignoreStatic: true,
   checkers: [],
-  timeoutMS: 10_000,
+  timeoutMS: Number(process.env.MUTATION_TIMEOUT_MS ?? 3_000),
   reporters: ["progress-append-only", "clear-text", "json"],
 };
 writeFileSync(join(folder, "stryker.config.json"), JSON.stringify(settings));

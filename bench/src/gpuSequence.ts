@@ -2,11 +2,12 @@
 //   gpuSequence [LENGTHS, comma separated] MODEL.json[:LAYERS] ...
 // Each model runs one row of each length; then all models run four rows of 1024. Exponents are least squares on logarithms.
 import { readFile } from "node:fs/promises";
-import { byteLength } from "@sft/kernels";
 import { createBackend } from "@sft/kernels-webgpu/node";
 import { frozenWeightsFor, LanguageModel } from "@sft/model";
 import { defaultSettings, OptimiserStep } from "@sft/trainer";
 import { exponent } from "./powerLaw.ts";
+import { maskedTokens } from "./maskedTokens.ts";
+import { meterMemory } from "./meterMemory.ts";
 
 interface Cost {
   readonly parameters: number;
@@ -22,48 +23,14 @@ const STEPS = 4;
 
 async function measure(config: Record<string, unknown>, rows: number, length: number): Promise<Cost> {
   const backend = await createBackend({ precision: "mixed" });
-  let held = 0;
-  let workspace = 0;
-  const sizes = new Map<unknown, number>();
-  const [allocate, free, compile] = [backend.allocate.bind(backend), backend.free.bind(backend), backend.compile.bind(backend)];
-  backend.allocate = (type, part) => {
-    const buffer = allocate(type, part);
-    sizes.set(buffer, part ? 0 : byteLength(type));
-    held += sizes.get(buffer)!;
-    return buffer;
-  };
-  backend.free = (resource) => {
-    held -= sizes.get(resource) ?? 0;
-    sizes.delete(resource);
-    free(resource);
-  };
-  backend.compile = async (...given) => {
-    const executable = await compile(...given);
-    workspace = Math.max(workspace, executable.scratchBytes);
-    return executable;
-  };
+  const meter = meterMemory(backend);
   const model = await LanguageModel.load({ backend, config, positions: length, frozenWeights: frozenWeightsFor(backend.capabilities) });
   const parameters = model.parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
   await model.attachLora({ r: 16, alpha: 32, dropout: 0, targetModules: "all-linear" });
   const optimiser = await OptimiserStep.create(model, { ...defaultSettings, method: "lora", maxSteps: 100 });
   const count = rows * length;
-  const token = (index: number): number => (index * 7919) % model.config.vocabSize;
-  const weights = Float32Array.from({ length: count }, (_, index) =>
-    index % length < length / 3 || index % length === length - 1 ? 0 : 1,
-  );
-  const supervisedTokens = weights.reduce((a, b) => a + b, 0);
-  const tokens = {
-    rows,
-    length,
-    inputIds: Int32Array.from({ length: count }, (_, i) => token(i)),
-    targets: Int32Array.from({ length: count }, (_, i) => token(i + 1)),
-    positions: Int32Array.from({ length: count }, (_, i) => i % length),
-    segments: new Int32Array(count).fill(1),
-    weights,
-    supervisedTokens,
-    weightSum: supervisedTokens,
-  };
-  const heldBefore = held;
+  const tokens = maskedTokens(rows, length, model.config.vocabSize);
+  const heldBefore = meter.held;
   // An idle GPU takes half a second to reach its clock.
   let step = 0;
   const warm = performance.now();
@@ -75,7 +42,7 @@ async function measure(config: Record<string, unknown>, rows: number, length: nu
   await Promise.all(pending);
   const milliseconds = (performance.now() - start) / STEPS;
   await backend.dispose();
-  return { parameters, tokens: count, milliseconds, heldBytes: heldBefore, stepBytes: held - heldBefore + workspace };
+  return { parameters, tokens: count, milliseconds, heldBytes: heldBefore, stepBytes: meter.held - heldBefore + meter.workspace };
 }
 
 function print(name: string, { tokens, milliseconds, heldBytes, stepBytes }: Cost): void {

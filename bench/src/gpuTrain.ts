@@ -2,10 +2,11 @@
 //   gpuTrain MODEL.json lora|full BATCH SEQUENCE [mixed|float32] [profile] [json] [recompute] [hash]
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { byteLength } from "@sft/kernels";
 import { createBackend, type KernelTiming } from "@sft/kernels-webgpu/node";
 import { frozenWeightsFor, LanguageModel, type TrainingMethod } from "@sft/model";
 import { defaultSettings, OptimiserStep } from "@sft/trainer";
+import { maskedTokens } from "./maskedTokens.ts";
+import { meterMemory } from "./meterMemory.ts";
 
 const [file, method = "lora", batch = "8", sequence = "1024", precision = "mixed", ...words] = process.argv.slice(2);
 const [profile, json, recompute, hash] = ["profile", "json", "recompute", "hash"].map((word) => words.includes(word));
@@ -15,28 +16,7 @@ const backend = await createBackend({
   precision: precision as "mixed",
   ...(profile ? { profile: (given: readonly KernelTiming[]) => void (measuring && timings.push(...given)) } : {}),
 });
-// The most bytes that buffers took, and those of the largest program's workspace, which all programs share.
-let buffers = 0;
-let workspace = 0;
-let live = 0;
-const [allocate, free, compile] = [backend.allocate.bind(backend), backend.free.bind(backend), backend.compile.bind(backend)];
-const sizes = new Map<unknown, number>();
-backend.allocate = (type, part) => {
-  const buffer = allocate(type, part);
-  sizes.set(buffer, part ? 0 : byteLength(type));
-  buffers = Math.max(buffers, (live += sizes.get(buffer)!));
-  return buffer;
-};
-backend.free = (resource) => {
-  live -= sizes.get(resource) ?? 0;
-  sizes.delete(resource);
-  free(resource);
-};
-backend.compile = async (...given) => {
-  const executable = await compile(...given);
-  workspace = Math.max(workspace, executable.scratchBytes);
-  return executable;
-};
+const meter = meterMemory(backend);
 const config = JSON.parse(await readFile(file!, "utf8")) as Record<string, unknown>;
 const [rows, length] = [Number(batch), Number(sequence)];
 const frozenWeights = method === "lora" ? frozenWeightsFor(backend.capabilities) : "float32";
@@ -48,21 +28,7 @@ if (method === "lora") await model.attachLora({ r: 16, alpha: 32, dropout: 0, ta
 const settings = { ...defaultSettings, method: method as TrainingMethod, gradientCheckpointing: recompute!, maxSteps: 100 };
 const optimiser = await OptimiserStep.create(model, settings);
 const count = rows * length;
-const token = (index: number): number => (index * 7919) % model.config.vocabSize;
-const supervised = (index: number): number => (index % length < length / 3 || index % length === length - 1 ? 0 : 1);
-const weightsOf = Float32Array.from({ length: count }, (_, index) => supervised(index));
-const supervisedTokens = weightsOf.reduce((a, b) => a + b, 0);
-const tokens = {
-  rows,
-  length,
-  inputIds: Int32Array.from({ length: count }, (_, i) => token(i)),
-  targets: Int32Array.from({ length: count }, (_, i) => token(i + 1)),
-  positions: Int32Array.from({ length: count }, (_, i) => i % length),
-  segments: new Int32Array(count).fill(1),
-  weights: weightsOf,
-  supervisedTokens,
-  weightSum: supervisedTokens,
-};
+const tokens = maskedTokens(rows, length, model.config.vocabSize);
 const times: number[] = [],
   hosts: number[] = [],
   losses: number[] = [];
@@ -93,7 +59,7 @@ if (json) {
     JSON.stringify({
       milliseconds: best,
       tokensPerSecond: (1000 * count) / best,
-      peakBytes: buffers + workspace,
+      peakBytes: meter.mostHeld + meter.workspace,
       hostMilliseconds: Math.min(...hosts.slice(1)),
       losses,
       ...(hash ? { parametersHash: parametersHash.digest("hex") } : {}),
@@ -102,7 +68,7 @@ if (json) {
   process.exit(0);
 }
 console.log(
-  `${file!.split("/").pop()} ${method} ${rows}x${length} ${precision}: ${best.toFixed(1)} ms a step (waiting each: ${Math.min(...times.slice(2)).toFixed(1)}), ${((1000 * count) / best).toFixed(0)} tokens/s, host ${Math.min(...hosts.slice(1)).toFixed(1)} ms, ${((buffers + workspace) / 2 ** 30).toFixed(1)} GiB, loaded in ${loadSeconds.toFixed(1)} s, losses ${losses
+  `${file!.split("/").pop()} ${method} ${rows}x${length} ${precision}: ${best.toFixed(1)} ms a step (waiting each: ${Math.min(...times.slice(2)).toFixed(1)}), ${((1000 * count) / best).toFixed(0)} tokens/s, host ${Math.min(...hosts.slice(1)).toFixed(1)} ms, ${((meter.mostHeld + meter.workspace) / 2 ** 30).toFixed(1)} GiB, loaded in ${loadSeconds.toFixed(1)} s, losses ${losses
     .slice(0, 4)
     .map((loss) => loss.toFixed(4))
     .join(" ")}`,

@@ -17,10 +17,11 @@ const model = await LanguageModel.load({ backend, config, positions: length, fro
 if (method === "lora") await model.attachLora({ r: 16, alpha: 32, dropout: 0, targetModules: "all-linear" });
 const { vocabSize } = model.config;
 
-// Lengths spread evenly around half of a batch's; a third of each row is a prompt, and not supervised.
+// One length from each of equal parts of 1/32 to 31/32 of a batch's, so that half is filled; a third of each row is a prompt, and not
+// supervised.
 const random = randomFrom(7);
-const rows = Array.from({ length: Number(count) }, (): ShiftedRow => {
-  const size = Math.round(length * (1 / 32 + (15 / 16) * random()));
+const rows = Array.from({ length: Number(count) }, (_, index): ShiftedRow => {
+  const size = Math.round(length * (1 / 32 + (15 / 16) * ((index + random()) / Number(count))));
   const ids = Int32Array.from({ length: size + 1 }, () => Math.floor(random() * vocabSize));
   const weights = Float32Array.from({ length: size }, (_, index) => (index < size / 3 ? 0 : 1));
   return { inputIds: ids.slice(0, size), targets: ids.slice(1), weights };

@@ -2,8 +2,8 @@ import { elementCount, pcgHash } from "@sft/kernels";
 import type { ParameterSpec } from "./families/family.ts";
 import { halfFromFloat32, type HalfWeight } from "./halfWeight.ts";
 
-/** Numbers that are drawn for one tensor. Larger ones repeat them: a model of billions is there in seconds. */
-const MOST_DRAWN = 1 << 18;
+/** Numbers that are drawn for one tensor. Larger ones repeat them: a model of billions is there in seconds. A prime, so that rows differ. */
+const MOST_DRAWN = 65_521;
 
 /** Norms of 1, biases of 0, and N(0, initializer_range) for everything else; with `half` as float16. */
 export function randomWeights(

@@ -6,6 +6,7 @@ import { createWebGpuBackend } from "@sft/kernels-webgpu";
 import { createNodeDevice } from "@sft/kernels-webgpu/node";
 import { frozenWeightsFor, LanguageModel, type TrainingMethod } from "@sft/model";
 import { defaultSettings, OptimiserStep } from "@sft/trainer";
+import { maskedTokens } from "./maskedTokens.ts";
 
 const [file, word = "lora", batch = "8", sequence = "1024", count = "15", graphics] = process.argv.slice(2);
 const [method, rows, length, steps] = [word as TrainingMethod, Number(batch), Number(sequence), Number(count)];
@@ -28,21 +29,7 @@ const frozenWeights = method === "lora" ? frozenWeightsFor(backend.capabilities)
 const model = await LanguageModel.load({ backend, config, positions: length, frozenWeights, empty: graphics === "null" });
 if (method === "lora") await model.attachLora({ r: 16, alpha: 32, dropout: 0, targetModules: "all-linear" });
 const optimiser = await OptimiserStep.create(model, { ...defaultSettings, method, maxSteps: steps + 3 });
-const size = rows * length;
-const weights = Float32Array.from({ length: size }, (_, index) => (index % length < length / 3 ? 0 : 1));
-const supervisedTokens = weights.reduce((sum, weight) => sum + weight, 0);
-const token = (index: number): number => (index * 7919) % model.config.vocabSize;
-const tokens = {
-  rows,
-  length,
-  inputIds: Int32Array.from({ length: size }, (_, index) => token(index)),
-  targets: Int32Array.from({ length: size }, (_, index) => token(index + 1)),
-  positions: Int32Array.from({ length: size }, (_, index) => index % length),
-  segments: new Int32Array(size).fill(1),
-  weights,
-  supervisedTokens,
-  weightSum: supervisedTokens,
-};
+const tokens = maskedTokens(rows, length, model.config.vocabSize);
 for (let step = 0; step < 3; step++) await (await optimiser.run([tokens], step)).metrics;
 
 Object.assign(spent, { submit: 0, writeBuffer: 0 });

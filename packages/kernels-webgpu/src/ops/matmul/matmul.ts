@@ -1,6 +1,7 @@
 import type { Emitter, OpEmitter } from "../../dispatch.ts";
 import { rowBytes, rowsOf, type Operand } from "../../operand.ts";
 import { rowRanges } from "../../rowRanges.ts";
+import { depthOf } from "./depth.ts";
 import { emitOnMatrixUnits, suitsMatrixUnits } from "./matrixUnits.ts";
 import { matmulKernel } from "./matmulKernel.ts";
 import { nameProductClass, productClassOf } from "./productClass.ts";
@@ -20,7 +21,10 @@ export const matmul: OpEmitter = (emitter, { inputs: [a, b, addend], outputs: [y
   );
 };
 
-/** Operands of one product. An addend that is y itself is added in place. */
+/**
+ * Operands of one product. An addend that is y itself is added in place. Rows of a may be longer than the product needs: its extents
+ * are those of b and y.
+ */
 export interface MatmulOperands {
   readonly a: Operand;
   readonly b: Operand;
@@ -37,7 +41,7 @@ export function emitMatmul(emitter: Emitter, operands: MatmulOperands, transpose
   const { a, b, addend, y } = operands;
   const { limits } = emitter;
   const fits = [a, b, y, ...(addend ? [addend] : [])].every((operand) => operand.shape[0]! * rowBytes(operand) <= limits.maxBindingBytes);
-  if (fits && alpha !== 0 && limits.maxInvocationsPerWorkgroup >= 256 && isShortDepth(operands, transposeA))
+  if (fits && alpha !== 0 && limits.maxInvocationsPerWorkgroup >= 256 && isShortDepth(operands, transposeA, transposeB))
     return emitShortDepth(emitter, operands, transposeB, alpha);
   if (fits && suitsMatrixUnits(limits, operands, transposeA, alpha))
     return emitOnMatrixUnits(emitter, operands, transposeA, transposeB, alpha);
@@ -52,7 +56,7 @@ export function emitMatmul(emitter: Emitter, operands: MatmulOperands, transpose
     return;
   }
   const [m, n] = y.shape as [number, number];
-  const k = transposeA ? a.shape[0]! : a.shape[1]!;
+  const k = depthOf(operands, transposeB);
   const [aStride, bStride, yStride] = [a.shape[1]!, b.shape[1]!, n];
   const separate = addend !== undefined && addend.storage !== y.storage;
   const tuned = fits ? limits.tiles?.get(nameProductClass(productClassOf(operands, transposeA, transposeB, false))) : undefined;

@@ -2,6 +2,7 @@ import type { Emitter, KernelLimits } from "../../dispatch.ts";
 import { kernelVariant, type Kernel } from "../../kernel.ts";
 import { floatElement, rowsOf, type FloatElement, type Operand, type OperandRange } from "../../operand.ts";
 import { linearGrid, linearGroup } from "../../grid.ts";
+import { depthOf } from "./depth.ts";
 import type { MatmulOperands } from "./matmul.ts";
 import { matrixUnitKernel } from "./matrixUnitKernel.ts";
 import type { RowRange } from "../../rowRanges.ts";
@@ -45,7 +46,7 @@ export function emitOnMatrixUnits(
   part: RowRange = { start: 0, count: y.shape[0]! },
 ): void {
   const [m, n] = [part.count, y.shape[1]!];
-  const k = transposeA ? a.shape[0]! : a.shape[1]!;
+  const k = depthOf({ a, b, y }, transposeB);
   const rowsOfPart = (operand: Operand): OperandRange => rowsOf(operand, part.start, part.count);
   const tuned =
     m === y.shape[0]! ? emitter.limits.tiles?.get(nameProductClass(productClassOf({ a, b, y }, transposeA, transposeB, true))) : undefined;
@@ -71,6 +72,7 @@ export function emitOnMatrixUnits(
         transposeA,
         transposeB,
         aStride: a.shape[1]!,
+        longRows: !transposeA && a.shape[1] !== k,
         bStride: b.shape[1]!,
         n,
         wholeRows: m % tile.tileM === 0,

@@ -1,3 +1,4 @@
+import { depthOf } from "./depth.ts";
 import type { MatmulOperands } from "./matmul.ts";
 
 /** Products that are alike enough to share a choice of tile. */
@@ -25,7 +26,7 @@ const MOST_TOKENS = 8192;
  */
 export function productClassOf({ a, b, y }: MatmulOperands, transposeA: boolean, transposeB: boolean, matrixUnits: boolean): ProductClass {
   const [m, n] = y.shape as [number, number];
-  const k = transposeA ? a.shape[0]! : a.shape[1]!;
+  const k = depthOf({ a, b, y }, transposeB);
   const element = ({ dtype }: { readonly dtype: string }): ElementType => (dtype === "f16" ? "f16" : "f32");
   return {
     m: transposeA ? m : roundedTokens(m),

@@ -19,13 +19,18 @@ interface Case {
   readonly y?: "f16";
   readonly addend?: "separate" | "inPlace";
   readonly partDepth?: number;
+  /** Elements of a row of a in memory, where those are more than the product reads. */
+  readonly rowOfA?: number;
 }
 
 const cases: readonly Case[] = [
   { m: 136, n: 72, k: 32, layout: "nn", addend: "inPlace" },
   { m: 64, n: 128, k: 64, layout: "nn", a: "f32", b: "f32", addend: "separate" },
   { m: 64, n: 72, k: 160, layout: "nn", partDepth: 64 },
+  { m: 72, n: 64, k: 64, layout: "nn", rowOfA: 128 },
+  { m: 64, n: 72, k: 160, layout: "nn", partDepth: 64, rowOfA: 320 },
   { m: 64, n: 64, k: 64, layout: "nt" },
+  { m: 72, n: 64, k: 64, layout: "tn", rowOfA: 144 },
   { m: 72, n: 136, k: 96, layout: "nt", y: "f16", addend: "inPlace" },
   { m: 40, n: 104, k: 64, layout: "nt", tile: uneven },
   { m: 128, n: 64, k: 32, layout: "tn", y: "f16", addend: "separate" },
@@ -56,7 +61,7 @@ function halfValue(bits: number): number {
 }
 
 describeOnGpu("products with shapes of their own", () => {
-  it.each(cases)("$layout $m x $n x $k, a $a, b $b, y $y, addend $addend, parts of $partDepth", async (options) => {
+  it.each(cases)("$layout $m x $n x $k, a $a, b $b, y $y, addend $addend, parts of $partDepth, rows of a $rowOfA", async (options) => {
     const {
       m,
       n,
@@ -68,13 +73,15 @@ describeOnGpu("products with shapes of their own", () => {
       y = "f16",
       addend = "none",
       partDepth,
+      rowOfA = options.layout === "tn" ? options.m : options.k,
     } = { y: "f32" as const, ...options };
     const kernel = emulateMatrixUnits(
       shapedKernel({
         tile,
         transposeA: layout === "tn",
         transposeB: layout === "nt",
-        aStride: layout === "tn" ? m : k,
+        aStride: rowOfA,
+        longRows: layout !== "tn" && rowOfA !== k,
         bStride: layout === "nt" ? k : n,
         n,
         wholeRows: m % tile.tileM === 0,
@@ -86,7 +93,12 @@ describeOnGpu("products with shapes of their own", () => {
       }),
     );
     const planes = partDepth === undefined ? 1 : Math.ceil(k / partDepth);
-    const data = { a: random(m * k, 11), b: random(k * n, 12), addend: random(m * n, 13), y: random(planes * m * n, 14) };
+    const data = {
+      a: random(rowOfA * (layout === "tn" ? k : m), 11),
+      b: random(k * n, 12),
+      addend: random(m * n, 13),
+      y: random(planes * m * n, 14),
+    };
     const { device } = await createNodeDevice(testDeviceOptions);
     const types = { a, b, addend: y, y };
     const buffers = kernel.bindings.map(({ name }) => {
@@ -127,7 +139,7 @@ describeOnGpu("products with shapes of their own", () => {
       const [first, last] = [plane * (partDepth ?? k), Math.min(k, (plane + 1) * (partDepth ?? k))];
       let sum = 0;
       for (let d = first; d < last; d++) {
-        sum += data.a[layout === "tn" ? d * m + row : row * k + d]! * data.b[layout === "nt" ? column * k + d : d * n + column]!;
+        sum += data.a[layout === "tn" ? d * rowOfA + row : row * rowOfA + d]! * data.b[layout === "nt" ? column * k + d : d * n + column]!;
       }
       return 0.5 * sum + (addend === "none" ? 0 : data[addend === "inPlace" ? "y" : "addend"][slot]!);
     });

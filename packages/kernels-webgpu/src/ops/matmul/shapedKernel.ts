@@ -15,6 +15,8 @@ export interface ShapedVariant {
   readonly aStride: number;
   readonly bStride: number;
   readonly n: number;
+  /** Rows of an a that is not transposed are longer than the depth. */
+  readonly longRows?: boolean;
   /** Whether m is a multiple of the tile's. */
   readonly wholeRows: boolean;
   /** Whether workgroups along z take parts of the depth, each into a plane of y of its own. */
@@ -38,14 +40,14 @@ const BAND = 4;
  * to and converted. The last block of a row or column of blocks is moved back to end with y; it stores only what is its own.
  */
 export function shapedKernel(variant: ShapedVariant): Kernel {
-  const { tile, transposeA, transposeB, aStride, bStride, n, wholeRows, parts, a, b, y, addend } = variant;
+  const { tile, transposeA, transposeB, aStride, bStride, n, longRows = false, wholeRows, parts, a, b, y, addend } = variant;
   const { tileM, tileN, tileK, subgroupM, subgroupN } = tile;
   const subgroups = subgroupsOf(tile);
   const threads = SUBGROUP_SIZE * subgroups;
   const layout = `${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
   const [rows, columns, steps] = [subgroupM / UNIT, subgroupN / UNIT, tileK / UNIT];
   const across = Math.ceil(n / tileN);
-  const key = `shaped|${layout}|${aStride}|${bStride}|${n}|${wholeRows}|${parts}|${Object.values(tile).join("x")}|${a}|${b}|${y}|${addend}`;
+  const key = `shaped|${layout}|${aStride}|${bStride}|${n}|${longRows}|${wholeRows}|${parts}|${Object.values(tile).join("x")}|${a}|${b}|${y}|${addend}`;
   return kernelVariant(key, () => {
     const left = stagedBlock({
       name: "a",
@@ -72,7 +74,7 @@ export function shapedKernel(variant: ShapedVariant): Kernel {
     // 16 rows of each subgroup's part of y in float32, padded by one vec4u a row.
     const pitch = subgroupN / 4 + 1;
     const memory = Math.max(left.size + right.size, subgroups * UNIT * pitch);
-    const lastDepth = parts ? "lastDepth" : transposeA ? "p.k" : `${aStride}u`;
+    const lastDepth = parts ? "lastDepth" : transposeA || longRows ? "p.k" : `${aStride}u`;
     return {
       label: `matmul ${layout} ${tileM}x${tileN}x${tileK} on matrix units, ${a} ${b} to ${y}`,
       workgroupSize: [threads, 1],

@@ -1,6 +1,7 @@
 import type { Emitter } from "../../dispatch.ts";
 import { kernelVariant, type Kernel } from "../../kernel.ts";
 import { floatElement, type FloatElement } from "../../operand.ts";
+import { depthOf } from "./depth.ts";
 import type { MatmulOperands } from "./matmul.ts";
 
 /** Depth up to which memory alone decides: a LoRA rank. */
@@ -12,9 +13,10 @@ const THREADS = 256;
 const THREAD_ROWS = (ROWS * COLUMNS) / 4 / THREADS;
 
 /** Whether a product is bound by reading and writing y: a short depth under long rows. */
-export function isShortDepth({ a, y }: MatmulOperands, transposeA: boolean): boolean {
-  const k = transposeA ? a.shape[0]! : a.shape[1]!;
-  return k > 0 && k <= LONGEST && k % 4 === 0 && !transposeA && y.shape[1]! % 4 === 0 && y.shape[1]! >= 64;
+export function isShortDepth(operands: MatmulOperands, transposeA: boolean, transposeB: boolean): boolean {
+  const { a, y } = operands;
+  const k = depthOf(operands, transposeB);
+  return k === a.shape[1] && k > 0 && k <= LONGEST && k % 4 === 0 && !transposeA && y.shape[1]! % 4 === 0 && y.shape[1]! >= 64;
 }
 
 /** Launches y = alpha a op(b) + addend for a short depth, summed in float32: y is written once in whole vec4s, b and a are read a few times. */

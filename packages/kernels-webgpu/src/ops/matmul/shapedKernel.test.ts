@@ -21,6 +21,9 @@ interface Case {
   readonly partDepth?: number;
   /** Elements of a row of a in memory, where those are more than the product reads. */
   readonly rowOfA?: number;
+  /** A low-rank pair, its wide operand transposed as b is; thin in float16 unless told. */
+  readonly rank?: number;
+  readonly thin?: "f32";
 }
 
 const cases: readonly Case[] = [
@@ -36,6 +39,20 @@ const cases: readonly Case[] = [
   { m: 128, n: 64, k: 32, layout: "tn", y: "f16", addend: "separate" },
   { m: 40, n: 104, k: 64, layout: "tn", tile: uneven },
   { m: 64, n: 72, k: 160, layout: "tn", partDepth: 64 },
+  { m: 72, n: 136, k: 64, layout: "nt", rank: 16, y: "f16" },
+  { m: 72, n: 136, k: 64, layout: "nn", rank: 16, addend: "inPlace" },
+  { m: 64, n: 64, k: 32, layout: "nt", rank: 8, thin: "f32", addend: "separate" },
+  { m: 136, n: 64, k: 32, layout: "nn", rank: 8, y: "f16", addend: "separate" },
+  { m: 40, n: 104, k: 64, layout: "nt", rank: 24, tile: uneven },
+  { m: 40, n: 104, k: 64, layout: "nn", rank: 24, tile: uneven, thin: "f32" },
+  { m: 40, n: 96, k: 64, layout: "nt", rank: 16, tile: uneven },
+  { m: 32, n: 104, k: 64, layout: "nn", rank: 16, tile: uneven, rowOfA: 128 },
+  { m: 64, n: 72, k: 32, layout: "nt", rank: 32, b: "f32" },
+  { m: 64, n: 72, k: 32, layout: "nn", rank: 32, a: "f32" },
+  { m: 72, n: 64, k: 32, layout: "nt", rank: 64, thin: "f32" },
+  { m: 72, n: 64, k: 32, layout: "nn", rank: 56 },
+  { m: 40, n: 104, k: 32, layout: "nn", rank: 40, tile: uneven },
+  { m: 128, n: 128, k: 32, layout: "nt", rank: 16, tile: { ...square, tileM: 128, tileN: 128, subgroupM: 64, subgroupN: 64 } },
 ];
 
 /** Multiples of 1/16 up to 1, exact in float16; products of them are exact in float32, sums of 160 as well. */
@@ -61,92 +78,104 @@ function halfValue(bits: number): number {
 }
 
 describeOnGpu("products with shapes of their own", () => {
-  it.each(cases)("$layout $m x $n x $k, a $a, b $b, y $y, addend $addend, parts of $partDepth, rows of a $rowOfA", async (options) => {
-    const {
-      m,
-      n,
-      k,
-      layout,
-      tile = square,
-      a = "f16",
-      b = "f16",
-      y = "f16",
-      addend = "none",
-      partDepth,
-      rowOfA = options.layout === "tn" ? options.m : options.k,
-    } = { y: "f32" as const, ...options };
-    const kernel = emulateMatrixUnits(
-      shapedKernel({
-        tile,
-        transposeA: layout === "tn",
-        transposeB: layout === "nt",
-        aStride: rowOfA,
-        longRows: layout !== "tn" && rowOfA !== k,
-        bStride: layout === "nt" ? k : n,
+  it.each(cases)(
+    "$layout $m x $n x $k, a $a, b $b, y $y, addend $addend, parts of $partDepth, rows of a $rowOfA, rank $rank",
+    async (options) => {
+      const {
+        m,
         n,
-        wholeRows: m % tile.tileM === 0,
-        parts: partDepth !== undefined,
-        a,
-        b,
-        y,
-        addend,
-      }),
-    );
-    const planes = partDepth === undefined ? 1 : Math.ceil(k / partDepth);
-    const data = {
-      a: random(rowOfA * (layout === "tn" ? k : m), 11),
-      b: random(k * n, 12),
-      addend: random(m * n, 13),
-      y: random(planes * m * n, 14),
-    };
-    const { device } = await createNodeDevice(testDeviceOptions);
-    const types = { a, b, addend: y, y };
-    const buffers = kernel.bindings.map(({ name }) => {
-      const values = data[name as "a"];
-      const bytes = types[name as "a"] === "f16" ? Uint16Array.from(values, halfBits) : values;
-      const buffer = device.createBuffer({ size: bytes.byteLength, usage: STORAGE });
-      device.queue.writeBuffer(buffer, 0, bytes);
-      return buffer;
-    });
-    const parameters = device.createBuffer({ size: 16, usage: 0x40 | 0x8 });
-    device.queue.writeBuffer(parameters, 0, Uint32Array.of(m, k, partDepth ?? k, 0));
-    device.queue.writeBuffer(parameters, 12, Float32Array.of(0.5));
-    const pipeline = await device.createComputePipelineAsync({
-      layout: "auto",
-      compute: { module: device.createShaderModule({ code: kernel.wgsl }), entryPoint: "main" },
-    });
-    const result = buffers.at(-1)!;
-    const read = device.createBuffer({ size: result.size, usage: 0x1 | 0x8 });
-    const encoder = device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(
-      0,
-      device.createBindGroup({
-        layout: pipeline.getBindGroupLayout(0),
-        entries: [...buffers, parameters].map((buffer, binding) => ({ binding, resource: { buffer } })),
-      }),
-    );
-    pass.dispatchWorkgroups(Math.ceil(n / tile.tileN), Math.ceil(m / tile.tileM), planes);
-    pass.end();
-    encoder.copyBufferToBuffer(result, 0, read, 0, result.size);
-    device.queue.submit([encoder.finish()]);
-    await read.mapAsync(1);
-    const actual =
-      y === "f16" ? Array.from(new Uint16Array(read.getMappedRange()), halfValue) : [...new Float32Array(read.getMappedRange())];
-    const expected = Array.from({ length: planes * m * n }, (_, slot) => {
-      const [plane, row, column] = [Math.floor(slot / (m * n)), Math.floor((slot % (m * n)) / n), slot % n];
-      const [first, last] = [plane * (partDepth ?? k), Math.min(k, (plane + 1) * (partDepth ?? k))];
-      let sum = 0;
-      for (let d = first; d < last; d++) {
-        sum += data.a[layout === "tn" ? d * rowOfA + row : row * rowOfA + d]! * data.b[layout === "nt" ? column * k + d : d * n + column]!;
-      }
-      return 0.5 * sum + (addend === "none" ? 0 : data[addend === "inPlace" ? "y" : "addend"][slot]!);
-    });
-    // Multiples of 1/512 are exact in float32 sums; where y is float16, one rounding of 2^-11.
-    const relative = y === "f16" ? 2 ** -11 : 0;
-    const wrong = expected.flatMap((value, slot) => (Math.abs(value - actual[slot]!) <= relative * Math.abs(value) ? [] : [slot]));
-    expect(wrong).toEqual([]);
-    device.destroy();
-  });
+        k,
+        layout,
+        tile = square,
+        a = "f16",
+        b = "f16",
+        y = "f16",
+        addend = "none",
+        partDepth,
+        rowOfA = options.layout === "tn" ? options.m : options.k,
+        rank = 0,
+        thin = "f16",
+      } = { y: "f32" as const, ...options };
+      const kernel = emulateMatrixUnits(
+        shapedKernel({
+          tile,
+          transposeA: layout === "tn",
+          transposeB: layout === "nt",
+          aStride: rowOfA,
+          longRows: layout !== "tn" && rowOfA !== k,
+          bStride: layout === "nt" ? k : n,
+          n,
+          wholeRows: m % tile.tileM === 0,
+          parts: partDepth !== undefined,
+          a,
+          b,
+          y,
+          addend,
+          ...(rank > 0 ? { lowRank: { rank, transposeWide: layout === "nt", thin } } : {}),
+        }),
+      );
+      const planes = partDepth === undefined ? 1 : Math.ceil(k / partDepth);
+      const data = {
+        a: random(rowOfA * (layout === "tn" ? k : m), 11),
+        b: random(k * n, 12),
+        addend: random(m * n, 13),
+        y: random(planes * m * n, 14),
+        thin: random(m * rank, 15),
+        wide: random(rank * n, 16),
+      };
+      const { device } = await createNodeDevice(testDeviceOptions);
+      const types = { a, b, addend: y, y, thin, wide: "f32" };
+      const buffers = kernel.bindings.map(({ name }) => {
+        const values = data[name as "a"];
+        const bytes = types[name as "a"] === "f16" ? Uint16Array.from(values, halfBits) : values;
+        const buffer = device.createBuffer({ size: bytes.byteLength, usage: STORAGE });
+        device.queue.writeBuffer(buffer, 0, bytes);
+        return buffer;
+      });
+      const parameters = device.createBuffer({ size: 32, usage: 0x40 | 0x8 });
+      device.queue.writeBuffer(parameters, 0, Uint32Array.of(m, k, partDepth ?? k, 0));
+      device.queue.writeBuffer(parameters, 12, Float32Array.of(0.5, 0.25));
+      const pipeline = await device.createComputePipelineAsync({
+        layout: "auto",
+        compute: { module: device.createShaderModule({ code: kernel.wgsl }), entryPoint: "main" },
+      });
+      const result = buffers.at(-1)!;
+      const read = device.createBuffer({ size: result.size, usage: 0x1 | 0x8 });
+      const encoder = device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(
+        0,
+        device.createBindGroup({
+          layout: pipeline.getBindGroupLayout(0),
+          entries: [...buffers, parameters].map((buffer, binding) => ({ binding, resource: { buffer } })),
+        }),
+      );
+      pass.dispatchWorkgroups(Math.ceil(n / tile.tileN), Math.ceil(m / tile.tileM), planes);
+      pass.end();
+      encoder.copyBufferToBuffer(result, 0, read, 0, result.size);
+      device.queue.submit([encoder.finish()]);
+      await read.mapAsync(1);
+      const actual =
+        y === "f16" ? Array.from(new Uint16Array(read.getMappedRange()), halfValue) : [...new Float32Array(read.getMappedRange())];
+      const expected = Array.from({ length: planes * m * n }, (_, slot) => {
+        const [plane, row, column] = [Math.floor(slot / (m * n)), Math.floor((slot % (m * n)) / n), slot % n];
+        const [first, last] = [plane * (partDepth ?? k), Math.min(k, (plane + 1) * (partDepth ?? k))];
+        let sum = 0;
+        for (let d = first; d < last; d++) {
+          sum +=
+            data.a[layout === "tn" ? d * rowOfA + row : row * rowOfA + d]! * data.b[layout === "nt" ? column * k + d : d * n + column]!;
+        }
+        for (let d = 0; d < rank; d++) {
+          sum += 0.25 * data.thin[row * rank + d]! * data.wide[layout === "nt" ? column * rank + d : d * n + column]!;
+        }
+        return 0.5 * sum + (addend === "none" ? 0 : data[addend === "inPlace" ? "y" : "addend"][slot]!);
+      });
+      // Multiples of 1/2048 are exact in float32 sums; where y is float16, one rounding of 2^-11.
+      const relative = y === "f16" ? 2 ** -11 : 0;
+      const wrong = expected.flatMap((value, slot) => (Math.abs(value - actual[slot]!) <= relative * Math.abs(value) ? [] : [slot]));
+      expect(wrong).toEqual([]);
+      device.destroy();
+    },
+  );
 });

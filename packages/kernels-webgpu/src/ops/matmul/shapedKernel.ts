@@ -1,5 +1,7 @@
 import { kernelVariant, type Kernel } from "../../kernel.ts";
+import { lowRankSteps, type LowRankPair } from "./lowRankSteps.ts";
 import { SUBGROUP_SIZE, subgroupsOf, type MatrixUnitTile } from "./matrixUnitTile.ts";
+import { each, list, multiplications, UNIT } from "./multiplications.ts";
 import { stagedBlock } from "./stagedBlock.ts";
 
 /**
@@ -27,30 +29,32 @@ export interface ShapedVariant {
   /** Of y, and of an addend. */
   readonly y: "f32" | "f16";
   readonly addend: "none" | "separate" | "inPlace";
+  /** A further product in the same sums; not with parts of the depth. */
+  readonly lowRank?: LowRankPair;
 }
 
-const UNIT = 16;
 /** Rows of blocks that are worked through column by column, so that what they read stays in the cache. */
 const BAND = 4;
 
 /**
- * y = alpha op(a) op(b) + addend on matrix units, with strides as constants of the text. What bounds it on a large GPU is the way
+ * y = alpha (op(a) op(b) + factor thin op(wide)) + addend on matrix units, with strides as constants of the text. What bounds it on a large GPU is the way
  * from the cache to workgroup memory: each step's blocks are fetched into registers during the step before, and each subgroup keeps
  * as large a part of y as its registers hold. The sums leave through workgroup memory in whole lines, where they are scaled, added
  * to and converted. The last block of a row or column of blocks is moved back to end with y; it stores only what is its own.
  */
 export function shapedKernel(variant: ShapedVariant): Kernel {
-  const { tile, transposeA, transposeB, aStride, bStride, n, longRows = false, wholeRows, parts, a, b, y, addend } = variant;
+  const { tile, transposeA, transposeB, aStride, bStride, n, longRows = false, wholeRows, parts, a, b, y, addend, lowRank } = variant;
   const { tileM, tileN, tileK, subgroupM, subgroupN } = tile;
   const subgroups = subgroupsOf(tile);
   const threads = SUBGROUP_SIZE * subgroups;
   const layout = `${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
-  const [rows, columns, steps] = [subgroupM / UNIT, subgroupN / UNIT, tileK / UNIT];
+  const [rows, columns] = [subgroupM / UNIT, subgroupN / UNIT];
   const across = Math.ceil(n / tileN);
-  const key = `shaped|${layout}|${aStride}|${bStride}|${n}|${longRows}|${wholeRows}|${parts}|${Object.values(tile).join("x")}|${a}|${b}|${y}|${addend}`;
+  const key = `shaped|${layout}|${aStride}|${bStride}|${n}|${longRows}|${wholeRows}|${parts}|${Object.values(tile).join("x")}|${a}|${b}|${y}|${addend}|${Object.values(lowRank ?? {}).join("x")}`;
   return kernelVariant(key, () => {
     const left = stagedBlock({
       name: "a",
+      side: "rows",
       type: a,
       extent: tileM,
       depth: tileK,
@@ -62,6 +66,7 @@ export function shapedKernel(variant: ShapedVariant): Kernel {
     });
     const right = stagedBlock({
       name: "b",
+      side: "columns",
       type: b,
       extent: tileN,
       depth: tileK,
@@ -71,21 +76,23 @@ export function shapedKernel(variant: ShapedVariant): Kernel {
       subgroupExtent: subgroupN,
       offset: left.size,
     });
+    const low = lowRank && lowRankSteps(lowRank, tile, n);
     // 16 rows of each subgroup's part of y in float32, padded by one vec4u a row.
     const pitch = subgroupN / 4 + 1;
-    const memory = Math.max(left.size + right.size, subgroups * UNIT * pitch);
+    const memory = Math.max(left.size + right.size, low?.size ?? 0, subgroups * UNIT * pitch);
     const lastDepth = parts ? "lastDepth" : transposeA || longRows ? "p.k" : `${aStride}u`;
     return {
-      label: `matmul ${layout} ${tileM}x${tileN}x${tileK} on matrix units, ${a} ${b} to ${y}`,
+      label: `matmul ${layout} ${tileM}x${tileN}x${tileK} on matrix units, ${a} ${b} to ${y}${lowRank ? `, and rank ${lowRank.rank}` : ""}`,
       workgroupSize: [threads, 1],
       enable: ["f16", "subgroups", "chromium_experimental_subgroup_matrix"],
       bindings: {
         a: a === "f32" ? "read vec4f" : "read vec4u",
         b: b === "f32" ? "read vec4f" : "read vec4u",
+        ...low?.bindings,
         ...(addend === "separate" ? { addend: y === "f32" ? ("read vec4f" as const) : ("read vec4u" as const) } : {}),
         y: y === "f32" ? "read_write vec4f" : "read_write vec4u",
       },
-      parameters: { m: "u32", k: "u32", partDepth: "u32", alpha: "f32" },
+      parameters: { m: "u32", k: "u32", partDepth: "u32", alpha: "f32", ...low?.parameters },
       declarations: `
 var<workgroup> staged: array<vec4u, ${memory}>;
 fn packed(low: vec4f, high: vec4f) -> vec4u {
@@ -107,6 +114,7 @@ ${parts ? "  let lastDepth = min(p.k, depth + p.partDepth);" : ""}
 ${each(rows, columns, (i, j) => `  var sum${i}_${j} = subgroup_matrix_result<f32, 16, 16>(0.0);`)}
 ${left.setup}
 ${right.setup}
+${low?.setup ?? ""}
 ${left.fetch}
 ${right.fetch}
   loop {
@@ -118,18 +126,12 @@ ${right.store}
     if (more) {
 ${left.fetch}
 ${right.fetch}
-    }
-${list(
-  steps,
-  (step) => `    {
-${list(rows, (i) => `      let left${i} = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, ${transposeA ? "col_major" : "row_major"}>(&staged, ${left.at(i, step)}, ${left.pitch}u);`)}
-${list(columns, (j) => `      let right${j} = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, ${transposeB ? "col_major" : "row_major"}>(&staged, ${right.at(j, step)}, ${right.pitch}u);`)}
-${each(rows, columns, (i, j) => `      sum${i}_${j} = subgroupMatrixMultiplyAccumulate(left${i}, right${j}, sum${i}_${j});`)}
-    }`,
-)}
+    }${low ? ` else {\n${low.fetch}\n    }` : ""}
+${multiplications(tile, tileK, left, transposeA, right, transposeB)}
     if (!more) { break; }
     workgroupBarrier();
   }
+${low?.steps ?? ""}
   let stash = subgroup * ${UNIT * pitch}u;
   let row = firstRow + subgroupRow;
   let column = firstColumn + subgroupColumn;
@@ -176,12 +178,4 @@ function storeLines({ tile, n, wholeRows, parts, y, addend }: ShapedVariant, i: 
     }
   }`,
   );
-}
-
-function list(count: number, line: (index: number) => string): string {
-  return Array.from({ length: count }, (_, index) => line(index)).join("\n");
-}
-
-function each(rows: number, columns: number, line: (row: number, column: number) => string): string {
-  return list(rows, (row) => list(columns, (column) => line(row, column)));
 }

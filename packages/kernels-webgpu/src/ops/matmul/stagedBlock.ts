@@ -1,13 +1,19 @@
 /** One operand's part of a step, as it is copied to workgroup memory. */
 export interface StagedBlockOptions {
-  readonly name: "a" | "b";
+  readonly name: string;
+  /** Whether its lines belong to rows of y, or to columns. */
+  readonly side: "rows" | "columns";
   /** Element type in memory; float32 is rounded to float16 on the way. */
   readonly type: "f32" | "f16";
+  /** What float32 is multiplied with before it is rounded. */
+  readonly factor?: string;
   /** Rows or columns of y, and depth, that a step needs. */
   readonly extent: number;
   readonly depth: number;
   /** Whether the depth is what lies contiguous in memory. */
   readonly depthIsContiguous: boolean;
+  /** Depth that there is in memory where steps go past it; they stage zeros there. */
+  readonly available?: number;
   /** Elements from one line in memory to the next, and the same as it must be computed from the part's first line. */
   readonly stride: number;
   readonly threads: number;
@@ -31,23 +37,26 @@ export interface StagedBlock {
 /** Elements of float16 in 16 bytes, and vec4u that pass through all 32 banks of workgroup memory. */
 const PIECE = 8;
 const BANKS = 8;
+/** Lines of a matrix, which lie one below the other. */
+const UNIT = 16;
 
 /**
- * A block as it lies in memory, 8 float16 to a vec4u. Lines shorter than 128 bytes share a line of workgroup memory: line i with
- * line i + lines / 2 (a quarter for 32 bytes). Each line is padded by one vec4u, so that 8 threads that store, and 8 rows that a
+ * A block as it lies in memory, 8 float16 to a vec4u. Lines shorter than 128 bytes share a line of workgroup memory where that parts no
+ * matrix: line i with line i + lines / 2 (a quarter for 32 bytes). Each line is padded by one vec4u, so that 8 threads that store, and 8 rows that a
  * matrix unit loads, always meet different banks.
  */
 export function stagedBlock(options: StagedBlockOptions): StagedBlock {
-  const { name, type, extent, depth, depthIsContiguous, stride, threads, subgroupExtent, offset } = options;
+  const { name, side, type, factor, extent, depth, depthIsContiguous, available, stride, threads, subgroupExtent, offset } = options;
   const [lines, width] = depthIsContiguous ? [extent, depth] : [depth, extent];
   const pieces = width / PIECE;
-  const shared = depthIsContiguous && pieces < BANKS ? BANKS / pieces : 1;
+  let shared = depthIsContiguous && pieces < BANKS ? BANKS / pieces : 1;
+  while (shared > 1 && (lines / shared) % UNIT !== 0) shared /= 2;
   const rows = lines / shared;
   const rowPieces = pieces * shared;
   const pitch = rowPieces + 1;
   const rounds = Math.ceil((rows * rowPieces) / threads);
   const whole = (rows * rowPieces) % threads === 0;
-  const first = name === "a" ? "firstRow" : "firstColumn";
+  const first = side === "rows" ? "firstRow" : "firstColumn";
   // With whole rows a round, a thread stays in its column and its address moves by a constant.
   const regular = threads % rowPieces === 0;
   const roundRows = threads / rowPieces;
@@ -62,15 +71,27 @@ export function stagedBlock(options: StagedBlockOptions): StagedBlock {
       : `((depth + ${line}) * ${stride}u + ${first}) / ${PIECE}u + ${piece}`;
   };
   const guard = (round: number): string => (whole ? "" : `if (${slot(round)} < ${rows * rowPieces}u) `);
+  const isThere = (round: number): string =>
+    depthIsContiguous
+      ? `depth + ${pieceOf(round)} % ${pieces}u * ${PIECE}u < ${available}u`
+      : `depth + ${rowOf(round)} + ${pieceOf(round)} / ${pieces}u * ${rows}u < ${available}u`;
   const load = (round: number): string => {
     const at = regular ? `${name}At + ${(round * roundRows * stride) / PIECE}u` : address(round);
-    return type === "f32"
-      ? `${guard(round)}{ let at = 2u * (${at}); ${name}Low${round} = ${name}[at]; ${name}High${round} = ${name}[at + 1u]; }`
-      : `${guard(round)}{ ${name}Next${round} = ${name}[${at}]; }`;
+    const [clear, read] =
+      type === "f32"
+        ? [
+            `${name}Low${round} = vec4f(); ${name}High${round} = vec4f();`,
+            `let at = 2u * (${at}); ${name}Low${round} = ${name}[at]; ${name}High${round} = ${name}[at + 1u];`,
+          ]
+        : [`${name}Next${round} = vec4u();`, `${name}Next${round} = ${name}[${at}];`];
+    if (available === undefined || available % depth === 0) return `${guard(round)}{ ${read} }`;
+    return `${guard(round)}{ if (${isThere(round)}) { ${read} } else { ${clear} } }`;
   };
   const advance = depthIsContiguous ? depth / PIECE : (depth * stride) / PIECE;
-  const value = (round: number): string => (type === "f32" ? `packed(${name}Low${round}, ${name}High${round})` : `${name}Next${round}`);
-  const subgroupFirst = name === "a" ? "subgroupRow" : "subgroupColumn";
+  const scaled = factor === undefined ? "" : `${factor} * `;
+  const value = (round: number): string =>
+    type === "f32" ? `packed(${scaled}${name}Low${round}, ${scaled}${name}High${round})` : `${name}Next${round}`;
+  const subgroupFirst = side === "rows" ? "subgroupRow" : "subgroupColumn";
   return {
     size: rows * pitch,
     pitch,

@@ -4,22 +4,12 @@ import { kernelVariant, type Kernel } from "../../../kernel.ts";
 import { attentionParameters, attentionValues } from "../headTile.ts";
 import { sequenceRanges, sequencesOf } from "../sequenceRanges.ts";
 import { queryShape, type BlockShape } from "./blockShape.ts";
-import {
-  EXTENSIONS,
-  halfKey,
-  laneDeclarations,
-  list,
-  LOG2_E,
-  LOWEST,
-  operandBindings,
-  sharedDeclarations,
-  UNSEEN,
-  type HalfOperands,
-} from "./blockText.ts";
+import { EXTENSIONS, halfKey, list, LOG2_E, LOWEST, operandBindings, sharedDeclarations, UNSEEN, type HalfOperands } from "./blockText.ts";
 import { columnTiles } from "./columnTiles.ts";
 import { keepLeft, multiplyRows, storeSums, sumVariables } from "./ownRows.ts";
-import { addWeighted, laneScores, maskUnseen, scoreProduct, storeWeights } from "./scoreExchange.ts";
-import { columnBoundVariable, keysOfQueries } from "./visibleColumns.ts";
+import { isSeenByQuery, nextKeyBlock, queryDeclarations } from "./queryBlocks.ts";
+import { addWeighted, laneScores, maskUnseen, storeWeights } from "./scoreExchange.ts";
+import { columnBoundVariable } from "./visibleColumns.ts";
 
 /** How far scores may rise above the one that exponentials are taken relative to, in powers of two: 2^8 is far from float16's end. */
 const HEADROOM = "8.0";
@@ -72,20 +62,8 @@ var<workgroup> rowFactor: array<f32, ${rows}>;
 var<workgroup> hasRisen: array<u32, ${subgroups}>;
 ${columnBoundVariable}
 ${tiles.variables}
-${sharedDeclarations(softcap)}
-fn isSeen(query: u32, segment: i32, keys: vec4u, segmentsOfKeys: vec4i) -> vec4<bool> {
-  return (keys <= vec4u(query)) & (vec4u(query) < keys + vec4u(reach())) & (segmentsOfKeys == vec4i(segment));
-}`,
-    body: `
-  let head = group.x;
-  let sequence = group.y;
-  let keyHead = head / (p.queryHeads / p.keyValueHeads);
-  let queryWidth = p.queryHeads * ${headDim}u;
-  let keyWidth = p.keyValueHeads * ${headDim}u;
-  // Late queries see the most keys: they start first.
-  let rowStart = (groups.z - 1u - group.z) * ${rows}u;
-${laneDeclarations(shape)}
-${keysOfQueries(shape)}
+${sharedDeclarations(softcap)}${isSeenByQuery}`,
+    body: `${queryDeclarations(shape)}
 ${keepLeft(shape, "query", { operand: "q", half: half.q, ...ofQueries })}
 ${sumVariables(shape, "sums")}
 ${tiles.registers}
@@ -96,18 +74,7 @@ ${tiles.registers}
 ${tiles.fetch("columnStart")}
 ${tiles.write}
   loop {
-    workgroupBarrier();
-    let lastColumn = columnStart + ${columns - 1}u;
-    let more = lastColumn + 1u < endColumn;
-    if (more) {
-${tiles.fetch("lastColumn + 1u")}
-    }
-    let isActive = columnStart <= lastOfSubgroup && firstOfSubgroup < lastColumn + reach();
-    let isWhole = isOneSegment == 1u && lastColumn <= firstOfSubgroup && lastOfSubgroup < columnStart + reach();
-    if (isActive) {
-${scoreProduct(shape, "query", "kTile")}
-    }
-    workgroupBarrier();
+${nextKeyBlock(shape, tiles)}
     var factor = 1.0;
     var rises = 0u;
 ${list(laneVectors, (n) => `    var ${weights(n)} = vec4f();`)}

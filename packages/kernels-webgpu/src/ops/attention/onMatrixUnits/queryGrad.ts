@@ -1,21 +1,13 @@
 import { kernelVariant, type Kernel } from "../../../kernel.ts";
 import { attentionParameters } from "../headTile.ts";
 import type { BlockShape } from "./blockShape.ts";
-import {
-  EXTENSIONS,
-  halfKey,
-  laneDeclarations,
-  list,
-  LOG2_E,
-  operandBindings,
-  sharedDeclarations,
-  type HalfOperands,
-} from "./blockText.ts";
+import { EXTENSIONS, halfKey, list, LOG2_E, operandBindings, sharedDeclarations, type HalfOperands } from "./blockText.ts";
 import { columnTiles } from "./columnTiles.ts";
 import { gradientScaleFunctions, scaleSlopes, slopeScaleVariable } from "./gradientScale.ts";
 import { keepLeft, multiplySums, storeSums, sumVariables } from "./ownRows.ts";
+import { isSeenByQuery, nextKeyBlock, queryDeclarations } from "./queryBlocks.ts";
 import { addWeighted, laneScores, maskUnseen, scoreProduct, storeWeights } from "./scoreExchange.ts";
-import { columnBoundVariable, keysOfQueries } from "./visibleColumns.ts";
+import { columnBoundVariable } from "./visibleColumns.ts";
 
 /**
  * dq[i] = scale * sum over keys of ds[i, j] k[j], a workgroup a block of queries of one head. Each row of a float32 dOut is staged
@@ -48,20 +40,8 @@ var<workgroup> rowFactor: array<f32, ${rows}>;
 ${columnBoundVariable}
 ${tiles.variables}
 ${sharedDeclarations(softcap)}
-${gradientScaleFunctions}
-fn isSeen(query: u32, segment: i32, keys: vec4u, segmentsOfKeys: vec4i) -> vec4<bool> {
-  return (keys <= vec4u(query)) & (vec4u(query) < keys + vec4u(reach())) & (segmentsOfKeys == vec4i(segment));
-}`,
-      body: `
-  let head = group.x;
-  let sequence = group.y;
-  let keyHead = head / (p.queryHeads / p.keyValueHeads);
-  let queryWidth = p.queryHeads * ${headDim}u;
-  let keyWidth = p.keyValueHeads * ${headDim}u;
-  // Late queries see the most keys: they start first.
-  let rowStart = (groups.z - 1u - group.z) * ${rows}u;
-${laneDeclarations(shape)}
-${keysOfQueries(shape)}
+${gradientScaleFunctions}${isSeenByQuery}`,
+      body: `${queryDeclarations(shape)}
   let firstStatistic = (sequence * p.queryHeads + head) * p.tokens;
   let ownStatistic = statistics[firstStatistic + min(ownRow, p.tokens - 1u)];
   let ownScale = ${half.dOut ? "1.0" : "scaleOf(ownStatistic.z)"};
@@ -77,18 +57,7 @@ ${slopeScaleVariable}
 ${tiles.fetch("columnStart")}
 ${tiles.write}
   loop {
-    workgroupBarrier();
-    let lastColumn = columnStart + ${columns - 1}u;
-    let more = lastColumn + 1u < endColumn;
-    if (more) {
-${tiles.fetch("lastColumn + 1u")}
-    }
-    let isActive = columnStart <= lastOfSubgroup && firstOfSubgroup < lastColumn + reach();
-    let isWhole = isOneSegment == 1u && lastColumn <= firstOfSubgroup && lastOfSubgroup < columnStart + reach();
-    if (isActive) {
-${scoreProduct(shape, "query", "kTile")}
-    }
-    workgroupBarrier();
+${nextKeyBlock(shape, tiles)}
 ${list(laneVectors, (n) => `    var weights${n} = vec4f();`)}
     if (isActive) {
 ${list(laneVectors, (n) =>

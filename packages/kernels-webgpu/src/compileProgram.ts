@@ -2,7 +2,7 @@ import { BackendError, elementCount, lowerProgram, opTable, ProgramError, type B
 import type { DeviceFaults } from "./deviceFaults.ts";
 import type { KernelLimits } from "./dispatch.ts";
 import { BindGroups, type GpuExecutable } from "./executable.ts";
-import { asGpuTensor, type GpuTensor } from "./gpuBuffer.ts";
+import { asGpuTensor, shareMemory, type GpuTensor } from "./gpuBuffer.ts";
 import { listDispatches } from "./listDispatches.ts";
 import { movedBytes } from "./movedBytes.ts";
 import { opEmitters } from "./ops/index.ts";
@@ -38,7 +38,7 @@ export async function compileProgram(
     if (tensor && !firstWith.has(tensor)) firstWith.set(tensor, index);
   });
   const sameBuffer = (index: number): number => firstWith.get(tensors[index]!)!;
-  const list = listDispatches(program, opTable, limits, sameBuffer);
+  const list = listDispatches(program, opTable, limits, sameBuffer, (a, b) => shareMemory(tensors[a]!, tensors[b]!));
   const bytes = movedBytes(list, sameBuffer);
 
   const pipelines = await Promise.all(list.dispatches.map(({ kernel }) => context.pipelines.get(kernel)));

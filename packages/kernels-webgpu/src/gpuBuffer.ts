@@ -1,4 +1,4 @@
-import { BackendError, type BackendBuffer, type DType } from "@sft/kernels";
+import { BackendError, bytesPerElement, type BackendBuffer, type DType } from "@sft/kernels";
 
 /** A tensor's buffer on the device, padded to whole words. */
 export interface GpuTensor extends BackendBuffer {
@@ -21,6 +21,12 @@ export const TENSOR_USAGE: number = 0x80 | 0x04 | 0x08; // STORAGE | COPY_SRC | 
 /** Bytes of a buffer for `length` elements: whole words, never none. */
 export function paddedBytes(bytes: number): number {
   return Math.max(4, Math.ceil(bytes / 4) * 4);
+}
+
+/** Whether two tensors have bytes in common. */
+export function shareMemory(a: GpuTensor, b: GpuTensor): boolean {
+  const end = ({ byteOffset, dtype, length }: GpuTensor): number => byteOffset + length * bytesPerElement(dtype);
+  return a.gpu === b.gpu && a.byteOffset < end(b) && b.byteOffset < end(a);
 }
 
 /** The buffer as one of this backend's own. @throws BackendError "bad-buffer" for a stranger's, "buffer-freed" after free. */

@@ -41,5 +41,6 @@ export const halfOperands: ReadonlyMap<string, HalfSlots> = new Map(
     linearCrossEntropy: { inputs: [0] },
     linearCrossEntropyGrad: { inputs: [1], outputs: [0] },
     linearCrossEntropyWeightGrad: { inputs: [1] },
+    lossAndGradients: { inputs: [0], outputs: [3] },
   }),
 );

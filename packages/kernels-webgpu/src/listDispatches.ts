@@ -8,6 +8,7 @@ import {
   type ScratchRequest,
 } from "@sft/kernels";
 import { resolveDispatch, type Dispatch, type Emitter, type KernelLimits } from "./dispatch.ts";
+import { emitterOfLoss, fuseLoss } from "./fuseLoss.ts";
 import { fuseResidual } from "./fuseResidual.ts";
 import { storeHalf } from "./halfStorage.ts";
 import type { Operand } from "./operand.ts";
@@ -33,15 +34,17 @@ export type Storage = { readonly kind: "external"; readonly tensor: number } | {
 
 /**
  * Lists the dispatches of a program whose ops all have kernels. `sameBuffer` tells which external tensors are one buffer, by
- * giving the first tensor bound to it.
+ * giving the first tensor bound to it; `overlap` which ones share memory.
  */
 export function listDispatches(
   source: Program,
   table: ReadonlyMap<string, OpDefinition>,
   limits: KernelLimits,
   sameBuffer: (tensor: number) => number = (tensor) => tensor,
+  overlap: (a: number, b: number) => boolean = (a, b) => sameBuffer(a) === sameBuffer(b),
 ): DispatchList {
-  const program = sumTogether(storeHalf(fuseResidual(repeatCheap(source, table)), limits), limits, sameBuffer);
+  const fused = fuseResidual(repeatCheap(fuseLoss(source, overlap), table));
+  const program = sumTogether(storeHalf(fused, limits), limits, sameBuffer);
   const plan = planMemory(program, table, { scratch: scratchRequests(program, limits) });
   const storages: Storage[] = [];
   const numbers = new Map<string, number>();
@@ -99,6 +102,6 @@ function scratchRequests(program: Program, limits: KernelLimits): readonly Scrat
 
 function emitInstruction(instruction: Instruction, operandOf: (index: number) => Operand, emitter: Emitter): void {
   const { op, inputs, outputs, attributes } = instruction;
-  const emit = emitterOfParts(instruction) ?? opEmitters.get(op)!;
+  const emit = emitterOfParts(instruction) ?? emitterOfLoss(instruction) ?? opEmitters.get(op)!;
   emit(emitter, { op, inputs: inputs.map(operandOf), outputs: outputs.map(operandOf), attributes });
 }

@@ -8,9 +8,11 @@ import { emitMatmul } from "../matmul/matmul.ts";
 /** Logits and their gradients that exist at one time. */
 const MAX_LOGIT_BYTES = 512 * 1024 * 1024;
 /** Rows of logits that fill a large GPU with blocks; more would only take memory. */
-const ENOUGH_ROWS = 512;
-/** Bytes of a logit, with its gradient where that has memory of its own. */
-const LOGIT_BYTES = { shared: 4, apart: 6 } as const;
+export const ENOUGH_ROWS = 512;
+/** Bytes of a logit. Its gradient takes its place. */
+export const LOGIT_BYTES = 4;
+/** Contiguous extents that matrix units can read are multiples of this. */
+const EXTENT = 8;
 /** A whole number of matmul tiles. */
 const ROW_MULTIPLE = 128;
 
@@ -26,8 +28,21 @@ export interface LogitChunk {
   readonly head: Operand;
   /** (chunk, V), float32. */
   readonly logits: Operand;
-  /** (chunk, V): where the gradient of the logits goes. The logits' own memory, or float16 on matrix units. */
+  /**
+   * (chunk, V): the gradient of the logits, which takes their place. On matrix units (chunk, 2V) float16: each row begins where its
+   * logits did, and its second half means nothing.
+   */
   readonly gradient: Operand;
+}
+
+/** What logits are computed from: alpha * x[rows] · weight^T. */
+export interface LogitSource {
+  readonly x: Operand;
+  readonly weight: Operand;
+  readonly rows: Operand;
+  readonly alpha: number;
+  /** Rows of a chunk, where memory and the device's limits allow them. */
+  readonly chunkRows?: number;
 }
 
 /**
@@ -36,20 +51,16 @@ export interface LogitChunk {
  */
 export function forEachLogitChunk(
   emitter: Emitter,
-  x: Operand,
-  weight: Operand,
-  rows: Operand,
-  alpha: number,
+  { x, weight, rows, alpha, chunkRows: enoughRows = ENOUGH_ROWS }: LogitSource,
   visit: (chunk: LogitChunk) => void,
 ): void {
   const count = rows.shape[0]!;
   const [vocabulary, width] = weight.shape as [number, number];
   const { maxBindingBytes, matrixUnits } = emitter.limits;
-  const logitBytes = matrixUnits ? LOGIT_BYTES.apart : LOGIT_BYTES.shared;
   const fitting = Math.floor(
-    Math.min(MAX_LOGIT_BYTES / (vocabulary * logitBytes), maxBindingBytes / (vocabulary * 4), maxBindingBytes / rowBytes(x)),
+    Math.min(MAX_LOGIT_BYTES / (vocabulary * LOGIT_BYTES), maxBindingBytes / (vocabulary * LOGIT_BYTES), maxBindingBytes / rowBytes(x)),
   );
-  const chunkRows = Math.min(count, ENOUGH_ROWS, fitting >= ROW_MULTIPLE ? fitting - (fitting % ROW_MULTIPLE) : fitting);
+  const chunkRows = Math.min(count, enoughRows, fitting >= ROW_MULTIPLE ? fitting - (fitting % ROW_MULTIPLE) : fitting);
   if (count === 0) return;
   if (chunkRows === 0) {
     throw new BackendError(
@@ -59,7 +70,7 @@ export function forEachLogitChunk(
   }
   const hiddenMemory = emitter.scratch({ shape: [chunkRows, width], dtype: matrixUnits ? "f16" : x.dtype });
   const logitMemory = emitter.scratch({ shape: [chunkRows, vocabulary], dtype: "f32" });
-  const gradientMemory = matrixUnits ? emitter.scratch({ shape: [chunkRows, vocabulary], dtype: "f16" }) : logitMemory;
+  const half = matrixUnits === true && vocabulary % EXTENT === 0;
   let head = weight;
   if (matrixUnits && weight.dtype === "f32") {
     head = emitter.scratch({ shape: weight.shape, dtype: "f16" });
@@ -73,7 +84,8 @@ export function forEachLogitChunk(
     const logits: Operand = { ...logitMemory, shape: [size, vocabulary] };
     emitGatherRows(emitter, x, rows, first, hidden);
     emitMatmul(chunkEmitter, { a: hidden, b: head, y: logits }, false, true, alpha);
-    visit({ emitter: chunkEmitter, first, hidden, head, logits, gradient: { ...gradientMemory, shape: [size, vocabulary] } });
+    const gradient: Operand = half ? { ...logits, dtype: "f16", shape: [size, 2 * vocabulary] } : logits;
+    visit({ emitter: chunkEmitter, first, hidden, head, logits, gradient });
   }
 }
 

@@ -1,0 +1,254 @@
+import {
+  backward,
+  copy,
+  linearCrossEntropy,
+  linearCrossEntropyGrad,
+  linearCrossEntropyWeightGrad,
+  opTable,
+  scale,
+  Tape,
+  type Backend,
+  type HostArray,
+  type LinearCrossEntropyAttributes,
+  type Program,
+  type Value,
+} from "@sft/kernels";
+import { createCpuBackend } from "@sft/kernels-cpu";
+import { describeProgram, relativeL2 } from "@sft/kernels/testing";
+import { describe, expect, it } from "vitest";
+import { defaultLimits } from "./dispatch.ts";
+import { fuseLoss } from "./fuseLoss.ts";
+import { listDispatches } from "./listDispatches.ts";
+import { createBackend } from "./node.ts";
+import { describeOnGpu, testDeviceOptions } from "./testing/testDevice.ts";
+
+const apart = (a: number, b: number): boolean => a === b;
+
+interface Step {
+  readonly tokens?: number;
+  readonly hidden?: number;
+  readonly vocabulary?: number;
+  readonly supervised?: number;
+  readonly attributes?: Partial<LinearCrossEntropyAttributes>;
+  /** Trains the head too. */
+  readonly full?: boolean;
+  /** A step's later micro batch: gradients are added to. */
+  readonly later?: boolean;
+  /** Records something after the loss and before its gradients. */
+  readonly between?: (
+    tape: Tape,
+    values: { readonly loss: Value; readonly x: Value; readonly weight: Value; readonly dWeight: Value },
+  ) => void;
+}
+
+const none: LinearCrossEntropyAttributes = { alpha: 1, softcap: 0, labelSmoothing: 0, zLoss: 0 };
+
+/** Loss and backward pass of y = 2 embedding, as a step records them: x is an activation, and its gradient goes on. */
+function step(options: Step = {}): Program {
+  const { tokens = 20, hidden = 16, vocabulary = 24, supervised = 7, attributes, full = true, later = false, between } = options;
+  const tape = new Tape("step");
+  const weight = tape.parameter("weight", [vocabulary, hidden], full);
+  const x = tape.apply(scale, [tape.parameter("embedded", [tokens, hidden], true)], { factor: 2 })[0]!;
+  const rows = tape.input("rows", [supervised]);
+  const inputs = [x, weight, rows, tape.input("targets", [supervised]), tape.input("weights", [supervised], "f32")];
+  const loss = tape.apply(linearCrossEntropy, inputs, { ...none, ...attributes })[0]!;
+  const total = tape.external("total", "state", [1]);
+  tape.copy(loss, total);
+  const gradientOf = ({ name, shape }: Value): Value => tape.external(`gradient of ${name}`, "gradient", shape);
+  between?.(tape, { loss, x, weight, dWeight: full ? gradientOf(weight) : total });
+  backward(tape, loss, gradientOf, { overwrite: !later });
+  return tape.finish();
+}
+
+const opsOf = ({ instructions }: Program): readonly string[] => instructions.map(({ op }) => op);
+
+describe("fuseLoss", () => {
+  it("makes one instruction of a loss and its gradients, with the constant that they start from before it", () => {
+    expect(describeProgram(fuseLoss(step(), apart))).toMatchInlineSnapshot(`
+      "%0 = scale(embedded)
+      %1 = fill()
+      %2, %3, %4, %5, gradient of weight = lossAndGradients(%0, weight, rows, targets, weights, %1)
+      total = copy(%2)
+      %6 = scale(%5)
+      gradient of embedded = copy(%6)"
+    `);
+  });
+
+  it("hands the addend of a later micro batch on, and leaves out what is not trained", () => {
+    expect(describeProgram(fuseLoss(step({ later: true }), apart))).toContain(
+      "lossAndGradients(%0, weight, rows, targets, weights, %1, gradient of weight)",
+    );
+    const adapters = fuseLoss(step({ full: false }), apart);
+    expect(opsOf(adapters)).toEqual(["scale", "fill", "lossAndGradients", "copy", "scale", "copy"]);
+  });
+
+  it("leaves a loss without gradients", () => {
+    const tape = new Tape("evaluation");
+    const inputs = [tape.input("x", [4, 8], "f32"), tape.input("weight", [16, 8], "f32"), tape.input("rows", [2])];
+    tape.apply(linearCrossEntropy, [...inputs, tape.input("targets", [2]), tape.input("weights", [2], "f32")], none, [
+      tape.output("loss", [1]),
+    ]);
+    const program = tape.finish();
+    expect(fuseLoss(program, apart)).toBe(program);
+  });
+
+  const change = (tape: Tape, value: Value): void => void tape.apply(copy, [tape.input("other", value.shape, "f32")], {}, [value]);
+  it.each<readonly [string, Step["between"]]>([
+    ["writes the hidden states", (tape, { x }) => change(tape, x)],
+    ["writes the head", (tape, { weight }) => change(tape, weight)],
+    ["writes the head's gradient", (tape, { dWeight }) => change(tape, dWeight)],
+    ["reads the head's gradient", (tape, { dWeight }) => void tape.copy(dWeight, tape.output("seen", dWeight.shape))],
+  ])("leaves a program that in between %s", (_, between) => {
+    const program = step({ between: between! });
+    expect(fuseLoss(program, apart)).toBe(program);
+  });
+
+  it("leaves a program whose loss lies in the memory of the head's gradient", () => {
+    const program = step();
+    const named = (name: string): number => program.tensors.findIndex((tensor) => tensor.name === name);
+    const pair = [named("total"), named("gradient of weight")];
+    expect(fuseLoss(program, (a, b) => a === b || (pair.includes(a) && pair.includes(b)))).toBe(program);
+  });
+
+  it("leaves a gradient that depends on the loss, and one with other attributes", () => {
+    const scaled = (factor: boolean, zLoss: number): Program => {
+      const tape = new Tape("scaled");
+      const inputs = [tape.input("x", [4, 8], "f32"), tape.input("weight", [16, 8], "f32"), tape.input("rows", [2])];
+      inputs.push(tape.input("targets", [2]), tape.input("weights", [2], "f32"));
+      const [loss, logSumExp] = tape.apply(linearCrossEntropy, inputs, none);
+      const dLoss = factor ? tape.apply(scale, [loss!], { factor: 2 })[0]! : tape.input("dLoss", [1], "f32");
+      tape.apply(linearCrossEntropyGrad, [dLoss, ...inputs, logSumExp!], { ...none, zLoss }, [tape.output("dx", [4, 8])]);
+      return tape.finish();
+    };
+    for (const program of [scaled(true, 0), scaled(false, 1)]) expect(fuseLoss(program, apart)).toBe(program);
+    expect(opsOf(fuseLoss(scaled(false, 0), apart))).toEqual(["lossAndGradients"]);
+  });
+
+  it("takes longer chunks where the head is trained and their logits are little beside all that training holds", () => {
+    const rowsOf = (options: Step): unknown =>
+      fuseLoss(step(options), apart).instructions.find(({ op }) => op === "lossAndGradients")!.attributes["chunkRows"];
+    // 4 tensors of vocabulary x hidden: 1024 rows of logits are a twentieth at hidden 5120, if the rest is not counted.
+    expect(rowsOf({ vocabulary: 2000, hidden: 5120 })).toBe(1024);
+    expect(rowsOf({ vocabulary: 2000, hidden: 5000 })).toBe(512);
+    expect(rowsOf({ vocabulary: 2000, hidden: 5120, full: false })).toBe(512);
+  });
+});
+
+/** Values of every bound tensor. */
+function valuesOf({ name, shape, dtype }: Program["tensors"][number], vocabulary: number): HostArray {
+  const length = shape.reduce((product, extent) => product * extent, 1);
+  if (name === "rows") return Int32Array.from({ length }, (_, r) => (r % 5 === 3 ? -1 : length - 1 - r));
+  if (dtype === "i32") return Int32Array.from({ length }, (_, r) => (r % 5 === 3 ? -100 : (r * 31) % vocabulary));
+  return Float32Array.from({ length }, (_, i) => Math.sin(name.length + 1.7 * i + 0.3 * Math.sqrt(i)));
+}
+
+async function resultsOf(
+  backend: Backend,
+  program: Program,
+  vocabulary: number,
+  data?: ReadonlyMap<string, HostArray>,
+): Promise<Map<string, HostArray>> {
+  const bound = program.tensors.filter(({ role }) => role !== "activation");
+  const buffers = new Map(bound.map((tensor) => [tensor.name, backend.allocate(tensor)]));
+  for (const tensor of bound) backend.upload(buffers.get(tensor.name)!, data?.get(tensor.name) ?? valuesOf(tensor, vocabulary));
+  backend.run(await backend.compile(program, buffers));
+  return new Map(await Promise.all(bound.map(async ({ name }) => [name, await backend.download(buffers.get(name)!)] as const)));
+}
+
+interface Shape {
+  readonly tokens: number;
+  readonly hidden: number;
+  readonly vocabulary: number;
+  readonly supervised: number;
+  readonly attributes: Partial<LinearCrossEntropyAttributes>;
+  readonly later: boolean;
+  /** Elements of a bound tensor that nothing touches: with as much beside them, chunks are longer. */
+  readonly ballast?: number;
+}
+
+/** The three ops in a program each, so that nothing can be put together. */
+function separately({ tokens, hidden, vocabulary, supervised, attributes, later }: Shape): readonly Program[] {
+  const record = (name: string, then: (tape: Tape, inputs: readonly Value[], logSumExp: Value, dLoss: Value) => void): Program => {
+    const tape = new Tape(name);
+    const inputs = [
+      tape.input("x", [tokens, hidden], "f32"),
+      tape.input("weight", [vocabulary, hidden], "f32"),
+      tape.input("rows", [supervised]),
+    ];
+    inputs.push(tape.input("targets", [supervised]), tape.input("weights", [supervised], "f32"));
+    then(tape, inputs, tape.external("logSumExp", "state", [supervised]), tape.input("dLoss", [1], "f32"));
+    return tape.finish();
+  };
+  const settings = { ...none, ...attributes };
+  return [
+    record("loss", (tape, inputs, logSumExp) => {
+      tape.apply(linearCrossEntropy, inputs, settings, [tape.output("loss", [1]), logSumExp, tape.output("rowLoss", [supervised])]);
+    }),
+    record("by hidden", (tape, inputs, logSumExp, dLoss) => {
+      tape.apply(linearCrossEntropyGrad, [dLoss, ...inputs, logSumExp], settings, [tape.output("dx", [tokens, hidden])]);
+    }),
+    record("by weight", (tape, inputs, logSumExp, dLoss) => {
+      const dWeight = tape.external("dWeight", "gradient", [vocabulary, hidden]);
+      tape.apply(linearCrossEntropyWeightGrad, [dLoss, ...inputs, logSumExp, ...(later ? [dWeight] : [])], settings, [dWeight]);
+    }),
+  ];
+}
+
+/** All three in one program. */
+function inOne(shape: Shape): Program {
+  const tape = new Tape("all");
+  const settings = { ...none, ...shape.attributes };
+  const { tokens, hidden, vocabulary, supervised, ballast = 0 } = shape;
+  tape.input("ballast", [ballast], "f32");
+  const inputs = [
+    tape.input("x", [tokens, hidden], "f32"),
+    tape.input("weight", [vocabulary, hidden], "f32"),
+    tape.input("rows", [supervised]),
+  ];
+  inputs.push(tape.input("targets", [supervised]), tape.input("weights", [supervised], "f32"));
+  const logSumExp = tape.external("logSumExp", "state", [supervised]);
+  tape.apply(linearCrossEntropy, inputs, settings, [tape.output("loss", [1]), logSumExp, tape.output("rowLoss", [supervised])]);
+  const read = [tape.input("dLoss", [1], "f32"), ...inputs, logSumExp];
+  tape.apply(linearCrossEntropyGrad, read, settings, [tape.output("dx", [tokens, hidden])]);
+  const dWeight = tape.external("dWeight", "gradient", [vocabulary, hidden]);
+  tape.apply(linearCrossEntropyWeightGrad, shape.later ? [...read, dWeight] : read, settings, [dWeight]);
+  return tape.finish();
+}
+
+const shapes: readonly Shape[] = [
+  { tokens: 9, hidden: 12, vocabulary: 40, supervised: 7, attributes: {}, later: false },
+  { tokens: 9, hidden: 13, vocabulary: 37, supervised: 8, attributes: { softcap: 3, zLoss: 0.1, alpha: 0.5 }, later: true },
+  { tokens: 520, hidden: 8, vocabulary: 20, supervised: 515, attributes: { labelSmoothing: 0.1 }, later: true },
+  { tokens: 1030, hidden: 8, vocabulary: 17, supervised: 1025, attributes: { softcap: 2, labelSmoothing: 0.2, zLoss: 0.01 }, later: false },
+  { tokens: 1030, hidden: 8, vocabulary: 17, supervised: 1025, attributes: { zLoss: 0.01 }, later: true, ballast: 400_000 },
+  { tokens: 3, hidden: 8, vocabulary: 16, supervised: 0, attributes: {}, later: true },
+];
+
+describeOnGpu("a loss with its gradients", () => {
+  it.each(shapes)(
+    "of $supervised of $tokens rows, $hidden to $vocabulary, $attributes, later $later, ballast $ballast, has the bits of the separate ops",
+    async (shape) => {
+      const program = inOne(shape);
+      expect(opsOf(listDispatches(program, opTable, defaultLimits).program)).toEqual(["lossAndGradients"]);
+      const [gpu, reference] = await Promise.all([createBackend(testDeviceOptions), createCpuBackend({ precision: "float64" })]);
+      const actual = await resultsOf(gpu, program, shape.vocabulary);
+      const exact = await resultsOf(reference, program, shape.vocabulary);
+      const data = new Map<string, HostArray>();
+      for (const one of separately(shape)) {
+        const results = await resultsOf(gpu, one, shape.vocabulary, data);
+        data.set("logSumExp", results.get("logSumExp")!);
+        for (const [name, values] of results) {
+          // Where chunks are longer, sums over rows are other ones.
+          if (/loss|rowLoss|logSumExp|dx/.test(name) || (name === "dWeight" && !shape.ballast))
+            expect(actual.get(name), name).toEqual(values);
+        }
+      }
+      for (const name of ["loss", "rowLoss", "dx", "dWeight"]) {
+        // Dot products over up to 13 columns, sums over up to 40 classes and 1025 rows: 4 times the roots of them, and 32 for functions.
+        const tolerance = (4 * Math.sqrt(13) + 4 * Math.sqrt(40) + 4 * Math.sqrt(1025) + 32) * 2 ** -24;
+        expect(relativeL2(actual.get(name)!, exact.get(name)!), name).toBeLessThan(tolerance);
+      }
+      await Promise.all([gpu.dispose(), reference.dispose()]);
+    },
+  );
+});

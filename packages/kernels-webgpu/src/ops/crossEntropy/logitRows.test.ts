@@ -1,0 +1,109 @@
+import type { LinearCrossEntropyAttributes } from "@sft/kernels";
+import { expect, it } from "vitest";
+import { defaultLimits, resolveDispatch, type Dispatch } from "../../dispatch.ts";
+import { createNodeDevice } from "../../nodeDevice.ts";
+import type { Operand } from "../../operand.ts";
+import { packParameters } from "../../parameterBlock.ts";
+import { describeOnGpu, testDeviceOptions } from "../../testing/testDevice.ts";
+import { emitLogitRows } from "./logitRows.ts";
+
+const [ROWS, FIRST] = [3, 2];
+const settings: LinearCrossEntropyAttributes = { alpha: 1, softcap: 6, labelSmoothing: 0.1, zLoss: 0.02 };
+
+/** The one launch that turns logits into losses, and into their gradient in float32 or float16. */
+function launch(vocabulary: number, gradient: "f32" | "f16"): Dispatch {
+  const logits: Operand = { storage: 0, dtype: "f32", shape: [ROWS, vocabulary] };
+  const operand = (storage: number, dtype: "f32" | "i32", length = FIRST + ROWS): Operand => ({ storage, dtype, shape: [length] });
+  let dispatch: Dispatch | null = null;
+  const emitter = {
+    limits: defaultLimits,
+    scratch: () => logits,
+    dispatch: (...launched: Parameters<typeof resolveDispatch>) => void (dispatch = resolveDispatch(...launched)),
+  };
+  emitLogitRows(
+    emitter,
+    { emitter, first: FIRST, hidden: logits, head: logits, logits, gradient: { ...logits, dtype: gradient } },
+    {
+      rows: operand(1, "i32"),
+      targets: operand(2, "i32"),
+      logSumExp: operand(3, "f32"),
+      rowLoss: operand(4, "f32"),
+      factors: { dLoss: operand(5, "f32", 1), weights: operand(6, "f32") },
+    },
+    settings,
+  );
+  return dispatch!;
+}
+
+function halfValue(bits: number): number {
+  const exponent = (bits >> 10) & 31;
+  const magnitude = exponent === 0 ? (bits & 1023) * 2 ** -24 : (1 + (bits & 1023) / 1024) * 2 ** (exponent - 15);
+  return bits & 0x8000 ? -magnitude : magnitude;
+}
+
+/** Logits from -6 to 6, the second of three rows being padding. */
+async function run(device: GPUDevice, vocabulary: number, gradient: "f32" | "f16"): Promise<readonly ArrayBuffer[]> {
+  const { kernel, bindings, parameters, workgroups } = launch(vocabulary, gradient);
+  const data = [
+    Float32Array.from({ length: ROWS * vocabulary }, (_, i) => 6 * Math.sin(1 + i * 1.3)),
+    Int32Array.of(9, 9, 4, -1, 7),
+    Int32Array.of(9, 9, vocabulary - 1, -100, 0),
+    new Float32Array(FIRST + ROWS),
+    new Float32Array(FIRST + ROWS),
+    Float32Array.of(50),
+    Float32Array.of(9, 9, 0.5, 3, 1.5),
+  ];
+  const buffers = data.map((values) => {
+    const buffer = device.createBuffer({ size: values.byteLength, usage: 0x80 | 0x8 | 0x4 });
+    device.queue.writeBuffer(buffer, 0, values);
+    return buffer;
+  });
+  const block = packParameters([{ kernel, bindings, parameters, workgroups }]);
+  const uniform = device.createBuffer({ size: block.bytes.length, usage: 0x40 | 0x8 });
+  device.queue.writeBuffer(uniform, 0, block.bytes);
+  const pipeline = await device.createComputePipelineAsync({
+    layout: "auto",
+    compute: { module: device.createShaderModule({ code: kernel.wgsl }), entryPoint: "main" },
+  });
+  const bound = [...bindings.map(({ storage }) => buffers[storage]!), uniform];
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(
+    0,
+    device.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0),
+      entries: bound.map((buffer, binding) => ({ binding, resource: { buffer } })),
+    }),
+  );
+  pass.dispatchWorkgroups(...workgroups);
+  pass.end();
+  const reads = [0, 3, 4].map((index) => {
+    const read = device.createBuffer({ size: buffers[index]!.size, usage: 0x1 | 0x8 });
+    encoder.copyBufferToBuffer(buffers[index]!, 0, read, 0, read.size);
+    return read;
+  });
+  device.queue.submit([encoder.finish()]);
+  await Promise.all(reads.map((read) => read.mapAsync(1)));
+  return reads.map((read) => read.getMappedRange().slice(0));
+}
+
+describeOnGpu("rows of logits", () => {
+  // Rounds of 256 threads with 8 logits each: less than one, whole ones, and a part of one at the end.
+  it.each([8, 40, 4096, 5000])("of %i classes become the gradient in float16 in the first half of their memory", async (vocabulary) => {
+    const { device } = await createNodeDevice(testDeviceOptions);
+    const [words, ...losses] = await run(device, vocabulary, "f16");
+    const [whole, ...others] = await run(device, vocabulary, "f32");
+    device.destroy();
+    expect(losses.map((values) => new Float32Array(values))).toEqual(others.map((values) => new Float32Array(values)));
+    const gradient = new Float32Array(whole!);
+    expect(gradient.every((value, i) => (value === 0) === (Math.floor(i / vocabulary) === 1))).toBe(true);
+    const halves = new Uint16Array(words!);
+    const wrong = [...gradient].flatMap((value, i) => {
+      const half = halfValue(halves[Math.floor(i / vocabulary) * 2 * vocabulary + (i % vocabulary)]!);
+      // One rounding of 2^-11, or half of the smallest float16.
+      return Math.abs(half - value) <= Math.max(2 ** -11 * Math.abs(value), 2 ** -25) ? [] : [i];
+    });
+    expect(wrong).toEqual([]);
+  });
+});

@@ -118,7 +118,7 @@ export function emitOnMatrixUnits(
 }
 
 /** Whether a product takes so long that a kernel for its weights' shape alone is worth compiling, which takes a tenth of a second. */
-function deservesOwnText(tile: MatrixUnitTile, m: number, n: number, k: number): boolean {
+export function deservesOwnText(tile: MatrixUnitTile, m: number, n: number, k: number): boolean {
   return m >= tile.tileM && n >= tile.tileN && k % tile.tileK === 0 && m * n * k >= LARGE_FROM_PRODUCTS;
 }
 

@@ -113,8 +113,7 @@ fn packed(low: vec4f, high: vec4f) -> vec4u {
 ${parts ? "  let lastDepth = min(p.k, depth + p.partDepth);" : ""}
 ${each(rows, columns, (i, j) => `  var sum${i}_${j} = subgroup_matrix_result<f32, 16, 16>(0.0);`)}
 ${left.setup}
-${right.setup}
-${low?.setup ?? ""}
+${right.setup}${low ? `\n${low.setup}` : ""}
 ${left.fetch}
 ${right.fetch}
   loop {
@@ -130,8 +129,7 @@ ${right.fetch}
 ${multiplications(tile, tileK, left, transposeA, right, transposeB)}
     if (!more) { break; }
     workgroupBarrier();
-  }
-${low?.steps ?? ""}
+  }${low ? `\n${low.steps}` : ""}
   let stash = subgroup * ${UNIT * pitch}u;
   let row = firstRow + subgroupRow;
   let column = firstColumn + subgroupColumn;

@@ -1,0 +1,201 @@
+import {
+  add,
+  backward,
+  copy,
+  gatedActivation,
+  linearCrossEntropy,
+  matmul,
+  opTable,
+  Tape,
+  type Attributes,
+  type Instruction,
+  type OpDefinition,
+  type Program,
+  type TensorSpec,
+  type Value,
+} from "@sft/kernels";
+import { createCpuBackend } from "@sft/kernels-cpu";
+import { relativeL2 } from "@sft/kernels/testing";
+import { expect, it } from "vitest";
+import { defaultLimits, type KernelLimits } from "./dispatch.ts";
+import { foldLowRank } from "./foldLowRank.ts";
+import { listDispatches } from "./listDispatches.ts";
+import { createNodeDevice } from "./nodeDevice.ts";
+
+const limits: KernelLimits = {
+  ...defaultLimits,
+  maxBindingBytes: 2 ** 31 - 256,
+  maxInvocationsPerWorkgroup: 1024,
+  workgroupStorageBytes: 49152,
+  matrixUnits: true,
+};
+const ROWS = 2048;
+const nt = { transposeA: false, transposeB: true };
+
+interface PairOptions {
+  readonly rank?: number;
+  readonly width?: number;
+  readonly alpha?: number;
+  readonly pairType?: "f16" | "f32";
+  /** Records something between the base product and the pair's second. */
+  readonly between?: (tape: Tape, base: Value, weight: Value) => void;
+}
+
+/** y = alpha (x A^T) B^T + (x W^T + residual). */
+function forward({ rank = 16, width = 512, alpha = 2, pairType = "f32", between }: PairOptions = {}): Program {
+  const tape = new Tape("forward");
+  const [x, residual] = [tape.input("x", [ROWS, 256], "f32"), tape.input("residual", [ROWS, width], "f32")];
+  const weight = tape.parameter("W", [width, 256], false, "f16");
+  const [a, b] = [tape.parameter("A", [rank, 256], true), tape.parameter("B", [width, rank], false, pairType)];
+  const base = tape.apply(matmul, [x, weight, residual], { ...nt, alpha: 1 })[0]!;
+  const low = tape.apply(matmul, [x, a], { ...nt, alpha: 1 })[0]!;
+  between?.(tape, base, weight);
+  tape.apply(copy, [tape.apply(matmul, [low, b, base], { ...nt, alpha })[0]!], {}, [tape.output("y", [ROWS, width])]);
+  return tape.finish();
+}
+
+/** A residual block of three linear layers with pairs, two of which share their input, its loss and gradients. */
+function trainingStep(): Program {
+  const tape = new Tape("step");
+  const apply = <A extends Attributes>(op: OpDefinition<A>, inputs: readonly Value[], attributes: A): Value =>
+    tape.apply(op, inputs, attributes)[0]!;
+  const linear = (x: Value, name: string, out: number, addend?: Value): Value => {
+    const weight = tape.parameter(name, [out, x.shape[1]!], false);
+    const y = apply(matmul, addend ? [x, weight, addend] : [x, weight], { ...nt, alpha: 1 });
+    const low = apply(matmul, [x, tape.parameter(`${name}.A`, [16, x.shape[1]!], true)], { ...nt, alpha: 1 });
+    return apply(matmul, [low, tape.parameter(`${name}.B`, [out, 16], true), y], { ...nt, alpha: 0.5 });
+  };
+  const hidden = apply(add, [tape.input("x", [ROWS, 256], "f32"), tape.parameter("shift", [ROWS, 256], true)], {});
+  const gated = apply(gatedActivation, [linear(hidden, "gate", 512), linear(hidden, "up", 512)], { kind: "silu" });
+  const loss = apply(
+    linearCrossEntropy,
+    [
+      linear(gated, "down", 256, hidden),
+      tape.parameter("head", [64, 256], false),
+      ...["rows", "targets"].map((name) => tape.input(name, [32])),
+      tape.input("weights", [32], "f32"),
+    ],
+    { alpha: 1, softcap: 0, labelSmoothing: 0, zLoss: 0 },
+  );
+  backward(tape, loss, ({ name, shape }) => tape.external(`${name}.gradient`, "gradient", shape), { overwrite: true });
+  tape.copy(loss, tape.output("loss", [1]));
+  return tape.finish();
+}
+
+const ops = ({ instructions }: Program): readonly string[] => instructions.map(({ op }) => op);
+
+it("makes one instruction of base and second product, where the second stood", () => {
+  const program = forward();
+  const folded = foldLowRank(program, limits);
+  expect(ops(folded)).toEqual(["matmul", "lowRankProduct", "copy"]);
+  const names = ({ inputs }: Instruction): readonly string[] => inputs.map((index) => program.tensors[index]!.name);
+  const [low, pair] = folded.instructions as [Instruction, Instruction];
+  expect(names(pair)).toEqual(["x", "W", program.tensors[low.outputs[0]!]!.name, "B", "residual"]);
+  expect(pair.attributes).toEqual({ transposeB: true, alpha: 1, transposeWide: true, lowRankAlpha: 2 });
+});
+
+it("leaves products alone whose sum is read elsewhere, that cannot move, or that have no kernel", () => {
+  const untouched = [
+    forward({ between: (tape, base) => tape.apply(copy, [base], {}, [tape.output("base", base.shape)]) }),
+    forward({ between: (tape, _, weight) => tape.apply(copy, [tape.input("new", weight.shape, "f16")], {}, [weight]) }),
+    forward({ rank: 12 }),
+    forward({ rank: 72 }),
+    forward({ width: 64 }),
+    forward({ alpha: 128 }),
+    forward({ pairType: "f16" }),
+  ];
+  for (const program of untouched) expect(foldLowRank(program, limits)).toBe(program);
+  const program = forward();
+  expect(foldLowRank(program, { ...limits, matrixUnits: false })).toBe(program);
+  expect(foldLowRank(program, { ...limits, maxBindingBytes: 2 ** 20 })).toBe(program);
+});
+
+it("launches a pair with its base product's tile, and in place where what it is added to dies", () => {
+  const program = trainingStep();
+  const { dispatches, instructionOf, program: asRun } = listDispatches(program, opTable, limits);
+  const pairs = dispatches.filter((_, index) => asRun.instructions[instructionOf[index]!]!.op === "lowRankProduct");
+  expect(pairs.map(({ kernel }) => kernel.label.replace(/^.*, and/, ""))).toEqual(Array.from({ length: 6 }, () => " rank 16"));
+  // Only down's addend, the residual stream, lives on; the gradients of gate and up are added to it in place.
+  expect(pairs.map(({ kernel }) => kernel.bindings.map(({ name }) => name).join(" "))).toEqual([
+    "a b thin wide y",
+    "a b thin wide y",
+    "a b thin wide addend y",
+    "a b thin wide y",
+    "a b thin wide y",
+    "a b thin wide y",
+  ]);
+  expect(pairs.map(({ parameters }) => parameters.slice(-2))).toEqual([
+    ...Array.from({ length: 3 }, () => [1, 0.5]),
+    ...Array.from({ length: 3 }, () => [1, 1]),
+  ]);
+});
+
+it("writes WGSL that Dawn accepts, for all ranks that have a kernel", async () => {
+  const { device } = await createNodeDevice({ graphics: "null" });
+  const programs = [trainingStep(), ...[8, 24, 32, 64].map((rank) => forward({ rank }))];
+  const kernels = new Map(
+    programs.flatMap((one) => listDispatches(one, opTable, limits).dispatches.map(({ kernel }) => [kernel.wgsl, kernel])),
+  );
+  const pairs = [...kernels.values()].filter(({ label }) => /and rank (8|16|24|32|64)$/.test(label));
+  expect(pairs.length).toBeGreaterThanOrEqual(8);
+  for (const { wgsl, label } of pairs) {
+    device.pushErrorScope("validation");
+    const { messages } = await device.createShaderModule({ code: wgsl }).getCompilationInfo();
+    expect(messages.map(({ message, lineNum }) => `${label}, line ${lineNum}: ${message}`)).toEqual([]);
+    expect(await device.popErrorScope()).toBeNull();
+  }
+});
+
+/** The folded program in words that every backend knows: the low-rank product first, the base product added to it. */
+function unfolded(program: Program): Program {
+  const tensors: TensorSpec[] = [...program.tensors];
+  const instructions = program.instructions.flatMap((instruction): readonly Instruction[] => {
+    if (instruction.op !== "lowRankProduct") return [instruction];
+    const [a, b, thin, wide, ...addend] = instruction.inputs as [number, number, number, number];
+    const { transposeB, alpha, transposeWide, lowRankAlpha } = instruction.attributes as Record<string, number>;
+    const sum = tensors.push({ ...tensors[instruction.outputs[0]!]!, name: "sum", role: "activation" }) - 1;
+    return [
+      {
+        op: "matmul",
+        inputs: [thin, wide, ...addend],
+        outputs: [sum],
+        attributes: { transposeA: false, transposeB: transposeWide!, alpha: lowRankAlpha! },
+      },
+      {
+        op: "matmul",
+        inputs: [a, b, sum],
+        outputs: instruction.outputs,
+        attributes: { transposeA: false, transposeB: transposeB!, alpha: alpha! },
+      },
+    ];
+  });
+  return { ...program, tensors, instructions };
+}
+
+function filled({ name, dtype, shape }: TensorSpec): Float32Array | Int32Array {
+  const length = shape.reduce((product, extent) => product * extent, 1);
+  if (name === "rows") return Int32Array.from({ length }, (_, i) => i * 61);
+  if (dtype === "i32") return Int32Array.from({ length }, (_, i) => (i * 31) % 64);
+  return Float32Array.from({ length }, (_, i) => Math.sin(name.length + 1.3 * i * name.charCodeAt(0)) / 8);
+}
+
+it("computes the loss and gradients of the program it comes from", async () => {
+  const program = trainingStep();
+  const folded = foldLowRank(program, limits);
+  expect(ops(folded).filter((op) => op === "lowRankProduct")).toHaveLength(6);
+  expect(ops(folded).filter((op) => op === "matmul")).toHaveLength(12);
+  const [expected, actual] = await Promise.all(
+    [program, unfolded(folded)].map(async (one) => {
+      const backend = await createCpuBackend({ precision: "float64" });
+      const bound = program.tensors.filter(({ role }) => role !== "activation");
+      const buffers = new Map(bound.map((tensor) => [tensor.name, backend.allocate(tensor)]));
+      for (const tensor of bound) backend.upload(buffers.get(tensor.name)!, filled(tensor));
+      backend.run(await backend.compile(one, buffers));
+      const results = bound.filter(({ role }) => role === "output" || role === "gradient");
+      return Promise.all(results.map(({ name }) => backend.download(buffers.get(name)!)));
+    }),
+  );
+  expect(expected).toHaveLength(8);
+  // In float64 only the order of sums differs; results are handed over in float32, which is one rounding of 2^-24.
+  for (const [slot, values] of expected!.entries()) expect(relativeL2(actual![slot]!, values)).toBeLessThan(2 ** -24);
+}, 60_000);

@@ -1,0 +1,77 @@
+import type { Instruction, Program, TensorRole } from "@sft/kernels";
+import type { KernelLimits, OpEmitter } from "./dispatch.ts";
+import { lowRankDefinition, lowRankProduct, lowRankTile } from "./ops/matmul/lowRankProduct.ts";
+import { tensorUses } from "./tensorUses.ts";
+
+/** Roles of bound tensors that nothing between two products of one pass writes, nor any view of them. */
+const FIXED: ReadonlySet<TensorRole> = new Set(["parameter", "input"]);
+const MAY_BE_WRITTEN: ReadonlySet<TensorRole> = new Set(["activation", "gradient", "state", "output"]);
+
+/** Kernels of the instructions that `foldLowRank` writes. */
+export function emitterOfLowRank({ op }: Pick<Instruction, "op">): OpEmitter | undefined {
+  return op === lowRankDefinition.name ? lowRankProduct : undefined;
+}
+
+/**
+ * Makes one instruction of LoRA's second product and the product of the base weights, one of which is added to the other and read by
+ * nobody else: in the forward pass y = alpha t B^T + (x W^T + addend), in the backward pass dx = dy W + (dt A + addend). It stands
+ * where the later one stood. Only on matrix units, for products with a kernel for it (`lowRankTile`). Sums of both are float32 until
+ * they are stored, so that one rounding to a float16 y goes. Pure.
+ */
+export function foldLowRank(program: Program, limits: KernelLimits): Program {
+  if (!limits.matrixUnits) return program;
+  const { instructions } = program;
+  const { readsOf, writerOf } = tensorUses(program);
+  const folded = new Map<number, Instruction>();
+  const gone = new Set<number>();
+  instructions.forEach((later, position) => {
+    if (!isPlainProduct(later) || later.inputs.length !== 3) return;
+    const sum = later.inputs[2]!;
+    const source = writerOf(sum);
+    if (source === undefined || source >= position || readsOf(sum) !== 1 || folded.has(source)) return;
+    const earlier = instructions[source]!;
+    if (!isPlainProduct(earlier) || program.tensors[sum]!.dtype !== program.tensors[later.outputs[0]!]!.dtype) return;
+    const pair = [pairOf(earlier, later, earlier, later), pairOf(later, earlier, earlier, later)].find((one) =>
+      isPossible(program, one, limits),
+    );
+    if (!pair || !canMove(program, source, position)) return;
+    folded.set(position, pair);
+    gone.add(source);
+  });
+  if (gone.size === 0) return program;
+  return {
+    ...program,
+    instructions: instructions.map((one, position) => folded.get(position) ?? one).filter((_, position) => !gone.has(position)),
+  };
+}
+
+function isPlainProduct({ op, attributes }: Instruction): boolean {
+  return op === "matmul" && attributes["transposeA"] !== true;
+}
+
+function pairOf(base: Instruction, second: Instruction, earlier: Instruction, later: Instruction): Instruction {
+  return {
+    ...later,
+    op: lowRankDefinition.name,
+    inputs: [...base.inputs.slice(0, 2), ...second.inputs.slice(0, 2), ...earlier.inputs.slice(2)],
+    attributes: {
+      transposeB: base.attributes["transposeB"]!,
+      alpha: base.attributes["alpha"]!,
+      transposeWide: second.attributes["transposeB"]!,
+      lowRankAlpha: second.attributes["alpha"]!,
+    },
+  };
+}
+
+function isPossible(program: Program, { op, inputs, outputs, attributes }: Instruction, limits: KernelLimits): boolean {
+  const operandOf = (index: number) => ({ ...program.tensors[index]!, storage: index });
+  return lowRankTile(limits, { op, inputs: inputs.map(operandOf), outputs: outputs.map(operandOf), attributes }) !== undefined;
+}
+
+/** Whether the instruction at `from` reads the same values at `to`. */
+function canMove({ instructions, tensors }: Program, from: number, to: number): boolean {
+  const { inputs } = instructions[from]!;
+  if (inputs.some((index) => tensors[index]!.role !== "activation" && !FIXED.has(tensors[index]!.role))) return false;
+  const written = instructions.slice(from + 1, to).flatMap(({ outputs }) => outputs);
+  return written.every((index) => !inputs.includes(index) && MAY_BE_WRITTEN.has(tensors[index]!.role));
+}

@@ -9,16 +9,18 @@ import {
 } from "@sft/kernels";
 import { resolveDispatch, type Dispatch, type Emitter, type KernelLimits } from "./dispatch.ts";
 import { emitterOfLoss, fuseLoss } from "./fuseLoss.ts";
+import { emitterOfLowRank, foldLowRank } from "./foldLowRank.ts";
 import { fuseResidual } from "./fuseResidual.ts";
 import { storeHalf } from "./halfStorage.ts";
 import type { Operand } from "./operand.ts";
 import { opEmitters } from "./ops/index.ts";
+import { lowRankDefinition } from "./ops/matmul/lowRankProduct.ts";
 import { repeatCheap } from "./repeatCheap.ts";
 import { emitterOfParts, sumTogether } from "./sumTogether.ts";
 
 /** A program as kernel launches over numbered storages; needs no GPU. */
 export interface DispatchList {
-  /** The program as it runs: fused, with cheap results computed again instead of kept, and on matrix units activations in float16 and sums of split products together. Bound tensors keep their numbers. */
+  /** The program as it runs: fused, with cheap results computed again instead of kept, and on matrix units activations in float16, low-rank pairs in the product of the base weights and sums of split products together. Bound tensors keep their numbers. */
   readonly program: Program;
   readonly dispatches: readonly Dispatch[];
   /** Instruction of `program` that each dispatch belongs to. */
@@ -44,8 +46,10 @@ export function listDispatches(
   overlap: (a: number, b: number) => boolean = (a, b) => sameBuffer(a) === sameBuffer(b),
 ): DispatchList {
   const fused = fuseResidual(repeatCheap(fuseLoss(source, overlap), table));
-  const program = sumTogether(storeHalf(fused, limits), limits, sameBuffer);
-  const plan = planMemory(program, table, { scratch: scratchRequests(program, limits) });
+  const program = sumTogether(foldLowRank(storeHalf(fused, limits), limits), limits, sameBuffer);
+  const plan = planMemory(program, new Map([...table, [lowRankDefinition.name, lowRankDefinition]]), {
+    scratch: scratchRequests(program, limits),
+  });
   const storages: Storage[] = [];
   const numbers = new Map<string, number>();
   const numberOf = (storage: Storage): number => {
@@ -102,6 +106,6 @@ function scratchRequests(program: Program, limits: KernelLimits): readonly Scrat
 
 function emitInstruction(instruction: Instruction, operandOf: (index: number) => Operand, emitter: Emitter): void {
   const { op, inputs, outputs, attributes } = instruction;
-  const emit = emitterOfParts(instruction) ?? emitterOfLoss(instruction) ?? opEmitters.get(op)!;
+  const emit = emitterOfParts(instruction) ?? emitterOfLowRank(instruction) ?? emitterOfLoss(instruction) ?? opEmitters.get(op)!;
   emit(emitter, { op, inputs: inputs.map(operandOf), outputs: outputs.map(operandOf), attributes });
 }

@@ -1,6 +1,6 @@
-import { estimateFlops, type Instruction, type Program } from "@sft/kernels";
+import type { Instruction, Program } from "@sft/kernels";
 import type { EncodedDispatch, GpuExecutable } from "./executable.ts";
-import { lowRankDefinition } from "./ops/matmul/lowRankProduct.ts";
+import { asPlainOp, launchFlops } from "./launchFlops.ts";
 
 /** Device time of one kernel launch. */
 export interface KernelTiming {
@@ -16,7 +16,7 @@ export interface KernelTiming {
   /** "m x n x k" of a product, else nothing. */
   readonly shape: string;
   readonly milliseconds: number;
-  /** Floating-point operations of the instruction (see `estimateFlops`) at its longest launch, 0 at its others. */
+  /** Floating-point operations of the instruction at its longest launch, 0 at its others (see `launchFlops`). */
   readonly flops: number;
   /** What it moves if each buffer is read or written once, and both where it is updated in place. */
   readonly boundBytes: number;
@@ -42,12 +42,12 @@ export async function timeDispatches(
   for (let start = 0; start < dispatches.length; start += DISPATCHES_A_SET)
     parts.push(timePart(device, queue, dispatches.slice(start, start + DISPATCHES_A_SET)));
   const times = (await Promise.all(parts)).flat();
-  const longest = new Map<number, number>();
-  dispatches.forEach(({ instruction }, index) => {
-    const other = longest.get(instruction);
-    if (other === undefined || times[index]! > times[other]!) longest.set(instruction, index);
-  });
-  const flops = estimateFlops({ ...asRun, instructions: asRun.instructions.map(asProduct) }).byInstruction;
+  const launches = dispatches.map(({ instruction, source }, index) => ({
+    instruction,
+    kernel: source.kernel.label,
+    milliseconds: times[index]!,
+  }));
+  const flops = launchFlops(asRun, launches);
   return dispatches.map(({ instruction, source, bytes }, index) => ({
     program: asRun.name,
     instruction,
@@ -56,20 +56,13 @@ export async function timeDispatches(
     parameters: Object.fromEntries(source.kernel.parameters.map(({ name }, slot) => [name, source.parameters[slot]!])),
     shape: productShape(asRun, asRun.instructions[instruction]!),
     milliseconds: times[index]!,
-    flops: longest.get(instruction) === index ? flops[instruction]! : 0,
+    flops: flops[index]!,
     boundBytes: bytes,
   }));
 }
 
-/** A product of base weights without the low-rank pair that was folded into it, which is a few percent of it. */
-function asProduct(instruction: Instruction): Instruction {
-  const { op, inputs, attributes } = instruction;
-  if (op !== lowRankDefinition.name) return instruction;
-  return { ...instruction, op: "matmul", inputs: inputs.slice(0, 2), attributes: { ...attributes, transposeA: false } };
-}
-
 function productShape({ tensors }: Program, instruction: Instruction): string {
-  const { op, inputs, outputs, attributes } = asProduct(instruction);
+  const { op, inputs, outputs, attributes } = asPlainOp(instruction);
   if (op !== "matmul") return "";
   const a = tensors[inputs[0]!]!.shape;
   return [...tensors[outputs[0]!]!.shape, a[attributes["transposeA"] === true ? 0 : 1]].join(" x ");

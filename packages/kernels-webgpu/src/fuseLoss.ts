@@ -11,9 +11,14 @@ const MOMENTS = 2;
 /** Share of all that training holds that twice as many logits may take. */
 const SMALL_SHARE = 1 / 20;
 
+/** Whether an instruction is one that `fuseLoss` writes. */
+export function isLossWithGradients({ op }: Pick<Instruction, "op">): boolean {
+  return op === TOGETHER;
+}
+
 /** Kernels of the instructions that `fuseLoss` writes. */
-export function emitterOfLoss({ op }: Pick<Instruction, "op">): OpEmitter | undefined {
-  return op === TOGETHER ? lossAndGradients : undefined;
+export function emitterOfLoss(instruction: Pick<Instruction, "op">): OpEmitter | undefined {
+  return isLossWithGradients(instruction) ? lossAndGradients : undefined;
 }
 
 /**
@@ -67,7 +72,7 @@ function partsOfLoss(program: Program, loss: number, overlap: (a: number, b: num
   const writersOf = (index: number): readonly number[] =>
     instructions.flatMap((one, position) => (one.outputs.includes(index) ? [position] : []));
   const isActivation = (index: number): boolean => tensors[index]!.role === "activation";
-  const [constant] = writersOf(dLoss).filter((position) => position >= loss);
+  const constant = writersOf(dLoss).find((position) => position >= loss);
   if (constant !== undefined) {
     const movable = instructions[constant]!.inputs.length === 0 && isActivation(dLoss) && writersOf(dLoss).length === 1;
     if (!movable) return undefined;

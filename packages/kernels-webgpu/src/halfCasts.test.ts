@@ -44,3 +44,18 @@ it("copies an activation again once it was written again", () => {
   const copies = castOperands(tape.finish()).instructions.filter(({ op, inputs }) => op === "cast" && inputs[0] === x.id);
   expect(copies).toHaveLength(2);
 });
+
+it("gives the copy that a large product needs to the thin ones beside it", () => {
+  const tape = new Tape("adapter gradient");
+  const w = tape.parameter("w", [1024, 1024], true);
+  const [down, t] = [tape.parameter("down", [1024, 16], true), tape.input("t", [2048, 16], "f32")];
+  const dy = tape.add(tape.input("a", [2048, 1024], "f32"), tape.input("b", [2048, 1024], "f32"));
+  tape.apply(matmul, [dy, w], { ...product, transposeB: false }, [tape.output("dx", [2048, 1024])]);
+  tape.apply(matmul, [dy, down], { ...product, transposeB: false }, [tape.output("dt", [2048, 16])]);
+  tape.apply(matmul, [dy, t], { transposeA: true, transposeB: false, alpha: 1 }, [tape.output("dDown", [1024, 16])]);
+  const cast = castOperands(tape.finish());
+  validateProgram(cast, opTable);
+  const products = cast.instructions.filter(({ op }) => op === "matmul");
+  expect(products.map(({ inputs }) => cast.tensors[inputs[0]!]!.dtype)).toEqual(["f16", "f16", "f16"]);
+  expect(products.slice(1).map(({ inputs }) => cast.tensors[inputs[1]!]!.dtype)).toEqual(["f32", "f32"]);
+});

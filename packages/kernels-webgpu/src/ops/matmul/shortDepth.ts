@@ -5,7 +5,7 @@ import { depthOf } from "./depth.ts";
 import type { MatmulOperands } from "./matmul.ts";
 
 /** Depth up to which memory alone decides: a LoRA rank. */
-const LONGEST = 32;
+export const LONGEST_SHORT_DEPTH = 32;
 const ROWS = 64;
 const COLUMNS = 128;
 const THREADS = 256;
@@ -16,7 +16,7 @@ const THREAD_ROWS = (ROWS * COLUMNS) / 4 / THREADS;
 export function isShortDepth(operands: MatmulOperands, transposeA: boolean, transposeB: boolean): boolean {
   const { a, y } = operands;
   const k = depthOf(operands, transposeB);
-  return k === a.shape[1] && k > 0 && k <= LONGEST && k % 4 === 0 && !transposeA && y.shape[1]! % 4 === 0 && y.shape[1]! >= 64;
+  return k === a.shape[1] && k > 0 && k <= LONGEST_SHORT_DEPTH && k % 4 === 0 && !transposeA && y.shape[1]! % 4 === 0 && y.shape[1]! >= 64;
 }
 
 /** Launches y = alpha a op(b) + addend for a short depth, summed in float32: y is written once in whole vec4s, b and a are read a few times. */

@@ -47,8 +47,12 @@ export function chooseMatrixUnitTile(
   chosen?: MatrixUnitTile,
 ): { readonly tile: MatrixUnitTile; readonly depthParts: number } {
   const blocks = (tile: MatrixUnitTile): number => Math.ceil(m / tile.tileM) * Math.ceil(n / tile.tileN);
-  const partsOf = (tile: MatrixUnitTile): number =>
-    Math.max(1, Math.min(Math.ceil(BUSY / blocks(tile)), Math.floor(k / SHORTEST_PART), MOST_PARTS));
+  const partsOf = (tile: MatrixUnitTile): number => {
+    const filling = BUSY / blocks(tile);
+    // Of the large tiles two run on a multiprocessor: a few workgroups more would wait for all of these, and take as long again.
+    const wanted = tile === LARGE ? Math.floor(filling) : Math.ceil(filling);
+    return Math.max(1, Math.min(wanted, Math.floor(k / SHORTEST_PART), MOST_PARTS));
+  };
   if (chosen) return { tile: chosen, depthParts: partsOf(chosen) };
   const large = n % 128 !== 0 && n % 96 === 0 ? BY_96_COLUMNS : m % 128 !== 0 && m % 96 === 0 ? BY_96_ROWS : LARGE;
   const fills = blocks(large) * partsOf(large) >= BUSY / 4;

@@ -118,3 +118,18 @@ it("works on parts of the rows where y passes what a binding holds", () => {
     [2 ** 21, 0, 2 ** 27],
   ]);
 });
+
+it.each([
+  // dx of a head by chunks of 512 and 1024 rows, a wide and a thin weight's gradient, a narrow projection.
+  { m: 512, n: 2048, k: 128256, layout: "nn", parts: 4 },
+  { m: 1024, n: 2048, k: 128256, layout: "nn", parts: 2 },
+  { m: 512, n: 896, k: 151936, layout: "nn", parts: 9 },
+  { m: 512, n: 2048, k: 8192, layout: "tn", parts: 4 },
+  { m: 2048, n: 2048, k: 8192, layout: "tn", parts: 1 },
+  { m: 8192, n: 512, k: 2048, layout: "nt", parts: 1 },
+] as const)("splits the depth of $m x $n x $k among no more blocks than a large GPU works on at a time", ({ parts, ...product }) => {
+  const [launch] = dispatchesOf(product);
+  expect(launch!.kernel.label).toContain("128x128x32");
+  expect(launch!.workgroups[2]).toBe(parts);
+  expect(launch!.workgroups.reduce((blocks, extent) => blocks * extent, 1)).toBeLessThanOrEqual(264);
+});

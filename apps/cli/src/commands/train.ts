@@ -25,7 +25,7 @@ const command: CommandDef<ArgsDef> = defineCommand({
   meta: { name: "train", description: "Fine-tune a model as a recipe says; every key of the recipe is also a flag, and flags win." },
   args: {
     recipe: { type: "positional", required: false, description: "YAML file" },
-    overwrite: { type: "boolean", description: "replace the run that output_dir holds" },
+    overwrite: { type: "boolean", description: "replace the run that output_dir holds, or with --resume its later checkpoints" },
     json: { type: "boolean", description: "print one JSON object a line" },
     quiet: { type: "boolean", description: "print nothing but errors" },
     ...recipeFlags(),
@@ -38,7 +38,15 @@ const command: CommandDef<ArgsDef> = defineCommand({
       loggingSteps: config.logging_steps,
     });
     for (const text of notices) reporter.say(`note: ${text}`, { event: "notice", text });
-    const entry = await decideEntry(config.output_dir, { resume: config.resume_from_checkpoint, overwrite: args.overwrite === true });
+    const entry = await decideEntry(config.output_dir, {
+      resume: config.resume_from_checkpoint,
+      overwrite: args.overwrite === true,
+      reads: [
+        config.base_model,
+        config.tokenizer ?? config.base_model,
+        ...[...config.datasets, ...(config.test_datasets ?? [])].map(({ path }) => path),
+      ],
+    });
     const prepared = await prepareRun(config);
     const interruption = listenForInterruption();
     try {

@@ -23,7 +23,8 @@ export async function checkOutput(output: string, overwrite: boolean, sources: r
     throw usageError("output-folder-in-use", `${output} is there already.`, "Give another --output, or replace it with --overwrite.");
 }
 
-function isInside(inner: string, outer: string): boolean {
+/** Whether a path is a folder, or lies in it. */
+export function isInside(inner: string, outer: string): boolean {
   const path = relative(outer, inner);
   return path === "" || (!path.startsWith("..") && !path.startsWith("/") && !/^[a-z]:/i.test(path));
 }

@@ -16,7 +16,7 @@ import type { RunConfig } from "../runConfig/schema.ts";
 import { rowsPerStep, toTrainingSettings } from "../runConfig/toTrainingSettings.ts";
 import { appendMetrics, metricsLine, rewindMetrics } from "../runFolder/metricsFile.ts";
 import { promptSettingsFiles } from "../runFolder/promptSettings.ts";
-import { clearRun, type Entry, pruneCheckpoints, runFiles } from "../runFolder/runFolder.ts";
+import { clearFolder, type Entry, pruneCheckpoints, runFiles } from "../runFolder/runFolder.ts";
 import { answerPrompts, promptsOfRows, stopTokens, type Answer } from "../samples/answerPrompts.ts";
 import { questionOf } from "../samples/questionOf.ts";
 import type { Sample } from "../samples/sampleTable.ts";
@@ -111,7 +111,7 @@ export async function runTraining({ config, prepared, entry, backend, reporter, 
 /** Makes the run folder ready. @returns the path of metrics.jsonl */
 async function enterFolder(config: RunConfig, entry: Entry): Promise<string> {
   const metrics = join(config.output_dir, runFiles.metrics);
-  if (entry.kind === "overwrite") await clearRun(config.output_dir);
+  await clearFolder(config.output_dir, entry);
   await mkdir(config.output_dir, { recursive: true });
   await writeFileAtomic(join(config.output_dir, runFiles.config), stringify(config));
   await rewindMetrics(metrics, entry.kind === "resume" ? entry.from.step : -1);

@@ -1,6 +1,7 @@
 import type { Instruction, Program } from "@sft/kernels";
 import type { EncodedDispatch, GpuExecutable } from "./executable.ts";
-import { asPlainOp, launchFlops } from "./launchFlops.ts";
+import { launchFlops, plainOps } from "./launchFlops.ts";
+import { membersOf } from "./sideBySide.ts";
 
 /** Device time of one kernel launch. */
 export interface KernelTiming {
@@ -13,7 +14,7 @@ export interface KernelTiming {
   readonly kernel: string;
   /** Its scalar parameters by name: shapes, strides, factors. */
   readonly parameters: Readonly<Record<string, number>>;
-  /** "m x n x k" of a product, else nothing. */
+  /** "m x n x k" of a product, of each where several share a launch; else nothing. */
   readonly shape: string;
   readonly milliseconds: number;
   /** Floating-point operations of the instruction at its longest launch, 0 at its others (see `launchFlops`). */
@@ -51,7 +52,7 @@ export async function timeDispatches(
   return dispatches.map(({ instruction, source, bytes }, index) => ({
     program: asRun.name,
     instruction,
-    op: asRun.instructions[instruction]!.op,
+    op: membersOf(asRun.instructions[instruction]!)[0]!.op,
     kernel: source.kernel.label,
     parameters: Object.fromEntries(source.kernel.parameters.map(({ name }, slot) => [name, source.parameters[slot]!])),
     shape: productShape(asRun, asRun.instructions[instruction]!),
@@ -62,10 +63,12 @@ export async function timeDispatches(
 }
 
 function productShape({ tensors }: Program, instruction: Instruction): string {
-  const { op, inputs, outputs, attributes } = asPlainOp(instruction);
-  if (op !== "matmul") return "";
-  const a = tensors[inputs[0]!]!.shape;
-  return [...tensors[outputs[0]!]!.shape, a[attributes["transposeA"] === true ? 0 : 1]].join(" x ");
+  const products = plainOps(instruction).filter(({ op }) => op === "matmul");
+  const shapes = products.map(({ inputs, outputs, attributes }) => {
+    const a = tensors[inputs[0]!]!.shape;
+    return [...tensors[outputs[0]!]!.shape, a[attributes["transposeA"] === true ? 0 : 1]].join(" x ");
+  });
+  return [...new Set(shapes)].join(", ");
 }
 
 /** Milliseconds of each dispatch. */

@@ -55,7 +55,7 @@ function forward({ rank = 16, width = 512, alpha = 2, pairType = "f32", between 
 }
 
 /** A residual block of three linear layers with pairs, two of which share their input, its loss and gradients. */
-function trainingStep(): Program {
+function trainingStep(rows = ROWS): Program {
   const tape = new Tape("step");
   const apply = <A extends Attributes>(op: OpDefinition<A>, inputs: readonly Value[], attributes: A): Value =>
     tape.apply(op, inputs, attributes)[0]!;
@@ -65,7 +65,7 @@ function trainingStep(): Program {
     const low = apply(matmul, [x, tape.parameter(`${name}.A`, [16, x.shape[1]!], true)], { ...nt, alpha: 1 });
     return apply(matmul, [low, tape.parameter(`${name}.B`, [out, 16], true), y], { ...nt, alpha: 0.5 });
   };
-  const hidden = apply(add, [tape.input("x", [ROWS, 256], "f32"), tape.parameter("shift", [ROWS, 256], true)], {});
+  const hidden = apply(add, [tape.input("x", [rows, 256], "f32"), tape.parameter("shift", [rows, 256], true)], {});
   const gated = apply(gatedActivation, [linear(hidden, "gate", 512), linear(hidden, "up", 512)], { kind: "silu" });
   const loss = apply(
     linearCrossEntropy,
@@ -112,22 +112,20 @@ it("leaves products alone whose sum is read elsewhere, that cannot move, or that
 
 it("launches a pair with its base product's tile, and in place where what it is added to dies", () => {
   const program = trainingStep();
-  const { dispatches, instructionOf, program: asRun } = listDispatches(program, opTable, limits);
-  const pairs = dispatches.filter((_, index) => asRun.instructions[instructionOf[index]!]!.op === "lowRankProduct");
-  expect(pairs.map(({ kernel }) => kernel.label.replace(/^.*, and/, ""))).toEqual(Array.from({ length: 6 }, () => " rank 16"));
-  // Only down's addend, the residual stream, lives on; the gradients of gate and up are added to it in place.
+  const pairs = listDispatches(program, opTable, limits).dispatches.filter(({ kernel }) => kernel.label.includes("and rank 16"));
+  // Gate and up read the same input and share a launch. Only down's addend, the residual stream, lives on; the gradients of gate and up are
+  // added to it in place.
   expect(pairs.map(({ kernel }) => kernel.bindings.map(({ name }) => name).join(" "))).toEqual([
-    "a b thin wide y",
-    "a b thin wide y",
+    "a_0 b_0 thin_0 wide_0 y_0 b_1 thin_1 wide_1 y_1",
     "a b thin wide addend y",
     "a b thin wide y",
     "a b thin wide y",
     "a b thin wide y",
   ]);
-  expect(pairs.map(({ parameters }) => parameters.slice(-2))).toEqual([
-    ...Array.from({ length: 3 }, () => [1, 0.5]),
-    ...Array.from({ length: 3 }, () => [1, 1]),
-  ]);
+  const factors = pairs.map(
+    ({ kernel, parameters }) => parameters[kernel.parameters.findIndex(({ name }) => name.startsWith("lowRankFactor"))],
+  );
+  expect(factors).toEqual([0.5, 0.5, 1, 1, 1]);
 });
 
 it("writes WGSL that Dawn accepts, for all ranks that have a kernel", async () => {
@@ -136,7 +134,7 @@ it("writes WGSL that Dawn accepts, for all ranks that have a kernel", async () =
   const kernels = new Map(
     programs.flatMap((one) => listDispatches(one, opTable, limits).dispatches.map(({ kernel }) => [kernel.wgsl, kernel])),
   );
-  const pairs = [...kernels.values()].filter(({ label }) => /and rank (8|16|24|32|64)$/.test(label));
+  const pairs = [...kernels.values()].filter(({ label }) => /and rank (8|16|24|32|64)/.test(label));
   expect(pairs.length).toBeGreaterThanOrEqual(8);
   for (const { wgsl, label } of pairs) {
     device.pushErrorScope("validation");
@@ -174,14 +172,14 @@ function unfolded(program: Program): Program {
 
 function filled({ name, dtype, shape }: TensorSpec): Float32Array | Int32Array {
   const length = shape.reduce((product, extent) => product * extent, 1);
-  if (name === "rows") return Int32Array.from({ length }, (_, i) => i * 61);
+  if (name === "rows") return Int32Array.from({ length }, (_, i) => i);
   if (dtype === "i32") return Int32Array.from({ length }, (_, i) => (i * 31) % 64);
   return Float32Array.from({ length }, (_, i) => Math.sin(name.length + 1.3 * i * name.charCodeAt(0)) / 8);
 }
 
 it("computes the loss and gradients of the program it comes from", async () => {
-  const program = trainingStep();
-  const folded = foldLowRank(program, limits);
+  const program = trainingStep(48);
+  const folded = foldLowRank(program, limits, ({ inputs }) => inputs[2]!.shape[1] === 16);
   expect(ops(folded).filter((op) => op === "lowRankProduct")).toHaveLength(6);
   expect(ops(folded).filter((op) => op === "matmul")).toHaveLength(12);
   const [expected, actual] = await Promise.all(
@@ -198,4 +196,4 @@ it("computes the loss and gradients of the program it comes from", async () => {
   expect(expected).toHaveLength(8);
   // In float64 only the order of sums differs; results are handed over in float32, which is one rounding of 2^-24.
   for (const [slot, values] of expected!.entries()) expect(relativeL2(actual![slot]!, values)).toBeLessThan(2 ** -24);
-}, 60_000);
+});

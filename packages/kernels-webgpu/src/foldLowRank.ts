@@ -1,5 +1,6 @@
 import type { Instruction, Program, TensorRole } from "@sft/kernels";
-import type { KernelLimits, OpEmitter } from "./dispatch.ts";
+import type { KernelLimits, OpCall, OpEmitter } from "./dispatch.ts";
+import type { Operand } from "./operand.ts";
 import { lowRankDefinition, lowRankProduct, lowRankTile } from "./ops/matmul/lowRankProduct.ts";
 import { tensorUses } from "./tensorUses.ts";
 
@@ -16,9 +17,13 @@ export function emitterOfLowRank({ op }: Pick<Instruction, "op">): OpEmitter | u
  * Makes one instruction of LoRA's second product and the product of the base weights, one of which is added to the other and read by
  * nobody else: in the forward pass y = alpha t B^T + (x W^T + addend), in the backward pass dx = dy W + (dt A + addend). It stands
  * where the later one stood. Only on matrix units, for products with a kernel for it (`lowRankTile`). Sums of both are float32 until
- * they are stored, so that one rounding to a float16 y goes. Pure.
+ * they are stored, so that one rounding to a float16 y goes. Pure. `hasKernel` tells which of the new instructions can be launched.
  */
-export function foldLowRank(program: Program, limits: KernelLimits): Program {
+export function foldLowRank(
+  program: Program,
+  limits: KernelLimits,
+  hasKernel: (call: OpCall) => boolean = (call) => lowRankTile(limits, call) !== undefined,
+): Program {
   if (!limits.matrixUnits) return program;
   const { instructions } = program;
   const { readsOf, writerOf } = tensorUses(program);
@@ -32,7 +37,7 @@ export function foldLowRank(program: Program, limits: KernelLimits): Program {
     const earlier = instructions[source]!;
     if (!isPlainProduct(earlier) || program.tensors[sum]!.dtype !== program.tensors[later.outputs[0]!]!.dtype) return;
     const pair = [pairOf(earlier, later, earlier, later), pairOf(later, earlier, earlier, later)].find((one) =>
-      isPossible(program, one, limits),
+      hasKernel(callOf(program, one)),
     );
     if (!pair || !canMove(program, source, position)) return;
     folded.set(position, pair);
@@ -63,9 +68,9 @@ function pairOf(base: Instruction, second: Instruction, earlier: Instruction, la
   };
 }
 
-function isPossible(program: Program, { op, inputs, outputs, attributes }: Instruction, limits: KernelLimits): boolean {
-  const operandOf = (index: number) => ({ ...program.tensors[index]!, storage: index });
-  return lowRankTile(limits, { op, inputs: inputs.map(operandOf), outputs: outputs.map(operandOf), attributes }) !== undefined;
+function callOf({ tensors }: Program, { op, inputs, outputs, attributes }: Instruction): OpCall {
+  const operandOf = (index: number): Operand => ({ ...tensors[index]!, storage: index });
+  return { op, inputs: inputs.map(operandOf), outputs: outputs.map(operandOf), attributes };
 }
 
 /** Whether the instruction at `from` reads the same values at `to`. */

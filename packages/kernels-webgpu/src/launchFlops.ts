@@ -1,6 +1,7 @@
 import { estimateFlops, type Instruction, type Program } from "@sft/kernels";
 import { isLossWithGradients } from "./fuseLoss.ts";
 import { lowRankDefinition } from "./ops/matmul/lowRankProduct.ts";
+import { membersOf } from "./sideBySide.ts";
 
 /** A launch of a program as it ran. */
 export interface TimedLaunch {
@@ -15,7 +16,7 @@ export interface TimedLaunch {
  * have none. A loss with its gradients has as many for each of its products, at the longest launch of each.
  */
 export function launchFlops(program: Program, launches: readonly TimedLaunch[]): readonly number[] {
-  const counted = estimateFlops({ ...program, instructions: program.instructions.map(asPlainOp) }).byInstruction;
+  const counted = program.instructions.map((one) => estimateFlops({ ...program, instructions: plainOps(one) }).total);
   const longest = new Map<string, number>();
   launches.forEach(({ instruction, kernel, milliseconds }, index) => {
     const layout = /^matmul [NT]{2} /.exec(kernel)?.[0] ?? "";
@@ -29,11 +30,13 @@ export function launchFlops(program: Program, launches: readonly TimedLaunch[]):
   return launches.map(({ instruction }, index) => (counting.has(index) ? counted[instruction]! : 0));
 }
 
-/** The op of the table whose operations count for an instruction of the backend's own. */
-export function asPlainOp(instruction: Instruction): Instruction {
-  const { op, inputs, attributes } = instruction;
-  if (isLossWithGradients(instruction)) return { ...instruction, op: "linearCrossEntropy" };
-  if (op !== lowRankDefinition.name) return instruction;
-  // Without the low-rank pair that was folded in, which is a few percent of the product of base weights.
-  return { ...instruction, op: "matmul", inputs: inputs.slice(0, 2), attributes: { ...attributes, transposeA: false } };
+/** The ops of the table whose operations count for an instruction of the backend's own: of each where several share a launch. */
+export function plainOps(instruction: Instruction): readonly Instruction[] {
+  return membersOf(instruction).map((one): Instruction => {
+    const { op, inputs, attributes } = one;
+    if (isLossWithGradients(one)) return { ...one, op: "linearCrossEntropy" };
+    if (op !== lowRankDefinition.name) return one;
+    // Without the low-rank pair that was folded in, which is a few percent of the product of base weights.
+    return { ...one, op: "matmul", inputs: inputs.slice(0, 2), attributes: { ...attributes, transposeA: false } };
+  });
 }

@@ -7,15 +7,17 @@ import {
   type Program,
   type ScratchRequest,
 } from "@sft/kernels";
-import { resolveDispatch, type Dispatch, type Emitter, type KernelLimits } from "./dispatch.ts";
+import { resolveDispatch, type Dispatch, type Emitter, type KernelLimits, type OpCall, type OpEmitter } from "./dispatch.ts";
 import { emitterOfLoss, fuseLoss } from "./fuseLoss.ts";
 import { emitterOfLowRank, foldLowRank } from "./foldLowRank.ts";
 import { fuseResidual } from "./fuseResidual.ts";
+import { groupAlike } from "./groupAlike.ts";
 import { storeHalf } from "./halfStorage.ts";
 import type { Operand } from "./operand.ts";
 import { opEmitters } from "./ops/index.ts";
 import { lowRankDefinition } from "./ops/matmul/lowRankProduct.ts";
 import { repeatCheap } from "./repeatCheap.ts";
+import { emitSideBySide, membersOf } from "./sideBySide.ts";
 import { emitterOfParts, sumTogether } from "./sumTogether.ts";
 
 /** A program as kernel launches over numbered storages; needs no GPU. */
@@ -46,7 +48,7 @@ export function listDispatches(
   overlap: (a: number, b: number) => boolean = (a, b) => sameBuffer(a) === sameBuffer(b),
 ): DispatchList {
   const fused = fuseResidual(repeatCheap(fuseLoss(source, overlap), table));
-  const program = sumTogether(foldLowRank(storeHalf(fused, limits), limits), limits, sameBuffer);
+  const program = groupAlike(sumTogether(foldLowRank(storeHalf(fused, limits), limits), limits, sameBuffer), limits);
   const plan = planMemory(program, new Map([...table, [lowRankDefinition.name, lowRankDefinition]]), {
     scratch: scratchRequests(program, limits),
   });
@@ -106,6 +108,12 @@ function scratchRequests(program: Program, limits: KernelLimits): readonly Scrat
 
 function emitInstruction(instruction: Instruction, operandOf: (index: number) => Operand, emitter: Emitter): void {
   const { op, inputs, outputs, attributes } = instruction;
-  const emit = emitterOfParts(instruction) ?? emitterOfLowRank(instruction) ?? emitterOfLoss(instruction) ?? opEmitters.get(op)!;
-  emit(emitter, { op, inputs: inputs.map(operandOf), outputs: outputs.map(operandOf), attributes });
+  const call: OpCall = { op, inputs: inputs.map(operandOf), outputs: outputs.map(operandOf), attributes };
+  const members = membersOf(call);
+  if (members.length > 1) emitSideBySide(emitter, members, emitterOf);
+  else emitterOf(call)(emitter, call);
+}
+
+function emitterOf(call: Pick<OpCall, "op" | "attributes">): OpEmitter {
+  return emitterOfParts(call) ?? emitterOfLowRank(call) ?? emitterOfLoss(call) ?? opEmitters.get(call.op)!;
 }

@@ -11,7 +11,10 @@ import { createWebGpuBackend } from "./webGpuBackend.ts";
 const limits: KernelLimits = { ...defaultLimits, maxInvocationsPerWorkgroup: 1024, workgroupStorageBytes: 49152, matrixUnits: true };
 const itself = (tensor: number): number => tensor;
 
-/** Gradients of the matrices of LoRA, y (16, n) = a^T b over 2048 tokens, in place where `accumulate`; `then` goes on. */
+/** A factor of its own for each product, so that no two of them share a launch. */
+const alphaOf = (product: number): number => 2 ** (-1 - product);
+
+/** Gradients of the matrices of LoRA, y (16, n) = alpha a^T b over 2048 tokens, in place where `accumulate`; `then` goes on. */
 function gradients(
   widths: readonly number[],
   accumulate = true,
@@ -22,7 +25,7 @@ function gradients(
   const ys = widths.map((n, i) => {
     const [a, b] = [tape.input(`a${i}`, [2048, 16], type), tape.input(`b${i}`, [2048, n], type)];
     const y = tape.output(`y${i}`, [16, n]);
-    tape.apply(matmul, accumulate ? [a, b, y] : [a, b], { transposeA: true, transposeB: false, alpha: 0.5 }, [y]);
+    tape.apply(matmul, accumulate ? [a, b, y] : [a, b], { transposeA: true, transposeB: false, alpha: alphaOf(i) }, [y]);
     return y;
   });
   then?.(tape, ys);
@@ -60,7 +63,7 @@ it("launches each product as it would be alone, into parts that live until their
     expect(planes.byteLength).toBe(4 * 16 * width * 4);
     expect(sum.bindings[2 * i]).toEqual(planes);
     expect(storages[sum.bindings[2 * i + 1]!.storage]).toEqual({ kind: "external", tensor: 3 * i + 2 });
-    expect(sum.parameters.slice(4 * i, 4 * i + 4)).toEqual([(16 * width) / 4, 4, 0.5, 1]);
+    expect(sum.parameters.slice(4 * i, 4 * i + 4)).toEqual([(16 * width) / 4, 4, alphaOf(i), 1]);
   });
   expect(new Set(sum.bindings.map(({ storage }) => storage)).size).toBe(10);
 });
@@ -231,7 +234,7 @@ describeOnGpu("a program with sums of several products", () => {
       return Array.from({ length: 16 * width }, (_, at) => {
         let sum = 0;
         for (let d = 0; d < 2048; d++) sum += a[16 * d + Math.floor(at / width)]! * b[width * d + (at % width)]!;
-        return 2 * 0.5 * sum;
+        return 2 * alphaOf(i) * sum;
       });
     });
     expect(replaced).toBe(1);

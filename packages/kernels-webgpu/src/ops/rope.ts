@@ -17,7 +17,7 @@ export const rope: OpEmitter = (emitter, { inputs: [x, positions, cos, sin], out
   const lanes = pairs % 4 === 0 && headDim % 4 === 0 ? 4 : 1;
   const [from, to, wide] = [floatElement(x!, lanes), floatElement(y!, lanes), lanes === 4 ? "vec4f" : "f32"] as const;
   const [h, perHead, heads] = [pairs / lanes, (headDim - pairs) / lanes, width / headDim];
-  const kernel = kernelVariant(`rope|${from}|${to}|${heads}|${headDim}|${pairs}`, () => ({
+  const kernel = kernelVariant(`rope|${from}|${to}|${headDim}|${pairs}`, () => ({
     label: "rope",
     workgroupSize: [WORKGROUP, 1],
     bindings: {
@@ -27,13 +27,13 @@ export const rope: OpEmitter = (emitter, { inputs: [x, positions, cos, sin], out
       sine: `read ${wide}`,
       y: `read_write ${to}`,
     },
-    parameters: { count: "u32", signOfAngle: "f32" },
+    parameters: { count: "u32", heads: "u32", signOfAngle: "f32" },
     body: `
   let thread = (${linearGroup}) * ${WORKGROUP}u + lane;
   if (thread >= p.count) { return; }
   let i = thread % ${perHead}u;
   let head = thread / ${perHead}u;
-  let row = head / ${heads}u;
+  let row = head / p.heads;
   let at = head * ${headDim / lanes}u + i;
 ${
   perHead === h
@@ -57,7 +57,7 @@ ${
     emitter.dispatch(
       kernel,
       { x: rowsOf(x!, start, count), positions: rowsOf(positions!, start, count), cosine: cos!, sine: sin!, y: rowsOf(y!, start, count) },
-      { count: threads, signOfAngle: attributes["inverse"] ? -1 : 1 },
+      { count: threads, heads, signOfAngle: attributes["inverse"] ? -1 : 1 },
       linearGrid(Math.ceil(threads / WORKGROUP), emitter.limits),
     );
   }

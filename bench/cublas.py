@@ -1,7 +1,14 @@
-"""The peer's matrix products: cuBLAS through PyTorch, at the sizes that gpuMatmul.ts times. Prints TFLOP/s a line."""
+"""The peer's matrix products: cuBLAS through PyTorch, at the sizes and in the layouts that gpuMatmul.ts times. Prints TFLOP/s a line.
+Results have the operands' type; gpuMatmul.ts says of each line which type its y has."""
+import time as clock
 import torch
 torch.backends.cuda.matmul.allow_tf32 = False
-SIZES = [(4096, 4096, 4096), (8192, 1536, 576), (8192, 576, 1536), (576, 1536, 8192), (8192, 8192, 2048), (8192, 2048, 8192), (8192, 14336, 4096), (1024, 128256, 2048), (8192, 128256, 2048), (8192, 16, 2048), (8192, 2048, 16), (16, 2048, 8192)]
+FLOAT16, FLOAT32 = [torch.float16], [torch.float16, torch.float32]
+CASES = [(4096, 4096, 4096, layout, FLOAT32) for layout in ("nn", "nt", "tn")]
+CASES += [(*size, "nt", FLOAT16) for size in [(8192, 1536, 576), (8192, 576, 1536), (8192, 576, 576), (8192, 8192, 2048), (8192, 2048, 8192), (8192, 14336, 4096), (8192, 4096, 14336), (8192, 16, 2048), (8192, 2048, 16)]]
+CASES += [(*size, "nn", FLOAT16) for size in [(8192, 576, 1536), (8192, 2048, 8192), (8192, 4096, 14336)]]
+CASES += [(*size, "tn", FLOAT16) for size in [(576, 1536, 8192), (2048, 8192, 8192), (16, 2048, 8192), (2048, 16, 8192)]]
+CASES += [(2048, 128256, 2048, "nt", FLOAT16), (2048, 2048, 128256, "nn", FLOAT16), (128256, 2048, 2048, "tn", FLOAT16), (8192, 128256, 2048, "nt", FLOAT16)]
 def time(f, n):
     for _ in range(3): f()
     s, e = torch.cuda.Event(True), torch.cuda.Event(True); out = []
@@ -10,11 +17,15 @@ def time(f, n):
         for _ in range(n): f()
         e.record(); torch.cuda.synchronize(); out.append(s.elapsed_time(e) / n)
     return sorted(out)[1]
-for m, n, k in SIZES:
-    for dtype in (torch.float16, torch.float32):
-        if dtype == torch.float32 and 2 * m * n * k > 3e12: continue
-        a = torch.randn(m, k, device="cuda", dtype=dtype); b = torch.randn(n, k, device="cuda", dtype=dtype)
-        ms = time(lambda: a @ b.T, max(4, min(50, round(2e12 / (2 * m * n * k)))))
-        print(f"cublas {m}x{n}x{k} {str(dtype)[6:]}: {ms*1000:.1f} us, {2*m*n*k/ms/1e9:.1f} TFLOP/s", flush=True)
+# An idle GPU runs its first tenth of a second at a fifth of its clock.
+warm, until = torch.randn(4096, 4096, device="cuda", dtype=torch.float16), clock.monotonic() + 0.5
+while clock.monotonic() < until: warm @ warm; torch.cuda.synchronize()
+for m, n, k, layout, dtypes in CASES:
+    for dtype in dtypes:
+        a = torch.randn(*((k, m) if layout[0] == "t" else (m, k)), device="cuda", dtype=dtype)
+        b = torch.randn(*((n, k) if layout[1] == "t" else (k, n)), device="cuda", dtype=dtype)
+        left, right = a.T if layout[0] == "t" else a, b.T if layout[1] == "t" else b
+        ms = time(lambda: left @ right, max(4, min(50, round(2e12 / (2 * m * n * k)))))
+        print(f"cublas {m}x{n}x{k} {layout} {str(dtype)[6:]}: {ms*1000:.1f} us, {2*m*n*k/ms/1e9:.1f} TFLOP/s", flush=True)
 x = torch.empty(1 << 28, device="cuda", dtype=torch.float32); y = torch.empty_like(x); ms = time(lambda: y.copy_(x), 10)
 print(f"copy {8 * x.numel() / ms / 1e9:.2f} TB/s")

@@ -142,9 +142,11 @@ for (const shape of checked) {
 console.log(`worst error over ${checked.length} products: ${worst.toFixed(3)} of the bound`);
 
 const halves = { a: "f16", b: "f16" } as const;
+const layouts = ["nn", "nt", "tn"] as const;
 const timed: Shape[] = [
-  ...(["nn", "nt", "tn"] as const).map((layout) => ({ m: 4096, n: 4096, k: 4096, layout })),
-  ...(["nn", "nt", "tn"] as const).map((layout) => ({ m: 4096, n: 4096, k: 4096, layout, ...halves })),
+  ...layouts.map((layout) => ({ m: 4096, n: 4096, k: 4096, layout })),
+  ...layouts.map((layout) => ({ m: 4096, n: 4096, k: 4096, layout, ...halves })),
+  // Forward, x W^T: tokens by what a weight gives, of what it takes.
   ...(
     [
       [4096, 4096, 4096],
@@ -155,19 +157,27 @@ const timed: Shape[] = [
       [8192, 2048, 8192],
       [8192, 14336, 4096],
       [8192, 4096, 14336],
-      [1024, 128256, 2048],
       [8192, 16, 2048],
     ] as const
   ).map(([m, n, k]) => ({ m, n, k, layout: "nt" as const, ...halves, inner: true })),
-  { m: 8192, n: 128256, k: 2048, layout: "nt", ...halves },
+  // Backward, dy W, and the gradients of weights.
+  { m: 8192, n: 576, k: 1536, layout: "nn", ...halves, inner: true },
+  { m: 8192, n: 2048, k: 8192, layout: "nn", ...halves, inner: true },
+  { m: 8192, n: 4096, k: 14336, layout: "nn", ...halves, inner: true },
   { m: 576, n: 1536, k: 8192, layout: "tn", ...halves },
   { m: 2048, n: 8192, k: 8192, layout: "tn", ...halves },
   { m: 8192, n: 2048, k: 16, layout: "nt", addend: true },
   { m: 8192, n: 2048, k: 16, layout: "nt", a: "f16", inner: true },
   { m: 16, n: 2048, k: 8192, layout: "tn", ...halves },
   { m: 2048, n: 16, k: 8192, layout: "tn", ...halves },
+  // A head of 128256 tokens: logits, gradient of what it reads, gradient of its weights. Last, since the largest may not fit.
+  { m: 2048, n: 128256, k: 2048, layout: "nt", ...halves, inner: true },
+  { m: 2048, n: 2048, k: 128256, layout: "nn", ...halves, inner: true },
+  { m: 128256, n: 2048, k: 2048, layout: "tn", ...halves },
+  { m: 8192, n: 128256, k: 2048, layout: "nt", ...halves, inner: true },
 ];
-for (const shape of precision === "mixed" ? timed : timed.slice(0, 3)) {
+/** Milliseconds a product, the median of three rounds. */
+async function time(shape: Shape): Promise<number> {
   const repeat = Math.max(4, Math.min(50, Math.round(2e12 / (2 * shape.m * shape.n * shape.k))));
   const { executable, buffers } = await prepare(gpu, shape, repeat);
   const times: number[] = [];
@@ -180,11 +190,19 @@ for (const shape of precision === "mixed" ? timed : timed.slice(0, 3)) {
     await gpu.sync();
     if (i > 0) times.push((performance.now() - start) / repeat);
   }
-  const ms = times.sort((x, y) => x - y)[1]!;
-  console.log(
-    `${shape.m}x${shape.n}x${shape.k} ${shape.layout} a:${shape.a ?? "f32"} b:${shape.b ?? "f32"}${shape.inner ? " y:f16" : ""}${shape.addend ? " +y" : ""}: ${(ms * 1000).toFixed(1)} us, ${((2 * shape.m * shape.n * shape.k) / ms / 1e9).toFixed(1)} TFLOP/s`,
-  );
   gpu.free(executable);
   for (const buffer of buffers.values()) gpu.free(buffer);
+  return times.sort((x, y) => x - y)[1]!;
+}
+for (const shape of precision === "mixed" ? timed : timed.slice(0, 3)) {
+  const { m, n, k, layout, a, b, inner, addend } = shape;
+  const name = `${m}x${n}x${k} ${layout} a:${a ?? "f32"} b:${b ?? "f32"}${inner ? " y:f16" : ""}${addend ? " +y" : ""}`;
+  try {
+    const ms = await time(shape);
+    console.log(`${name}: ${(ms * 1000).toFixed(1)} us, ${((2 * m * n * k) / ms / 1e9).toFixed(1)} TFLOP/s`);
+  } catch (error) {
+    process.exitCode = 1;
+    console.log(`${name}: not timed, ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 await gpu.dispose();

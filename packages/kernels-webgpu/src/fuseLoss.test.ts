@@ -4,6 +4,7 @@ import {
   linearCrossEntropy,
   linearCrossEntropyGrad,
   linearCrossEntropyWeightGrad,
+  matmul,
   opTable,
   scale,
   Tape,
@@ -32,6 +33,8 @@ interface Step {
   readonly attributes?: Partial<LinearCrossEntropyAttributes>;
   /** Trains the head too. */
   readonly full?: boolean;
+  /** The head is a frozen weight and a trained pair, so that its gradient is an activation. */
+  readonly pair?: boolean;
   /** A step's later micro batch: gradients are added to. */
   readonly later?: boolean;
   /** Records something after the loss and before its gradients. */
@@ -45,9 +48,22 @@ const none: LinearCrossEntropyAttributes = { alpha: 1, softcap: 0, labelSmoothin
 
 /** Loss and backward pass of y = 2 embedding, as a step records them: x is an activation, and its gradient goes on. */
 function step(options: Step = {}): Program {
-  const { tokens = 20, hidden = 16, vocabulary = 24, supervised = 7, attributes, full = true, later = false, between } = options;
+  const {
+    tokens = 20,
+    hidden = 16,
+    vocabulary = 24,
+    supervised = 7,
+    attributes,
+    full = true,
+    pair = false,
+    later = false,
+    between,
+  } = options;
   const tape = new Tape("step");
-  const weight = tape.parameter("weight", [vocabulary, hidden], full);
+  const whole = tape.parameter("weight", [vocabulary, hidden], full && !pair);
+  const trained = (name: string, shape: readonly number[]): Value => tape.parameter(name, shape, true);
+  const product = { transposeA: false, transposeB: false, alpha: 0.5 };
+  const weight = pair ? tape.apply(matmul, [trained("b", [vocabulary, 4]), trained("a", [4, hidden]), whole], product)[0]! : whole;
   const x = tape.apply(scale, [tape.parameter("embedded", [tokens, hidden], true)], { factor: 2 })[0]!;
   const rows = tape.input("rows", [supervised]);
   const inputs = [x, weight, rows, tape.input("targets", [supervised]), tape.input("weights", [supervised], "f32")];
@@ -80,6 +96,12 @@ describe("fuseLoss", () => {
     );
     const adapters = fuseLoss(step({ full: false }), apart);
     expect(opsOf(adapters)).toEqual(["scale", "fill", "lossAndGradients", "copy", "scale", "copy"]);
+  });
+
+  it("takes a head that is computed", () => {
+    expect(describeProgram(fuseLoss(step({ pair: true, later: true }), apart))).toContain(
+      "%6, %7 = lossAndGradients(%1, %0, rows, targets, weights, %2)",
+    );
   });
 
   it("leaves a loss without gradients", () => {
@@ -247,6 +269,24 @@ describeOnGpu("a loss with its gradients", () => {
         // Dot products over up to 13 columns, sums over up to 40 classes and 1025 rows: 4 times the roots of them, and 32 for functions.
         const tolerance = (4 * Math.sqrt(13) + 4 * Math.sqrt(40) + 4 * Math.sqrt(1025) + 32) * 2 ** -24;
         expect(relativeL2(actual.get(name)!, exact.get(name)!), name).toBeLessThan(tolerance);
+      }
+      await Promise.all([gpu.dispose(), reference.dispose()]);
+    },
+  );
+});
+
+describeOnGpu("a step", () => {
+  it.each([{ pair: true, later: true }, { full: false, later: true }, { later: false }])(
+    "of %o has the values of float64",
+    async (options) => {
+      const program = step(options);
+      expect(opsOf(listDispatches(program, opTable, defaultLimits).program)).toContain("lossAndGradients");
+      const [gpu, reference] = await Promise.all([createBackend(testDeviceOptions), createCpuBackend({ precision: "float64" })]);
+      const [actual, exact] = [await resultsOf(gpu, program, 24), await resultsOf(reference, program, 24)];
+      const names = program.tensors.filter(({ role }) => role === "gradient" || role === "state").map(({ name }) => name);
+      for (const name of names) {
+        // Dot products over up to 24 elements, twice in a row with a head that is one, and 32 for functions.
+        expect(relativeL2(actual.get(name)!, exact.get(name)!), name).toBeLessThan((8 * Math.sqrt(24) + 32) * 2 ** -24);
       }
       await Promise.all([gpu.dispose(), reference.dispose()]);
     },

@@ -65,7 +65,7 @@ const command: CommandDef<ArgsDef> = defineCommand({
       }
       process.stdout.write(`model     ${place.model}${place.adapter === undefined ? "" : ` with ${place.adapter}`}\n`);
       process.stdout.write(`template  ${data.chosen.template.name}   measured on: ${data.policy}   backend: ${backend} (${adapter})\n`);
-      for (const text of data.losses) process.stdout.write(`          ${text}\n`);
+      for (const text of [...data.losses, ...data.cautions]) process.stdout.write(`          ${text}\n`);
       process.stdout.write(
         `loss      ${loss.toFixed(4)} (perplexity ${Math.exp(loss).toFixed(2)}) over ${supervisedTokens} tokens of ${data.rows.length} rows, ${formatDuration(milliseconds)}\n`,
       );

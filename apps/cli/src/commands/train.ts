@@ -79,7 +79,7 @@ function styleOf(args: Readonly<Record<string, unknown>>): ReportStyle {
 }
 
 function describeData(reporter: Reporter, { opened, training, trainRows, heldOutRows, heldOutLosses, chosen }: PreparedRun): void {
-  const { share, policy, losses } = training;
+  const { share, policy, losses, cautions } = training;
   const percent = (100 * share.share).toFixed(1);
   const { name, hash } = chosen.template;
   reporter.say(`model     ${opened.folder.path} (${opened.config.modelType}, ${opened.config.layers} layers)`, {
@@ -107,6 +107,7 @@ function describeData(reporter: Reporter, { opened, training, trainRows, heldOut
     },
   );
   for (const text of losses) reporter.say(`          ${text}`, { event: "notice", text });
+  for (const text of cautions) reporter.say(`warning: ${text}`, { event: "notice", text });
   for (const text of heldOutLosses) reporter.say(`          held out: ${text}`, { event: "notice", text: `held out: ${text}` });
 }
 

@@ -2,6 +2,7 @@ import { measureSupervisedShare, type SupervisedShare } from "@sft/mask";
 import { CliError } from "../failure/cliError.ts";
 import type { ChosenTemplate } from "./chooseTemplate.ts";
 import { describePlace, encodeRows, type EncodedRow, type EncodeSettings, type RowSource } from "./encodeRows.ts";
+import { rowCautions } from "./rowCautions.ts";
 
 /** Rows that can be trained, and what became of the others. */
 export interface TrainingRows {
@@ -13,6 +14,8 @@ export interface TrainingRows {
   readonly policy: string;
   /** "3 rows dropped: longer than 128 tokens", one a reason. */
   readonly losses: readonly string[];
+  /** What the rows teach although they do not say so, one line a kind (see {@link rowCautions}). */
+  readonly cautions: readonly string[];
 }
 
 export interface TrainingRowsOptions extends EncodeSettings {
@@ -63,5 +66,5 @@ export async function readTrainingRows(sources: readonly RowSource[], options: T
     );
   }
   const policy = [...new Set(rows.map(({ example }) => example.policy))].join("+");
-  return { rows, share, chosen: first!, policy, losses };
+  return { rows, share, chosen: first!, policy, losses, cautions: rowCautions(rows, options.tokenizer) };
 }

@@ -16,7 +16,7 @@ export interface PreparedRun {
   readonly training: TrainingRows;
   readonly trainRows: readonly EncodedRow[];
   readonly heldOutRows: readonly EncodedRow[];
-  /** What became of held-out rows that are not used. */
+  /** What became of held-out rows that are not used, and what the others teach although they do not say so. */
   readonly heldOutLosses: readonly string[];
   readonly chosen: ChosenTemplate;
 }
@@ -43,7 +43,7 @@ export async function prepareRun(config: RunConfig): Promise<PreparedRun> {
       training,
       trainRows: split?.train ?? training.rows,
       heldOutRows: heldOut?.rows ?? split?.test ?? [],
-      heldOutLosses: heldOut?.losses ?? [],
+      heldOutLosses: heldOut ? [...heldOut.losses, ...heldOut.cautions] : [],
       chosen: training.chosen,
     };
   } catch (error) {

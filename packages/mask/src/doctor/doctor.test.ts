@@ -17,6 +17,11 @@ const chat = (answer: string, question = "What is it?"): Rendering =>
     { role: "assistant", content: answer },
   ]);
 
+const omitting = (code: "tool-calls-ignored" | "system-ignored"): Rendering => ({
+  ...healthy,
+  warnings: [{ code, message: 'Template "t" leaves out something.', index: 0 }],
+});
+
 describe("doctor", () => {
   it("finds nothing in healthy rows", () => {
     expect(examine(healthy)).toEqual([]);
@@ -38,6 +43,8 @@ describe("doctor", () => {
     ["literal None", () => examine(chat("None")), ["literal-none warning"]],
     ["empty turn", () => examine(chat("a", " ")), ["empty-turn warning"]],
     ["trained empty turn", () => examine(chat("")), ["empty-turn error"]],
+    ["a tool call that the template drops", () => examine(omitting("tool-calls-ignored")), ["template-omits error"]],
+    ["a system text that the template drops", () => examine(omitting("system-ignored")), ["template-omits warning"]],
     ["over-long row", () => examine(healthy, { maxLength: 10 }), ["over-long warning"]],
     ["supervised share", () => examine(healthy, { mask: "all" }), ["supervised-share warning"]],
   ])("reports %s", (_, run, expected) => {

@@ -12,6 +12,7 @@ import { noTerminator } from "./noTerminator.ts";
 import { overLong } from "./overLong.ts";
 import { prefixUnstable } from "./prefixUnstable.ts";
 import { supervisedShare } from "./supervisedShare.ts";
+import { templateOmits } from "./templateOmits.ts";
 import { truncatedAnswer } from "./truncatedAnswer.ts";
 
 /** Every rule of the doctor; a new one is a file here and a line in this table. */
@@ -24,6 +25,7 @@ export const doctorRules: readonly DoctorRule[] = [
   boundaryMerge,
   allMasked,
   truncatedAnswer,
+  templateOmits,
   literalNone,
   prefixUnstable,
   emptyTurn,

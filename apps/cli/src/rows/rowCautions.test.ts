@@ -1,0 +1,43 @@
+import { join } from "node:path";
+import { writeFile } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { loadTokenizer } from "@sft/tokenizer/node";
+import type { TruncationStrategy } from "@sft/mask";
+import { dictionary } from "../testing/runSft.ts";
+import { testFolder } from "../testing/testFolder.ts";
+import { chooseTemplate } from "./chooseTemplate.ts";
+import { readTrainingRows } from "./trainingRows.ts";
+
+async function cautionsOf(
+  row: unknown,
+  template: string | undefined,
+  maxLength = 512,
+  truncation?: TruncationStrategy,
+): Promise<readonly string[]> {
+  const path = join(await testFolder(), "rows.jsonl");
+  await writeFile(path, `${JSON.stringify(row)}\n`.repeat(2));
+  const tokenizer = await loadTokenizer(dictionary.model);
+  const templateFor = await chooseTemplate(template, tokenizer);
+  const rows = await readTrainingRows([{ path }], { tokenizer, templateFor, maxLength, lengthIsChosen: true, truncation });
+  return rows.cautions.map((text) => text.replace(path, "rows.jsonl"));
+}
+
+const call = { type: "function", function: { name: "weather", arguments: "{}" } };
+const conversation = [
+  { role: "user", content: "Is it sunny?" },
+  { role: "assistant", content: null, tool_calls: [call] },
+];
+
+test("a run says where its rows teach something else than they say", async () => {
+  expect(await cautionsOf({ messages: conversation }, "tokenizer")).toEqual([
+    'template-omits: 2 rows, the first is rows.jsonl:1: row 1: Template "tokenizer" leaves out the tool calls of message 1.',
+  ]);
+  const withInput = { instruction: "Translate.", input: "bonjour", output: "good morning" };
+  expect(await cautionsOf(withInput, "llama3")).toEqual([expect.stringContaining("leaves the row's input out")]);
+  expect(await cautionsOf({ ...withInput, output: "" }, undefined)).toEqual([expect.stringContaining("trained to say nothing")]);
+  expect(await cautionsOf({ ...withInput, output: "good morning ".repeat(99) }, undefined, 100, "right")).toEqual([
+    expect.stringContaining("such an answer teaches no end"),
+    expect.stringContaining("Truncation cut trained answer tokens"),
+  ]);
+  expect(await cautionsOf(withInput, undefined)).toEqual([]);
+});

@@ -117,6 +117,28 @@ describe.concurrent("sft train", () => {
     }
   });
 
+  test("a checkpoint that does not fit is refused, and what the run folder holds stays as it is", async () => {
+    const folder = await testFolder();
+    const args = ["train", ...base, "--data", await someRows(folder, 2), "--save-steps", "1", "--output-dir", "out"];
+    await runSft([...args, "--max-steps", "2", "--quiet"], { cwd: folder });
+    const out = join(folder, "out");
+    const kept = async (): Promise<unknown> => [
+      (await readdir(out)).sort(),
+      await readFile(join(out, "config.yaml"), "utf8"),
+      await readFile(join(out, "metrics.jsonl"), "utf8"),
+    ];
+    const before = await kept();
+    const resume = ["--resume", "out/checkpoint-1", "--overwrite", "--max-steps", "3"];
+    const refused = await runSft([...args, ...resume, "--lora-r", "4"], { cwd: folder });
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toContain("It was saved with another rank or another model.");
+    expect(await kept()).toEqual(before);
+
+    const ended = await runSft([...args, "--resume", "auto", "--max-steps", "2"], { cwd: folder });
+    expect(ended.stdout).toContain("note: nothing was left to train: ");
+    expect(ended.stdout).toContain("checkpoint-2 is at step 2 of 2. To go on, raise max_steps or num_epochs");
+  });
+
   test("Ctrl-C ends after the step in flight, saves, and says how to go on", async () => {
     const folder = await testFolder();
     const child = startSft(["train", ...base, "--data", await someRows(folder, 4), "--max-steps", "100000", "--output-dir", "out"], {

@@ -51,14 +51,18 @@ const command: CommandDef<ArgsDef> = defineCommand({
     const interruption = listenForInterruption();
     try {
       describeData(reporter, prepared);
-      const changes =
-        entry.kind === "resume" ? await resumeNotices(entry.from.path, toTrainingSettings(config, prepared.trainRows.length)) : [];
+      const settings = toTrainingSettings(config, prepared.trainRows.length);
+      const changes = entry.kind === "resume" ? await resumeNotices(entry.from.path, config, settings) : [];
       for (const text of changes) reporter.say(`note: ${text}`, { event: "notice", text });
       const backend = await selectBackend(config, cwd);
       try {
         const { backend: name, adapter } = backend.capabilities;
         reporter.say(`backend   ${name}: ${adapter}`, { event: "backend", backend: name, adapter });
         const outcome = await runTraining({ config, prepared, entry, backend, reporter, signal: interruption.signal });
+        if (entry.kind === "resume" && entry.from.step >= settings.maxSteps) {
+          const text = `nothing was left to train: ${entry.from.path} is at step ${entry.from.step} of ${settings.maxSteps}. To go on, raise max_steps or num_epochs`;
+          reporter.say(`note: ${text}`, { event: "notice", text });
+        }
         return conclude(reporter, config, outcome, cwd);
       } finally {
         await backend.dispose();
@@ -114,7 +118,8 @@ function describeData(reporter: Reporter, { opened, training, trainRows, heldOut
 function conclude(reporter: Reporter, config: RunConfig, { step, aborted, checkpoint, samples, history }: RunOutcome, cwd: string): number {
   const saved = checkpoint === undefined ? "nothing" : relative(cwd, checkpoint) || checkpoint;
   if (aborted) {
-    process.stderr.write(`stopped at step ${step}; saved ${saved}. Go on with --resume auto.\n`);
+    const onwards = step > 0 ? "Go on with --resume auto." : "Begin anew with --overwrite.";
+    process.stderr.write(`stopped at step ${step}; saved ${saved}. ${onwards}\n`);
     return 130;
   }
   if (samples.length > 0) reporter.say(`\n${sampleTable(samples, terminalWidth())}\n`, { event: "samples", samples });

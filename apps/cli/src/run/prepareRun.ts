@@ -7,7 +7,7 @@ import { chooseTemplate, type ChosenTemplate } from "../rows/chooseTemplate.ts";
 import type { EncodedRow } from "../rows/encodeRows.ts";
 import { readTrainingRows, type TrainingRows } from "../rows/trainingRows.ts";
 import type { RunConfig } from "../runConfig/schema.ts";
-import { toTrainingSettings } from "../runConfig/toTrainingSettings.ts";
+import { recipeKeyOf, toTrainingSettings } from "../runConfig/toTrainingSettings.ts";
 import { loraOf } from "./loraOf.ts";
 
 /** A run with everything checked that can be checked before weights are read and files are written. */
@@ -52,13 +52,6 @@ export async function prepareRun(config: RunConfig): Promise<PreparedRun> {
   }
 }
 
-/** The trainer's settings that a recipe's key stands for, so that a refusal speaks of the key. */
-const recipeKeys: Readonly<Record<string, keyof RunConfig>> = {
-  unfrozenParameters: "unfrozen_parameters",
-  frozenParameters: "frozen_parameters",
-  trainedLayers: "freeze_trainable_layers",
-};
-
 /** Refuses a sequence length, LoRA targets or frozen parameters that the model does not have, before any row is read. */
 function checkAgainstModel(config: RunConfig, { config: model, folder }: OpenedModel): void {
   if (config.sequence_len !== undefined && config.sequence_len > model.maxPositions) {
@@ -75,7 +68,7 @@ function checkAgainstModel(config: RunConfig, { config: model, folder }: OpenedM
     trainableParameters({ config: model, trainableParameters: () => parameters }, toTrainingSettings(config, 1));
   } catch (error) {
     if (!(error instanceof TrainingError)) throw error;
-    const [message, hint = ""] = error.message.replaceAll(/\b\w+\b/g, (word) => recipeKeys[word] ?? word).split("\n");
+    const [message, hint = ""] = error.message.replaceAll(/\b[a-z]+[A-Z]\w*\b/g, recipeKeyOf).split("\n");
     throw usageError("bad-config", message!, hint);
   }
 }

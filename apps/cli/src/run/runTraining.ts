@@ -73,7 +73,7 @@ export async function runTraining({ config, prepared, entry, backend, reporter, 
         });
   const before = await answer();
 
-  const metrics = await enterFolder(config, entry);
+  const metrics = join(config.output_dir, runFiles.metrics);
   const result = await train({
     model,
     settings: toTrainingSettings(config, trainRows.length),
@@ -92,6 +92,8 @@ export async function runTraining({ config, prepared, entry, backend, reporter, 
     ...(entry.kind === "resume" ? { resumeFrom: entry.from.path } : {}),
     signal,
     onEvent: async (event) => {
+      // A checkpoint that does not fit is refused before this: what the folder holds is then untouched.
+      if (event.type === "start") await enterFolder(config, entry, metrics);
       await record(event, metrics, config);
       reporter.event(event);
       await untilSignalsAreHeard();
@@ -108,14 +110,12 @@ export async function runTraining({ config, prepared, entry, backend, reporter, 
   return { ...result, samples };
 }
 
-/** Makes the run folder ready. @returns the path of metrics.jsonl */
-async function enterFolder(config: RunConfig, entry: Entry): Promise<string> {
-  const metrics = join(config.output_dir, runFiles.metrics);
+/** Makes the run folder ready. */
+async function enterFolder(config: RunConfig, entry: Entry, metrics: string): Promise<void> {
   await clearFolder(config.output_dir, entry);
   await mkdir(config.output_dir, { recursive: true });
   await writeFileAtomic(join(config.output_dir, runFiles.config), stringify(config));
   await rewindMetrics(metrics, entry.kind === "resume" ? entry.from.step : -1);
-  return metrics;
 }
 
 async function record(event: TrainingEvent, metrics: string, config: RunConfig): Promise<void> {

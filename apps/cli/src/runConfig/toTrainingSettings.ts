@@ -6,6 +6,23 @@ export function rowsPerStep(config: RunConfig): number {
   return config.micro_batch_size * config.gradient_accumulation_steps;
 }
 
+/** The recipe's keys of settings that the trainer calls by another name than the same words. */
+const otherNames: Readonly<Record<string, keyof RunConfig>> = {
+  method: "adapter",
+  schedule: "lr_scheduler",
+  optimiser: "optimizer",
+  trainedLayers: "freeze_trainable_layers",
+  offloadOptimiser: "offload_optimizer",
+  loraPlusRatio: "loraplus_lr_ratio",
+  minLearningRateRatio: "min_lr",
+  neftuneAlpha: "neftune_noise_alpha",
+};
+
+/** "max_steps" of the trainer's "maxSteps". */
+export function recipeKeyOf(setting: string): string {
+  return otherNames[setting] ?? setting.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
 /** The trainer's settings of a recipe for `rows` training rows. */
 export function toTrainingSettings(config: RunConfig, rows: number): TrainingSettings {
   const stepsPerEpoch = Math.ceil(rows / rowsPerStep(config));

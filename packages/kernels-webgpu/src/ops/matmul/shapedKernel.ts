@@ -135,7 +135,7 @@ ${multiplications(tile, tileK, left, transposeA, right, transposeB)}
   let column = firstColumn + subgroupColumn;
 ${list(
   rows,
-  (i) => `  workgroupBarrier();
+  (i) => `${addend === "none" ? "" : `${fetchAddend(variant, i)}\n`}  workgroupBarrier();
 ${list(columns, (j) => `  subgroupMatrixStore<row_major>(&staged, stash + ${(j * UNIT) / 4}u, sum${i}_${j}, ${pitch}u);`)}
   workgroupBarrier();
 ${storeLines(variant, i, pitch)}`,
@@ -144,36 +144,60 @@ ${storeLines(variant, i, pitch)}`,
   });
 }
 
-/** 16 rows of a subgroup's part of y: scaled, added to, converted, and stored 16 bytes a lane. */
-function storeLines({ tile, n, wholeRows, parts, y, addend }: ShapedVariant, i: number, pitch: number): string {
+/** Where a lane works in 16 rows of a subgroup's part of y, 16 bytes at a time, round after round. */
+interface LineRounds {
+  /** Elements in 16 bytes, and such pieces in a row. */
+  readonly width: number;
+  readonly pieces: number;
+  readonly rounds: number;
+  /** WGSL of a round; it sees the piece's place in y as `at` and its number as `slot`. */
+  place(round: number, work: string): string;
+}
+
+function lineRounds({ tile, n, wholeRows, parts, y }: ShapedVariant, i: number): LineRounds {
   const { tileN, subgroupN } = tile;
   const width = y === "f32" ? 4 : 8;
   const pieces = subgroupN / width;
-  const from = addend === "separate" ? "addend" : "y";
   const conditions = [
     ...((UNIT * pieces) % SUBGROUP_SIZE === 0 ? [] : [`slot < ${UNIT * pieces}u`]),
     ...(wholeRows ? [] : ["r >= ownRow"]),
     ...(n % tileN === 0 ? [] : ["c >= ownColumn"]),
   ];
-  const finish =
-    y === "f32"
-      ? `let value = p.alpha * bitcast<vec4f>(staged[source]);
-      y[at] = value${addend === "none" ? "" : ` + ${from}[at]`};`
-      : `${addend === "none" ? "" : `let added = ${from}[at];`}
-      let low = p.alpha * bitcast<vec4f>(staged[source])${addend === "none" ? "" : " + vec4f(unpack2x16float(added.x), unpack2x16float(added.y))"};
-      let high = p.alpha * bitcast<vec4f>(staged[source + 1u])${addend === "none" ? "" : " + vec4f(unpack2x16float(added.z), unpack2x16float(added.w))"};
-      y[at] = packed(low, high);`;
-  return list(
-    Math.ceil((UNIT * pieces) / SUBGROUP_SIZE),
-    (round) => `  {
+  return {
+    width,
+    pieces,
+    rounds: Math.ceil((UNIT * pieces) / SUBGROUP_SIZE),
+    place: (round, work) => `  {
     let slot = lane % ${SUBGROUP_SIZE}u + ${round * SUBGROUP_SIZE}u;
     let r = row + ${i * UNIT}u + slot / ${pieces}u;
     let c = column + slot % ${pieces}u * ${width}u;
     ${conditions.length === 0 ? "" : `if (${conditions.join(" && ")}) `}{
-      let source = stash + slot / ${pieces}u * ${pitch}u + slot % ${pieces}u * ${width / 4}u;
       let at = (${parts ? `group.z * p.m * ${n}u + ` : ""}r * ${n}u + c) / ${width}u;
-      ${finish}
+      ${work}
     }
   }`,
-  );
+  };
+}
+
+/** What 16 rows are added to, fetched together: no load moves up before the store of another, so that each would be waited for. */
+function fetchAddend(variant: ShapedVariant, i: number): string {
+  const { rounds, place } = lineRounds(variant, i);
+  const from = variant.addend === "separate" ? "addend" : "y";
+  const zero = variant.y === "f32" ? "vec4f()" : "vec4u()";
+  return list(rounds, (round) => `  var added${i}_${round} = ${zero};\n${place(round, `added${i}_${round} = ${from}[at];`)}`);
+}
+
+/** 16 rows of a subgroup's part of y: scaled, added to, converted, and stored 16 bytes a lane. */
+function storeLines(variant: ShapedVariant, i: number, pitch: number): string {
+  const { y, addend } = variant;
+  const { width, pieces, rounds, place } = lineRounds(variant, i);
+  const plus = (added: string): string => (addend === "none" ? "" : ` + ${added}`);
+  const finish = (added: string): string =>
+    y === "f32"
+      ? `y[at] = p.alpha * bitcast<vec4f>(staged[source])${plus(added)};`
+      : `let low = p.alpha * bitcast<vec4f>(staged[source])${plus(`vec4f(unpack2x16float(${added}.x), unpack2x16float(${added}.y))`)};
+      let high = p.alpha * bitcast<vec4f>(staged[source + 1u])${plus(`vec4f(unpack2x16float(${added}.z), unpack2x16float(${added}.w))`)};
+      y[at] = packed(low, high);`;
+  const source = `let source = stash + slot / ${pieces}u * ${pitch}u + slot % ${pieces}u * ${width / 4}u;`;
+  return list(rounds, (round) => place(round, `${source}\n      ${finish(`added${i}_${round}`)}`));
 }

@@ -2,6 +2,7 @@ import {
   add,
   attention,
   backward,
+  cast,
   copy,
   gatedActivation,
   linearCrossEntropy,
@@ -86,8 +87,12 @@ function groupsOf({ instructions, tensors }: Program): readonly string[] {
 it("brings together what shares a kernel and does not depend on each other", () => {
   expect(groupsOf(groupAlike(adapterStep(), limits))).toEqual([
     "q.A k.A v.A",
+    "k v",
+    "k.B v.B",
     "rope rope",
+    "gate up",
     "gate.A up.A",
+    "gate.B up.B",
     "up.B gate.B",
     "rope rope",
     "v.B k.B q.B",
@@ -154,6 +159,27 @@ function twoThin(between: (tape: Tape, first: Value, weights: readonly Value[]) 
   tape.add(first, thin(other, weights[1]!), tape.output("sum", [64, 8]));
   return tape.finish();
 }
+
+it("makes float16 copies of up to five weights in one launch, and none of activations or across a new weight", () => {
+  const tape = new Tape("copies");
+  const weights = Array.from({ length: 6 }, (_, i) => tape.parameter(`w${i}`, [8, 8 + i], false));
+  const read = (value: Value, name: string): void => {
+    const half = tape.apply(cast, [value], { dtype: "f16" })[0]!;
+    tape.apply(copy, [half], {}, [tape.output(name, value.shape, "f16")]);
+  };
+  weights.forEach((weight, i) => read(weight, `out${i}`));
+  for (const i of [0, 1]) read(tape.add(weights[i]!, weights[i]!), `sum${i}`);
+  expect(groupsOf(groupAlike(tape.finish(), limits))).toEqual(["w0 w1 w2 w3 w4"]);
+  const changing = new Tape("changing");
+  const [first, second] = ["w0", "w1"].map((name) => changing.parameter(name, [8, 8], false)) as [Value, Value];
+  for (const weight of [first, second]) {
+    changing.apply(copy, [changing.apply(cast, [weight], { dtype: "f16" })[0]!], {}, [
+      changing.output(`${weight.name}.half`, [8, 8], "f16"),
+    ]);
+    if (weight === first) changing.apply(copy, [changing.input("new", [8, 8], "f32")], {}, [second]);
+  }
+  expect(groupsOf(groupAlike(changing.finish(), limits))).toEqual([]);
+});
 
 it("moves neither what another needs in between nor across what writes an operand", () => {
   const wider = (tape: Tape, value: Value): Value =>

@@ -1,12 +1,10 @@
 import type { Instruction, Program, TensorRole } from "@sft/kernels";
 import type { KernelLimits } from "./dispatch.ts";
 import { lowRankDefinition } from "./ops/matmul/lowRankProduct.ts";
-import { sideBySideInstruction } from "./sideBySide.ts";
+import { MOST_BUFFERS, sideBySideInstruction } from "./sideBySide.ts";
 
 /** Roles of bound tensors that an instruction of a group may read. */
 const FIXED: ReadonlySet<TensorRole> = new Set(["parameter", "input"]);
-/** Instructions in one launch: query, key and value. */
-const MOST_MEMBERS = 3;
 /** Instructions that one may be moved across, so that no result lives much longer: about a layer. */
 const FARTHEST = 24;
 /** Rows or columns up to which a product is thin: a LoRA rank. */
@@ -19,7 +17,7 @@ interface Group {
 
 /**
  * Lets instructions that do not depend on each other and run the same kernel share a launch: LoRA's thin products of query, key and
- * value, and of gate and up; rope of query and key; base products of one shape. Each is moved up to the one it joins or, where what it
+ * value, and of gate and up; rope of query and key; products of one shape; float16 copies of a layer's weights. Each is moved up to the one it joins or, where what it
  * reads is not there yet, that one down to it. Pure; the values are the same bits. Only on matrix units, where kernels may bind enough buffers.
  */
 export function groupAlike(program: Program, limits: KernelLimits): Program {
@@ -44,17 +42,18 @@ function keyOf({ tensors }: Program, { op, inputs, outputs, attributes }: Instru
   if (outputs.some((index) => tensors[index]!.role !== "activation")) return undefined;
   if (inputs.some((index) => tensors[index]!.role !== "activation" && !FIXED.has(tensors[index]!.role))) return undefined;
   const y = tensors[outputs[0]!]!.shape;
+  const a = tensors[inputs[0]!]!;
   const thin = op === "matmul" && Math.min(...y.slice(-2)) <= THIN;
-  const alike = op === "rope" || op === lowRankDefinition.name;
-  if (!thin && !alike) return undefined;
+  const product = op === "matmul" || op === lowRankDefinition.name;
+  const copiesWeight = op === "cast" && a.role === "parameter";
+  if (!product && !copiesWeight && op !== "rope") return undefined;
   const types = [...inputs, ...outputs].map((index) => tensors[index]!.dtype);
-  const shape = op === lowRankDefinition.name ? [...y, tensors[inputs[0]!]!.shape[1]!] : [];
-  return JSON.stringify([op, attributes, types, shape]);
+  return JSON.stringify([op, attributes, types, product && !thin ? [...y, ...a.shape] : []]);
 }
 
 /** Puts an instruction that comes after all groups into one of them, where the order of what depends on each other allows it. */
 function join(program: Program, groups: Group[], other: Group, instruction: Instruction): boolean {
-  if (other.members.length === MOST_MEMBERS) return false;
+  if ((other.members.length + 1) * (instruction.inputs.length + instruction.outputs.length) > MOST_BUFFERS) return false;
   const position = groups.lastIndexOf(other);
   if (groups.length - position > FARTHEST || !other.members.every((member) => areIndependent(program, member, instruction))) return false;
   const between = groups.slice(position + 1).flatMap(({ members }) => members);

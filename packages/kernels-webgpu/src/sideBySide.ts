@@ -4,7 +4,7 @@ import { kernelVariant, type Kernel } from "./kernel.ts";
 import type { Operand, OperandRange } from "./operand.ts";
 
 /** Storage buffers that one launch may bind; a device with matrix units binds ten. */
-const MOST_BUFFERS = 10;
+export const MOST_BUFFERS = 10;
 /** Words of a parameter block. */
 const MOST_PARAMETERS = 64;
 

@@ -31,7 +31,7 @@ export async function chooseTemplate(
     return () => chosen;
   }
   if (wanted !== undefined) {
-    const chosen = /\.(jinja|jinja2|j2)$/.test(wanted)
+    const chosen = isTemplateFile(wanted)
       ? fromSource(await readTemplate(wanted), wanted)
       : { template: findTemplate(wanted), source: null };
     return () => chosen;
@@ -47,6 +47,9 @@ export async function chooseTemplate(
     return chosen;
   };
 }
+
+/** Whether a template's name is a file's. */
+export const isTemplateFile = (name: string): boolean => /\.(jinja|jinja2|j2)$/.test(name);
 
 function fromSource(source: string, name: string): ChosenTemplate {
   return { template: createJinjaTemplate(source, { name }), source };

@@ -1,8 +1,10 @@
-import { truncationStrategies, type TruncationStrategy } from "@sft/mask";
+import { resolveMaskPolicy, truncationStrategies, type TruncationStrategy } from "@sft/mask";
 import type { RecordFormat } from "@sft/templates";
 import type { ArgsDef } from "citty";
 import { resolve } from "node:path";
+import { usageError } from "../failure/cliError.ts";
 import { countOf, textOf, wordOf, type FlagValues } from "../flagValues.ts";
+import { isTemplateFile } from "./chooseTemplate.ts";
 
 const formats: readonly RecordFormat[] = ["alpaca", "prompt-completion", "messages", "sharegpt", "text"];
 
@@ -33,10 +35,21 @@ export interface RowSettings {
 export function rowSettings(args: FlagValues): RowSettings {
   const template = textOf(args, "template");
   return {
-    template: template !== undefined && template.endsWith(".jinja") ? resolve(template) : template,
-    mask: textOf(args, "mask"),
+    template: template !== undefined && isTemplateFile(template) ? resolve(template) : template,
+    mask: maskOf(args),
     maxLength: countOf(args, "max-length"),
     truncation: wordOf(args, "truncation", truncationStrategies),
     type: wordOf(args, "type", formats),
   };
+}
+
+/** A policy's name, known before any row is read. @throws CliError "bad-flag" */
+function maskOf(args: FlagValues): string | undefined {
+  const name = textOf(args, "mask");
+  try {
+    if (name !== undefined) resolveMaskPolicy(name);
+  } catch (cause) {
+    throw usageError("bad-flag", `--mask: ${(cause as Error).message}`, "The README of @sft/mask says what each of them trains.");
+  }
+  return name;
 }

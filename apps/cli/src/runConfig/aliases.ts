@@ -1,11 +1,17 @@
 /** What another tool's key means here. */
 interface Alias {
   readonly key: string;
-  /** The value in our terms; the same when absent. */
+  /** The value in our terms, the same when absent; undefined where that is the default, `nothing` where no value of ours says it. */
   readonly value?: (value: unknown) => unknown;
 }
 
-const invertedToTrainOn = (value: unknown): unknown => (value === true ? "all" : undefined);
+const nothing = Symbol("no value of ours");
+
+/** A switch in our terms. What is no switch ("yes" is a text in YAML 1.2) stays as it is, for the schema to refuse. */
+const switched =
+  (on: unknown, off: unknown) =>
+  (value: unknown): unknown =>
+    value === true ? on : value === false ? off : value;
 
 /** transformers' names of the optimisers that go by a shorter one here. */
 const optimisers: Readonly<Record<string, string>> = {
@@ -37,11 +43,11 @@ const aliases: Readonly<Record<string, Alias>> = {
   label_smoothing_factor: { key: "label_smoothing" },
   adam_beta_1: { key: "adam_beta1" },
   adam_beta_2: { key: "adam_beta2" },
-  lora_target_linear: { key: "lora_target_modules", value: (value) => (value === true ? "all-linear" : undefined) },
-  assistant_only_loss: { key: "train_on", value: (value) => (value === true ? "assistant" : undefined) },
-  completion_only_loss: { key: "train_on", value: (value) => (value === true ? "completion" : undefined) },
+  lora_target_linear: { key: "lora_target_modules", value: switched("all-linear", nothing) },
+  assistant_only_loss: { key: "train_on", value: switched("assistant", nothing) },
+  completion_only_loss: { key: "train_on", value: switched("completion", "all") },
   // Axolotl
-  train_on_inputs: { key: "train_on", value: invertedToTrainOn },
+  train_on_inputs: { key: "train_on", value: switched("all", undefined) },
   peft_use_rslora: { key: "use_rslora" },
   peft_use_dora: { key: "use_dora" },
   warmup: { key: "warmup_steps" },
@@ -49,7 +55,7 @@ const aliases: Readonly<Record<string, Alias>> = {
   checkpoint_dir: { key: "base_model" },
   out_dir: { key: "output_dir" },
   prompt_style: { key: "chat_template" },
-  mask_prompt: { key: "train_on", value: (value) => (value === false ? "all" : undefined) },
+  mask_prompt: { key: "train_on", value: switched(undefined, "all") },
   val_split_fraction: { key: "val_set_size" },
   epochs: { key: "num_epochs" },
   lr: { key: "learning_rate" },
@@ -57,7 +63,7 @@ const aliases: Readonly<Record<string, Alias>> = {
   max_norm: { key: "max_grad_norm" },
   log_interval: { key: "logging_steps" },
   save_interval: { key: "save_steps" },
-  resume: { key: "resume_from_checkpoint", value: (value) => (value === true ? "auto" : value === false ? undefined : value) },
+  resume: { key: "resume_from_checkpoint", value: switched("auto", undefined) },
 };
 
 export interface Translated {
@@ -68,7 +74,7 @@ export interface Translated {
   readonly written: ReadonlyMap<string, string>;
 }
 
-/** Replaces other tools' keys by ours. A key that is there under our own name wins. */
+/** Replaces other tools' keys by ours. A key that is there under our own name wins, else the first of several. */
 export function translateAliases(given: Readonly<Record<string, unknown>>): Translated {
   const values: Record<string, unknown> = {};
   const notices: string[] = [];
@@ -79,14 +85,16 @@ export function translateAliases(given: Readonly<Record<string, unknown>>): Tran
       values[name] = value;
       continue;
     }
-    if (alias.key in given) continue;
     const translated = alias.value ? alias.value(value) : value;
-    notices.push(
-      translated === undefined
-        ? `${name}: ${String(value)} is the default here`
-        : `${name} is read as ${alias.key}${alias.value ? `: ${String(translated)}` : ""}`,
-    );
-    if (translated === undefined) continue;
+    if (translated === undefined) notices.push(`${name}: ${String(value)} is the default here`);
+    else if (translated === nothing) notices.push(`${name}: ${String(value)} changes nothing here`);
+    if (translated === undefined || translated === nothing) continue;
+    const rival = alias.key in given ? alias.key : written.get(alias.key);
+    if (rival !== undefined) {
+      notices.push(`${name} is left out: ${rival} is given, and both mean ${alias.key}`);
+      continue;
+    }
+    notices.push(`${name} is read as ${alias.key}${alias.value ? `: ${String(translated)}` : ""}`);
     values[alias.key] = translated;
     written.set(alias.key, name);
   }

@@ -70,6 +70,35 @@ describe("a recipe", () => {
   });
 });
 
+describe("what a user wrote is what is meant", () => {
+  test("takes a plain name of --lora-target-modules as the ending of a name, not as a pattern of a whole one", async () => {
+    const targets = async (text: string): Promise<unknown> =>
+      (await resolveText(minimal, { lora_target_modules: text })).config.lora_target_modules;
+    expect(await targets("q_proj")).toEqual(["q_proj"]);
+    expect(await targets("all-linear")).toBe("all-linear");
+    expect(await targets(".*(q|v)_proj")).toBe(".*(q|v)_proj");
+  });
+
+  test("takes the text of a flag whole where a text is meant", async () => {
+    const { config } = await resolveText(minimal, { output_dir: "run #2", base_model: "2024", learning_rate: "1e-3" });
+    expect(config).toMatchObject({ output_dir: join(folder, "run #2"), base_model: join(folder, "2024"), learning_rate: 1e-3 });
+  });
+
+  test("says which of two names for one thing is left out, and what says nothing here", async () => {
+    const { config, notices } = await resolveText(
+      `${minimal}learning_rate: 2e-3\nlr: 1e-3\nmax_length: 64\nmax_seq_length: 32\nassistant_only_loss: false\ncompletion_only_loss: false\n`,
+    );
+    expect(config).toMatchObject({ learning_rate: 2e-3, sequence_len: 64, train_on: "all" });
+    expect(notices).toEqual([
+      "lr is left out: learning_rate is given, and both mean learning_rate",
+      "max_length is read as sequence_len",
+      "max_seq_length is left out: max_length is given, and both mean sequence_len",
+      "assistant_only_loss: false changes nothing here",
+      "completion_only_loss is read as train_on: all",
+    ]);
+  });
+});
+
 describe("errors name file, line, column and key", () => {
   test.each([
     ["an unknown key", `${minimal}max_stpes: 3\n`, "recipe.yaml:4:1: unknown key max_stpes. Did you mean max_steps?"],
@@ -81,6 +110,21 @@ describe("errors name file, line, column and key", () => {
     ],
     ["a number out of range", `${minimal}lora_r:   0\n`, "recipe.yaml:4:11: lora_r: too small: expected number to be >0, got 0."],
     ["a word that is none", `${minimal}lr_scheduler: cosine_\n`, "Did you mean cosine?"],
+    [
+      "a mask that is none",
+      `${minimal}train_on: completions\n`,
+      'recipe.yaml:4:11: train_on: Expected the name of a mask policy or preset, got "completions"',
+    ],
+    [
+      "a template that is none",
+      `${minimal}chat_template: alpca\n`,
+      'recipe.yaml:4:16: chat_template: No template is called "alpca". Did you mean "alpaca"?',
+    ],
+    [
+      "a word for a switch",
+      `${minimal}mask_prompt: no\n`,
+      'recipe.yaml:4:14: train_on: Expected the name of a mask policy or preset, got "no"',
+    ],
     ["a key that is missing", "datasets: rows.json\n", "recipe.yaml: base_model is missing: folder of the base model"],
     ["a wrong value under an alias", `${minimal}lr: -1\n`, "recipe.yaml:4:5: learning_rate: too small"],
     ["rivals", `${minimal}warmup_steps: 1\nwarmup_ratio: 0.1\n`, "recipe.yaml:5:15: both warmup_steps and warmup_ratio are given."],

@@ -3,6 +3,7 @@ import { parse } from "yaml";
 import type { z } from "zod";
 import { usageError } from "../failure/cliError.ts";
 import { didYouMean } from "../failure/closeNames.ts";
+import { isTemplateFile } from "../rows/chooseTemplate.ts";
 import { aliasNames, translateAliases } from "./aliases.ts";
 import { readConfigText, type ConfigText } from "./configText.ts";
 import { runConfigKeys, runConfigSchema, type RunConfig } from "./schema.ts";
@@ -26,7 +27,7 @@ export async function resolveRunConfig(
   const file = path === undefined ? undefined : await readConfigText(resolve(cwd, path));
   const translated = translateAliases(file?.values ?? {});
   const fromFlags = Object.fromEntries(
-    Object.entries(flags).map(([key, value]) => [key, typeof value === "string" ? scalar(value) : value]),
+    Object.entries(flags).map(([key, value]) => [key, typeof value === "string" ? valueOf(key as keyof RunConfig, value) : value]),
   );
   const merged = { ...withoutRivals(translated.values, fromFlags), ...fromFlags };
   const checked = runConfigSchema.safeParse(merged, { reportInput: true });
@@ -41,7 +42,12 @@ export async function resolveRunConfig(
   return { config: withAbsolutePaths(config, beside, cwd), notices: translated.notices };
 }
 
-/** A flag's text as YAML reads it ("1e-3" is a number), but lists and mappings stay text. */
+/** A flag's value: the text itself where the key takes texts (a folder may be called "2024", or "rows #2"), else as YAML reads it. */
+function valueOf(key: keyof RunConfig, text: string): unknown {
+  return runConfigSchema.shape[key].safeParse(text).success ? text : scalar(text);
+}
+
+/** A text as YAML reads it ("1e-3" is a number), but lists and mappings stay text. */
 function scalar(text: string): unknown {
   try {
     const value: unknown = parse(text);
@@ -118,6 +124,7 @@ function explainIssue(issue: z.core.$ZodIssue, origin: Origin): string[] {
     const where = issue.path.length > 1 ? placeOf(issue.path, origin) : origin.file?.place([]);
     return [`${where ?? "the command line"}: ${name} is missing: ${descriptionOf(issue.path)}.`];
   }
+  if (issue.code === "custom") return [`${placeOf(issue.path, origin)}: ${issue.message}`];
   const close =
     issue.code === "invalid_value" && typeof issue.input === "string" ? ` ${didYouMean(issue.input, issue.values.map(String), "")}` : "";
   return [`${placeOf(issue.path, origin)}: ${name}: ${lowerFirst(issue.message)}, got ${JSON.stringify(issue.input)}.${close}`.trimEnd()];
@@ -131,7 +138,7 @@ const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text
 
 function withAbsolutePaths(config: RunConfig, beside: (key: string) => string, cwd: string): RunConfig {
   const from = (key: keyof RunConfig, path: string): string => resolve(beside(key), path);
-  const isTemplateFile = config.chat_template !== undefined && /\.(jinja|jinja2|j2)$/.test(config.chat_template);
+  const { chat_template: template } = config;
   return {
     ...config,
     base_model: from("base_model", config.base_model),
@@ -140,7 +147,7 @@ function withAbsolutePaths(config: RunConfig, beside: (key: string) => string, c
     ...(config.test_datasets
       ? { test_datasets: config.test_datasets.map((set) => ({ ...set, path: from("test_datasets", set.path) })) }
       : {}),
-    ...(isTemplateFile ? { chat_template: from("chat_template", config.chat_template!) } : {}),
+    ...(template !== undefined && isTemplateFile(template) ? { chat_template: from("chat_template", template) } : {}),
     output_dir: resolve(cwd, config.output_dir),
     ...(config.resume_from_checkpoint === undefined || config.resume_from_checkpoint === "auto"
       ? {}

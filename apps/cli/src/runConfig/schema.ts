@@ -1,6 +1,8 @@
-import { truncationStrategies } from "@sft/mask";
+import { resolveMaskPolicy, truncationStrategies } from "@sft/mask";
+import { findTemplate } from "@sft/templates";
 import { parse } from "yaml";
 import { z } from "zod";
+import { isTemplateFile } from "../rows/chooseTemplate.ts";
 
 const count = z.number().int().positive();
 const steps = z.number().int().nonnegative();
@@ -26,6 +28,17 @@ function parseMapping(text: string): unknown {
   }
 }
 
+/** Lets `find` judge a name, so that what it says of an unknown one comes with the place of the key. */
+function refusedBy(key: string, find: (name: string) => unknown) {
+  return (name: string, context: z.core.$RefinementCtx<string>): void => {
+    try {
+      find(name);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: `${key}: ${(error as Error).message}`, input: name });
+    }
+  };
+}
+
 /** A file name is short for `[{ path }]`. */
 const datasets = z.preprocess(
   (value) => (typeof value === "string" ? value.split(",").map((path) => ({ path })) : value),
@@ -46,11 +59,13 @@ export const runConfigSchema = z.strictObject({
   chat_template: z
     .string()
     .min(1)
+    .superRefine(refusedBy("chat_template", (name) => name === "tokenizer" || isTemplateFile(name) || findTemplate(name)))
     .optional()
     .describe("a built-in style, \"tokenizer\" for the model's own chat template, or a .jinja file; default: by the rows' format"),
   train_on: z
     .string()
     .min(1)
+    .superRefine(refusedBy("train_on", resolveMaskPolicy))
     .optional()
     .describe("mask policy (completion, assistant, last, all) or the name of a peer to imitate; default: by the rows' format"),
   sequence_len: count.optional().describe("longest row in tokens; default: the model's positions"),
@@ -131,7 +146,8 @@ export const runConfigSchema = z.strictObject({
   lora_target_modules: z
     .preprocess(
       (value) =>
-        typeof value === "string" && value.includes(",") && !/[()[\]*+?|\\]/.test(value)
+        // A plain name is no pattern: as one, q_proj would have to be the whole of "model.layers.0.self_attn.q_proj".
+        typeof value === "string" && value !== "all-linear" && /^[\w., -]+$/.test(value)
           ? value.split(",").map((name) => name.trim())
           : value,
       z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]),

@@ -3,23 +3,30 @@ import { parseArgs } from "node:util";
 import { usageError } from "./failure/cliError.ts";
 import { didYouMean } from "./failure/closeNames.ts";
 
+/** Flags that look as if every value would count, while the parser keeps the last; of a plain setting, the last is what is meant. */
+const oneValue: ReadonlySet<string> = new Set(["data", "test-data", "prompt", "model", "adapter", "lora-target-modules"]);
+
 /**
- * Refuses what the argument parser would let through: unknown flags, flags without their value, stray arguments.
+ * Refuses what the argument parser would let through: unknown flags, flags without their value or with two, stray arguments.
  * @returns the arguments with underscores in flag names as dashes, so that a recipe's keys can be pasted
  */
 export function checkFlags(verb: string, raw: readonly string[], defined: ArgsDef, variadic: boolean): string[] {
   const args = raw.map((arg) => arg.replace(/^--[^=]*/, (flag) => flag.replaceAll("_", "-")));
   const flags = new Map<string, "string" | "boolean">();
+  const canonical = new Map<string, string>();
   let places = 0;
   for (const [name, { type = "string", ...rest }] of Object.entries(defined)) {
     if (type === "positional") places++;
     else
-      for (const flag of [name, ...[("alias" in rest && rest.alias) || []].flat()])
+      for (const flag of [name, ...[("alias" in rest && rest.alias) || []].flat()]) {
         flags.set(flag, type === "boolean" ? "boolean" : "string");
+        canonical.set(flag, name);
+      }
   }
   const options = Object.fromEntries([...flags].map(([flag, type]) => [flag, { type, ...(flag.length === 1 ? { short: flag } : {}) }]));
   const { tokens } = parseArgs({ args, options, strict: false, allowPositionals: true, tokens: true });
   const positionals: string[] = [];
+  const given = new Map<string, string>();
   for (const token of tokens) {
     if (token.kind === "positional") positionals.push(token.value);
     if (token.kind !== "option") continue;
@@ -35,6 +42,16 @@ export function checkFlags(verb: string, raw: readonly string[], defined: ArgsDe
     }
     if (type === "string" && token.value === undefined)
       throw usageError("bad-flag", `${token.rawName} needs a value.`, `Write ${token.rawName}=VALUE or ${token.rawName} VALUE.`);
+    const name = canonical.get(token.name);
+    if (name === undefined || !oneValue.has(name)) continue;
+    const before = given.get(name);
+    if (before !== undefined && before !== token.value)
+      throw usageError(
+        "bad-flag",
+        `${token.rawName} is given twice, ${JSON.stringify(before)} and ${JSON.stringify(token.value)}, and takes one value.`,
+        `Give it once${/data|modules/.test(name) && verb === "train" ? `; several are one value, with commas: ${token.rawName} ${before},${token.value}` : ""}.`,
+      );
+    given.set(name, token.value!);
   }
   if (!variadic && positionals.length > places) {
     const stray = positionals

@@ -32,13 +32,25 @@ export function countOf(args: FlagValues, flag: string, least = 1): number | und
   );
 }
 
-/** A finite number. @throws CliError "bad-flag" */
-export function numberOf(args: FlagValues, flag: string): number | undefined {
+/** Bounds of a number: both ends are allowed. */
+export interface Range {
+  readonly least?: number;
+  readonly most?: number;
+}
+
+/** A finite number within `range`. @throws CliError "bad-flag" */
+export function numberOf(args: FlagValues, flag: string, { least = -Infinity, most = Infinity }: Range = {}): number | undefined {
   const text = textOf(args, flag);
   if (text === undefined) return undefined;
   const value = Number(text);
-  if (text.trim() !== "" && Number.isFinite(value)) return value;
-  throw usageError("bad-flag", `--${flag}: expected a number, got ${JSON.stringify(text)}.`, `Write for example --${flag} 1.`);
+  const isNumber = text.trim() !== "" && Number.isFinite(value);
+  if (isNumber && value >= least && value <= most) return value;
+  const bounds = `${Number.isFinite(least) ? ` from ${least}` : ""}${Number.isFinite(most) ? ` to ${most}` : Number.isFinite(least) ? " on" : ""}`;
+  throw usageError(
+    "bad-flag",
+    `--${flag}: expected a number${bounds}, got ${isNumber ? text : JSON.stringify(text)}.`,
+    `Write for example --${flag} 1.`,
+  );
 }
 
 /** One of some words. @throws CliError "bad-flag" */

@@ -62,12 +62,12 @@ const command: CommandDef<ArgsDef> = defineCommand({
           await generate(model, [promptIds({ messages: asked }, chosen, tokenizer)], {
             stopTokens: stops,
             maxNewTokens: countOf(args, "max-new-tokens")!,
-            temperature: numberOf(args, "temperature"),
+            temperature: numberOf(args, "temperature", { least: 0 }),
             topK: countOf(args, "top-k", 0),
-            topP: numberOf(args, "top-p"),
-            minP: numberOf(args, "min-p"),
+            topP: numberOf(args, "top-p", { least: 0, most: 1 }),
+            minP: numberOf(args, "min-p", { least: 0, most: 1 }),
             shouldStop: (_, sofar) => text.hasStopped(sofar),
-            repetitionPenalty: numberOf(args, "repetition-penalty"),
+            repetitionPenalty: numberOf(args, "repetition-penalty", { least: 0.01 }),
             seed: countOf(args, "seed", 0)! + number,
             onToken: (_, token) => {
               if (stops.has(token)) return;

@@ -43,11 +43,11 @@ const command: CommandDef<ArgsDef> = defineCommand({
   async run({ args, rawArgs }) {
     const { template } = rowSettings(args);
     const sampling = {
-      temperature: numberOf(args, "temperature"),
+      temperature: numberOf(args, "temperature", { least: 0 }),
       topK: countOf(args, "top-k", 0),
-      topP: numberOf(args, "top-p"),
-      minP: numberOf(args, "min-p"),
-      repetitionPenalty: numberOf(args, "repetition-penalty"),
+      topP: numberOf(args, "top-p", { least: 0, most: 1 }),
+      minP: numberOf(args, "min-p", { least: 0, most: 1 }),
+      repetitionPenalty: numberOf(args, "repetition-penalty", { least: 0.01 }),
       seed: countOf(args, "seed", 0),
       maxNewTokens: countOf(args, "max-new-tokens")!,
     };

@@ -139,6 +139,17 @@ describe.concurrent("sft train", () => {
     expect(ended.stdout).toContain("checkpoint-2 is at step 2 of 2. To go on, raise max_steps or num_epochs");
   });
 
+  test("a loss that is not a number at the end, and a warmup that never ends, are not passed over", async () => {
+    const folder = await testFolder();
+    const args = ["train", ...base, "--data", await someRows(folder, 2), "--max-steps", "3", "--learning-rate", "1e30", "--output-dir"];
+    const [spoilt, slow] = await Promise.all([
+      runSft([...args, "nan", "--quiet"], { cwd: folder }),
+      runSft([...args, "slow", "--warmup-steps", "3"], { cwd: folder }),
+    ]);
+    expect(spoilt.stderr).toContain("warning: the loss ended at NaN: the model in nan/checkpoint-3 is spoilt.");
+    expect(slow.stdout).toContain("warning: warmup_steps 3 last as long as the run's 3 steps: the learning rate does not reach 1e+30");
+  });
+
   test("Ctrl-C ends after the step in flight, saves, and says how to go on", async () => {
     const folder = await testFolder();
     const child = startSft(["train", ...base, "--data", await someRows(folder, 4), "--max-steps", "100000", "--output-dir", "out"], {

@@ -52,6 +52,10 @@ const command: CommandDef<ArgsDef> = defineCommand({
     try {
       describeData(reporter, prepared);
       const settings = toTrainingSettings(config, prepared.trainRows.length);
+      if (settings.warmupSteps >= settings.maxSteps) {
+        const text = `warmup_steps ${settings.warmupSteps} last as long as the run's ${settings.maxSteps} steps: the learning rate does not reach ${config.learning_rate}`;
+        reporter.say(`warning: ${text}`, { event: "notice", text });
+      }
       const changes = entry.kind === "resume" ? await resumeNotices(entry.from.path, config, settings) : [];
       for (const text of changes) reporter.say(`note: ${text}`, { event: "notice", text });
       const backend = await selectBackend(config, cwd);
@@ -122,6 +126,11 @@ function conclude(reporter: Reporter, config: RunConfig, { step, aborted, checkp
     process.stderr.write(`stopped at step ${step}; saved ${saved}. ${onwards}\n`);
     return 130;
   }
+  const lastLoss = history.findLast(({ loss }) => loss !== undefined)?.loss;
+  if (lastLoss !== undefined && !Number.isFinite(lastLoss))
+    process.stderr.write(
+      `warning: the loss ended at ${lastLoss}: the model in ${saved} is spoilt. Lower learning_rate, look for damaged rows with sft doctor, and begin again from an earlier checkpoint.\n`,
+    );
   if (samples.length > 0) reporter.say(`\n${sampleTable(samples, terminalWidth())}\n`, { event: "samples", samples });
   const heldOut = history.flatMap(({ eval_loss }) => (eval_loss === undefined ? [] : [eval_loss]));
   const change = heldOut.length > 0 ? `held-out loss ${heldOut[0]!.toFixed(4)} -> ${heldOut.at(-1)!.toFixed(4)}; ` : "";

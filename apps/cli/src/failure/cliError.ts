@@ -8,6 +8,7 @@ export type CliErrorCode =
   | "output-folder-in-use"
   | "nothing-to-resume"
   | "no-supervised-rows"
+  | "not-found"
   | "vocabulary-mismatch"
   | "row-too-long"
   | "does-not-fit"

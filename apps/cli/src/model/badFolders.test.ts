@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { runSft } from "../testing/runSft.ts";
 import { testFolder } from "../testing/testFolder.ts";
+import { openModel } from "./openModel.ts";
 
 /** The golden Llama in shards, spoilt, and what `sft verify` (which opens and loads it as every verb does) says of it. */
 async function said(spoil: (folder: string) => Promise<void>): Promise<string> {
@@ -74,4 +75,10 @@ describe.concurrent("a model folder that cannot be used is refused by name", () 
   ])("%s", async (_, spoil, message) => {
     expect(await said(spoil)).toMatch(message);
   });
+});
+
+test("a name of the hub that is no folder is told from a wrong path", async () => {
+  const folder = await testFolder();
+  await expect(openModel(join(folder, "org/tiny-1B"))).rejects.toThrow("fetched first: sft download org/tiny-1B");
+  await expect(openModel(join(folder, "nowhere"))).rejects.toThrow(/nothing is there\n {2}Check the path\.$/);
 });

@@ -1,8 +1,10 @@
-import { openAdapterFolder, openModelFolder, type ModelFolder } from "@sft/checkpoint";
+import { CheckpointError, openAdapterFolder, openModelFolder, type ModelFolder } from "@sft/checkpoint";
 import type { Backend } from "@sft/kernels";
 import { attachSavedAdapter, findFamily, LanguageModel, type LoadOptions, type ModelConfig } from "@sft/model";
 import type { Tokenizer } from "@sft/tokenizer";
 import { loadTokenizer } from "@sft/tokenizer/node";
+import { existsSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import { CliError } from "../failure/cliError.ts";
 import { refuseOtherBase } from "./baseRecord.ts";
 
@@ -18,7 +20,11 @@ export interface OpenedModel extends AsyncDisposable {
  * @throws CliError "vocabulary-mismatch"; ModelError "unknown-family" and others; what opening the files throws
  */
 export async function openModel(path: string, tokenizerPath: string = path): Promise<OpenedModel> {
-  const folder = await openModelFolder(path);
+  const folder = await openModelFolder(path).catch((error: unknown) => {
+    throw mayMeanHub(path, error)
+      ? new CliError("not-found", `Expected a model folder at ${path}; nothing is there.`, hubHint(path), { cause: error })
+      : error;
+  });
   try {
     const config = findFamily(folder.config).readConfig(folder.config);
     const tokenizer = await loadTokenizer(tokenizerPath);
@@ -35,6 +41,14 @@ export async function openModel(path: string, tokenizerPath: string = path): Pro
     throw error;
   }
 }
+
+/** "organisation/model" was looked for as a folder in a folder, and there is neither. */
+function mayMeanHub(path: string, error: unknown): boolean {
+  return error instanceof CheckpointError && error.code === "not-found" && !existsSync(dirname(path));
+}
+
+const hubHint = (path: string): string =>
+  `Check the path. A model of the Hugging Face hub is fetched first: sft download ${basename(dirname(path))}/${basename(path)}`;
 
 /** Reads the weights into a backend. */
 export async function loadModel(

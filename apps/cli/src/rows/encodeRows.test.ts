@@ -32,3 +32,25 @@ describe("BOS", () => {
     expect(one!.example.ids[0]).not.toBe(1);
   });
 });
+
+describe("what a template cannot do without", () => {
+  const encode = (value: unknown, tokenizer: typeof dictionary): unknown =>
+    encodeRow(value, { file: "rows.json", row: 1 }, undefined, { tokenizer, templateFor: () => chosen });
+
+  it("is asked for in terms of the tokenizer's folder, not of a function's arguments", () => {
+    expect(() => encode(row, { ...dictionary, eos: null })).toThrow(
+      "rows.json: row 1: the template writes the tokenizer's EOS token, and the tokenizer's folder names none.\nName it in tokenizer_config.json, \"eos_token\"",
+    );
+  });
+
+  it("is said of tools in terms of the recipe", () => {
+    const messages = [
+      { role: "user", content: "u" },
+      { role: "assistant", content: "a" },
+    ];
+    const tools = [{ type: "function", function: { name: "f" } }];
+    expect(() => encode({ messages, tools }, dictionary)).toThrow(
+      'rows.json: row 1: Template "alpaca" has no place for the tool definitions of this conversation.\nChoose the model\'s own chat template, "tokenizer"',
+    );
+  });
+});

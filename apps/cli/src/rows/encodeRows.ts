@@ -1,6 +1,7 @@
 import { readRows } from "@sft/data";
 import { defaultMaskPolicy, encodeExamples, type Example, type MaskPolicy, type MaskTokenizer, type TruncationStrategy } from "@sft/mask";
-import { expandTurns, readRecord, type Conversation, type RecordFormat, type Rendering } from "@sft/templates";
+import { expandTurns, readRecord, TemplateError, type Conversation, type RecordFormat, type Rendering } from "@sft/templates";
+import { CliError } from "../failure/cliError.ts";
 import type { ChosenTemplate, TemplateForFormat } from "./chooseTemplate.ts";
 
 export interface RowSource {
@@ -92,8 +93,22 @@ export function describePlace({ file, row, line }: RowPlace): string {
   return `${file}${line === undefined ? "" : `:${line}`}: row ${row}`;
 }
 
-/** The same error, its message opened by the row's place. */
+/** The same error, its message opened by the row's place; what a library's caller is to do, in terms of this program. */
 function placed(error: unknown, place: RowPlace): unknown {
+  if (error instanceof TemplateError && error.code === "missing-special-token") {
+    const token = String(error.details.token);
+    return new CliError(
+      "bad-config",
+      `${describePlace(place)}: the template writes the tokenizer's ${token.toUpperCase()} token, and the tokenizer's folder names none.`,
+      `Name it in tokenizer_config.json, "${token}_token": "...", or choose a template that ends turns with a text of its own, such as chatml.`,
+      { cause: error },
+    );
+  }
+  if (error instanceof TemplateError && error.code === "unsupported-field") {
+    const [message] = error.message.split(` ${error.hint}`);
+    const hint = 'Choose the model\'s own chat template, "tokenizer", or a .jinja file that writes them, or take them out of the rows.';
+    return new CliError("bad-config", `${describePlace(place)}: ${message}`, hint, { cause: error });
+  }
   if (error instanceof Error && !error.message.includes(place.file))
     error.message = `${describePlace(place)}: ${error.message.replace(/^row \d+: /, "")}`;
   return error;

@@ -8,6 +8,7 @@ import {
   type ScratchRequest,
 } from "@sft/kernels";
 import { resolveDispatch, type Dispatch, type Emitter, type KernelLimits, type OpCall, type OpEmitter } from "./dispatch.ts";
+import { fuseCopy } from "./fuseCopy.ts";
 import { emitterOfLoss, fuseLoss } from "./fuseLoss.ts";
 import { emitterOfLowRank, foldLowRank } from "./foldLowRank.ts";
 import { fuseResidual } from "./fuseResidual.ts";
@@ -48,7 +49,7 @@ export function listDispatches(
   overlap: (a: number, b: number) => boolean = (a, b) => sameBuffer(a) === sameBuffer(b),
 ): DispatchList {
   const fused = fuseResidual(repeatCheap(fuseLoss(source, overlap), table));
-  const program = groupAlike(sumTogether(foldLowRank(storeHalf(fused, limits), limits), limits, sameBuffer), limits);
+  const program = groupAlike(sumTogether(foldLowRank(fuseCopy(storeHalf(fused, limits)), limits), limits, sameBuffer), limits);
   const plan = planMemory(program, new Map([...table, [lowRankDefinition.name, lowRankDefinition]]), {
     scratch: scratchRequests(program, limits),
   });

@@ -54,14 +54,18 @@ ${rows.forEach((piece, column) => `  y[first + ${column}] = ${to}((value${piece}
   }
 };
 
-/** dx = rstd * (g - mean(g) - xhat * mean(g * xhat)), g = dy * weight, xhat = (x - mean) * rstd, plus the optional addend (`fuseResidual`). */
-export const layerNormGrad: OpEmitter = (emitter, { inputs: [dy, x, weight, mean, rstd, addend], outputs: [dx] }) => {
+/**
+ * dx = rstd * (g - mean(g) - xhat * mean(g * xhat)), g = dy * weight, xhat = (x - mean) * rstd, plus the optional addend
+ * (`fuseResidual`); a second output is its copy in float16 (`fuseCopy`).
+ */
+export const layerNormGrad: OpEmitter = (emitter, { inputs: [dy, x, weight, mean, rstd, addend], outputs: [dx, half] }) => {
   const width = weight!.shape[0]!;
   const rows = normRows(width, emitter.limits.matrixUnits === true);
   const { wide } = rows;
   const from = floatElement(dy!, rows.piece);
+  const to = half && floatElement(half, rows.piece);
   const plus = (column: string): string => (addend ? `addend[first + ${column}] + ` : "");
-  const kernel = kernelVariant(`layerNormGrad|${rows.key}|${from}|${addend !== undefined}`, () => ({
+  const kernel = kernelVariant(`layerNormGrad|${rows.key}|${from}|${addend !== undefined}|${to ?? ""}`, () => ({
     label: "layerNormGrad",
     workgroupSize: rows.workgroupSize,
     enable: rows.enable,
@@ -73,6 +77,7 @@ export const layerNormGrad: OpEmitter = (emitter, { inputs: [dy, x, weight, mean
       rstd: "read f32",
       ...(addend ? { addend: `read ${wide}` as const } : {}),
       dx: `read_write ${wide}`,
+      ...(to ? { half: `read_write ${to}` as const } : {}),
     },
     parameters: { count: "u32" },
     declarations: rows.declarations,
@@ -87,7 +92,10 @@ ${rows.forEach((piece) => `  total += g${piece};\n  products += g${piece} * xhat
   let meanG = rowSum(${pieceSum(rows, "total")}, lane) / ${width}.0;
   let slope = rowSum(${pieceSum(rows, "products")}, lane) / ${width}.0;
   if (!exists) { return; }
-${rows.forEach((piece, column) => `  dx[first + ${column}] = ${plus(column)}scale * (g${piece} - meanG - xhat${piece} * slope);`)}`,
+${rows.forEach(
+  (piece, column) => `  let sum${piece} = ${plus(column)}scale * (g${piece} - meanG - xhat${piece} * slope);
+  dx[first + ${column}] = sum${piece};${to ? `\n  half[first + ${column}] = ${to}(sum${piece});` : ""}`,
+)}`,
   }));
   for (const range of normRanges(emitter, "layerNormGrad", [x!, dy!], width)) {
     emitter.dispatch(
@@ -100,6 +108,7 @@ ${rows.forEach((piece, column) => `  dx[first + ${column}] = ${plus(column)}scal
         rstd: normRowsOf(rstd!, 1, range),
         ...(addend ? { addend: normRowsOf(addend, width, range) } : {}),
         dx: normRowsOf(dx!, width, range),
+        ...(half ? { half: normRowsOf(half, width, range) } : {}),
       },
       { count: range.count },
       rows.grid(emitter, range.count),

@@ -37,14 +37,18 @@ ${rows.forEach((piece, column) => `  y[first + ${column}] = ${to}(value${piece} 
   }
 };
 
-/** dx = rstd * (g - x * rstd^2 * mean(g * x)), g = dy * (weight + weightOffset), plus the optional addend (`fuseResidual`). */
-export const rmsNormGrad: OpEmitter = (emitter, { inputs: [dy, x, weight, rstd, addend], outputs: [dx], attributes }) => {
+/**
+ * dx = rstd * (g - x * rstd^2 * mean(g * x)), g = dy * (weight + weightOffset), plus the optional addend
+ * (`fuseResidual`); a second output is its copy in float16 (`fuseCopy`).
+ */
+export const rmsNormGrad: OpEmitter = (emitter, { inputs: [dy, x, weight, rstd, addend], outputs: [dx, half], attributes }) => {
   const width = weight!.shape[0]!;
   const rows = normRows(width, emitter.limits.matrixUnits === true);
   const { wide } = rows;
   const from = floatElement(dy!, rows.piece);
+  const to = half && floatElement(half, rows.piece);
   const plus = (column: string): string => (addend ? `addend[first + ${column}] + ` : "");
-  const kernel = kernelVariant(`rmsNormGrad|${rows.key}|${from}|${addend !== undefined}`, () => ({
+  const kernel = kernelVariant(`rmsNormGrad|${rows.key}|${from}|${addend !== undefined}|${to ?? ""}`, () => ({
     label: "rmsNormGrad",
     workgroupSize: rows.workgroupSize,
     enable: rows.enable,
@@ -55,6 +59,7 @@ export const rmsNormGrad: OpEmitter = (emitter, { inputs: [dy, x, weight, rstd, 
       rstd: "read f32",
       ...(addend ? { addend: `read ${wide}` as const } : {}),
       dx: `read_write ${wide}`,
+      ...(to ? { half: `read_write ${to}` as const } : {}),
     },
     parameters: { count: "u32", weightOffset: "f32" },
     declarations: rows.declarations,
@@ -66,7 +71,10 @@ ${rows.forEach((piece) => `  products += g${piece} * value${piece};`)}
   let scale = rstd[min(row, p.count - 1u)];
   let slope = scale * scale * rowSum(${pieceSum(rows, "products")}, lane) / ${width}.0;
   if (!exists) { return; }
-${rows.forEach((piece, column) => `  dx[first + ${column}] = ${plus(column)}scale * (g${piece} - value${piece} * slope);`)}`,
+${rows.forEach(
+  (piece, column) => `  let sum${piece} = ${plus(column)}scale * (g${piece} - value${piece} * slope);
+  dx[first + ${column}] = sum${piece};${to ? `\n  half[first + ${column}] = ${to}(sum${piece});` : ""}`,
+)}`,
   }));
   for (const range of normRanges(emitter, "rmsNormGrad", [x!, dy!], width)) {
     emitter.dispatch(
@@ -78,6 +86,7 @@ ${rows.forEach((piece, column) => `  dx[first + ${column}] = ${plus(column)}scal
         rstd: normRowsOf(rstd!, 1, range),
         ...(addend ? { addend: normRowsOf(addend, width, range) } : {}),
         dx: normRowsOf(dx!, width, range),
+        ...(half ? { half: normRowsOf(half, width, range) } : {}),
       },
       { count: range.count, weightOffset: attributes["weightOffset"] as number },
       rows.grid(emitter, range.count),

@@ -29,13 +29,17 @@ export async function* csvRows(chunks: AsyncIterable<string>, path: string, deli
       const blank = /^[\r\n]*/.exec(raw)![0];
       const line = nextLine + countBreaks(blank);
       nextLine = line + countBreaks(raw.slice(blank.length));
-      if (names === undefined) names = checkNames(record, path, line);
+      if (names === undefined) names = checkNames(record, delimiter, path, line);
       else yield { row: ++row, line, value: makeValue(names, record, path, line, row) };
     }
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
     const reason = error.message.replace(/ at line \d+/, "").replace(/, value is .*$/s, "");
-    const hint = 'A cell that holds a quote, a delimiter or a line break is wrapped in " and doubles its own quotes.';
+    const other = /got "([;|\t])" instead of delimiter/.exec(reason)?.[1];
+    const hint =
+      other === undefined
+        ? 'A cell that holds a quote, a delimiter or a line break is wrapped in " and doubles its own quotes.'
+        : otherDelimiter(other, delimiter);
     throw new DataError("bad-csv", { path, line: nextLine, row: row + 1 }, reason, hint, { cause: error });
   }
 }
@@ -44,7 +48,16 @@ function countBreaks(text: string): number {
   return text.match(/\r\n|\n|\r/g)?.length ?? 0;
 }
 
-function checkNames(names: readonly string[], path: string, line: number): readonly string[] {
+/** What to do with a file that a spreadsheet of another country wrote. */
+function otherDelimiter(found: string, delimiter: string): string {
+  const wanted = delimiter === "\t" ? "tabs" : "commas";
+  return `The cells seem to be told apart by ${JSON.stringify(found)}: save the file with ${wanted}${found === "\t" ? ", or name it .tsv" : ""}.`;
+}
+
+function checkNames(names: readonly string[], delimiter: string, path: string, line: number): readonly string[] {
+  const other = names.length === 1 ? /[;|\t,]/.exec(names[0]!)?.[0] : undefined;
+  if (other !== undefined)
+    throw new DataError("bad-csv", { path, line }, `one column, named ${JSON.stringify(names[0])}`, otherDelimiter(other, delimiter));
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice === undefined) return names;
   const message = `two columns are named ${JSON.stringify(twice)}`;

@@ -226,4 +226,12 @@ describe("a bad row is refused with its place", () => {
       expect((error as RecordError).hint).not.toBe("");
     }
   });
+
+  it.each<[string, unknown, string]>([
+    ["of all fields", { Instruction: "q", " Output": "a" }, 'Rename "Instruction" to "instruction", " Output" to "output".'],
+    ["of a needed one", { instruction: "q", "output ": "a" }, 'Rename "output " to "output".'],
+    ["of one that may be left out", { instruction: "q", Input: "i", output: "a" }, 'Rename "Input" to "input".'],
+  ])("by another case or a space in the name %s", (_, row, hint) => {
+    expect(() => readRecord(row)).toThrow(hint);
+  });
 });

@@ -3,7 +3,7 @@ import { readAlpaca } from "./alpaca.ts";
 import { readMessages } from "./messages.ts";
 import { readPromptCompletion } from "./promptCompletion.ts";
 import { RecordError, type RecordPlace } from "./recordError.ts";
-import { isAbsent, isObject, type Row, wrongType } from "./rowFields.ts";
+import { isAbsent, isObject, type Row, sameNames, wrongType } from "./rowFields.ts";
 import { readShareGpt } from "./shareGpt.ts";
 import { readText } from "./text.ts";
 
@@ -34,6 +34,7 @@ export function readRecord(row: unknown, { format, ...place }: ReadRecordOptions
   if (!isObject(row)) throw wrongType("row", "an object", row, place);
   const found = format ?? detectRecordFormat(row);
   if (!found) {
+    const alike = sameNames(row, [...Object.values(formats).flatMap(({ keys }) => keys), "input", "output"]);
     throw new RecordError(
       "unknown-format",
       `Its keys are ${
@@ -41,7 +42,8 @@ export function readRecord(row: unknown, { format, ...place }: ReadRecordOptions
           .map((key) => `"${key}"`)
           .join(", ") || "none"
       }, which is no known record format.`,
-      "Expected messages; conversations; instruction and output; prompt and completion; or text. Name the format or rename the columns.",
+      "Expected messages; conversations; instruction and output; prompt and completion; or text. " +
+        (alike.length > 0 ? `Rename ${alike.join(", ")}.` : "Name the format or rename the columns."),
       { place, details: { keys: Object.keys(row) } },
     );
   }

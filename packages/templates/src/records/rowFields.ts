@@ -20,17 +20,25 @@ export function requiredText(row: Row, key: string, place: RecordPlace, prefix =
   const value = row[key];
   if (typeof value === "string") return value;
   const field = prefix + key;
-  if (isAbsent(value))
-    throw new RecordError("missing-field", `"${field}" is missing or null; a string was expected.`, "Fill it in or remove the row.", {
-      field,
-      place,
-    });
+  if (isAbsent(value)) {
+    const alike = sameNames(row, [key]);
+    const hint = alike.length > 0 ? `Rename ${alike.join(", ")}.` : "Fill it in or remove the row.";
+    throw new RecordError("missing-field", `"${field}" is missing or null; a string was expected.`, hint, { field, place });
+  }
   throw wrongType(field, "a string", value, place);
 }
 
-/** A field that may be absent or null (both read as undefined) but otherwise must be a string. */
+/** `" Output" to "output"` for each field whose name differs from one of `wanted` in case or outer spaces alone. */
+export function sameNames(row: Row, wanted: readonly string[]): string[] {
+  return Object.keys(row).flatMap((name) => {
+    const meant = name.trim().toLowerCase();
+    return name !== meant && wanted.includes(meant) ? [`${JSON.stringify(name)} to "${meant}"`] : [];
+  });
+}
+
+/** A field that may be absent or null (both read as undefined) but otherwise must be a string; a field that bears its name all but for case or outer spaces is refused, not passed over. */
 export function optionalText(row: Row, key: string, place: RecordPlace, prefix = ""): string | undefined {
-  return isAbsent(row[key]) ? undefined : requiredText(row, key, place, prefix);
+  return isAbsent(row[key]) && sameNames(row, [key]).length === 0 ? undefined : requiredText(row, key, place, prefix);
 }
 
 export function optionalArray(row: Row, key: string, place: RecordPlace, prefix = ""): readonly unknown[] | undefined {

@@ -1,5 +1,6 @@
 import {
   add,
+  addBias,
   backward,
   copy,
   gatedActivation,
@@ -37,17 +38,19 @@ interface PairOptions {
   readonly width?: number;
   readonly alpha?: number;
   readonly pairType?: "f16" | "f32";
+  readonly bias?: boolean;
   /** Records something between the base product and the pair's second. */
   readonly between?: (tape: Tape, base: Value, weight: Value) => void;
 }
 
 /** y = alpha (x A^T) B^T + (x W^T + residual). */
-function forward({ rank = 16, width = 512, alpha = 2, pairType = "f32", between }: PairOptions = {}): Program {
+function forward({ rank = 16, width = 512, alpha = 2, pairType = "f32", bias, between }: PairOptions = {}): Program {
   const tape = new Tape("forward");
   const [x, residual] = [tape.input("x", [ROWS, 256], "f32"), tape.input("residual", [ROWS, width], "f32")];
   const weight = tape.parameter("W", [width, 256], false, "f16");
   const [a, b] = [tape.parameter("A", [rank, 256], true), tape.parameter("B", [width, rank], false, pairType)];
-  const base = tape.apply(matmul, [x, weight, residual], { ...nt, alpha: 1 })[0]!;
+  let base = tape.apply(matmul, [x, weight, residual], { ...nt, alpha: 1 })[0]!;
+  if (bias) base = tape.apply(addBias, [base, tape.parameter("bias", [width], false)], {})[0]!;
   const low = tape.apply(matmul, [x, a], { ...nt, alpha: 1 })[0]!;
   between?.(tape, base, weight);
   tape.apply(copy, [tape.apply(matmul, [low, b, base], { ...nt, alpha })[0]!], {}, [tape.output("y", [ROWS, width])]);
@@ -55,13 +58,14 @@ function forward({ rank = 16, width = 512, alpha = 2, pairType = "f32", between 
 }
 
 /** A residual block of three linear layers with pairs, two of which share their input, its loss and gradients. */
-function trainingStep(rows = ROWS): Program {
+function trainingStep(rows = ROWS, bias = false): Program {
   const tape = new Tape("step");
   const apply = <A extends Attributes>(op: OpDefinition<A>, inputs: readonly Value[], attributes: A): Value =>
     tape.apply(op, inputs, attributes)[0]!;
   const linear = (x: Value, name: string, out: number, addend?: Value): Value => {
     const weight = tape.parameter(name, [out, x.shape[1]!], false);
-    const y = apply(matmul, addend ? [x, weight, addend] : [x, weight], { ...nt, alpha: 1 });
+    let y = apply(matmul, addend ? [x, weight, addend] : [x, weight], { ...nt, alpha: 1 });
+    if (bias) y = apply(addBias, [y, tape.parameter(`${name}.bias`, [out], false)], {});
     const low = apply(matmul, [x, tape.parameter(`${name}.A`, [16, x.shape[1]!], true)], { ...nt, alpha: 1 });
     return apply(matmul, [low, tape.parameter(`${name}.B`, [out, 16], true), y], { ...nt, alpha: 0.5 });
   };
@@ -92,6 +96,17 @@ it("makes one instruction of base and second product, where the second stood", (
   const [low, pair] = folded.instructions as [Instruction, Instruction];
   expect(names(pair)).toEqual(["x", "W", program.tensors[low.outputs[0]!]!.name, "B", "residual"]);
   expect(pair.attributes).toEqual({ transposeB: true, alpha: 1, transposeWide: true, lowRankAlpha: 2 });
+});
+
+it("adds a bias that stood between both after them", () => {
+  const program = forward({ bias: true });
+  const folded = foldLowRank(program, limits);
+  expect(ops(folded)).toEqual(["matmul", "lowRankProduct", "addBias", "copy"]);
+  const [, pair, bias, copied] = folded.instructions as [Instruction, Instruction, Instruction, Instruction];
+  expect(bias.inputs[0]).toBe(pair.outputs[0]);
+  expect(copied.inputs).toEqual(bias.outputs);
+  const read = forward({ bias: true, between: (tape, base) => tape.apply(copy, [base], {}, [tape.output("base", base.shape)]) });
+  expect(foldLowRank(read, limits)).toBe(read);
 });
 
 it("leaves products alone whose sum is read elsewhere, that cannot move, or that have no kernel", () => {
@@ -177,8 +192,8 @@ function filled({ name, dtype, shape }: TensorSpec): Float32Array | Int32Array {
   return Float32Array.from({ length }, (_, i) => Math.sin(name.length + 1.3 * i * name.charCodeAt(0)) / 8);
 }
 
-it("computes the loss and gradients of the program it comes from", async () => {
-  const program = trainingStep(48);
+it.each([false, true])("computes the loss and gradients of the program it comes from, biases: %s", async (bias) => {
+  const program = trainingStep(48, bias);
   const folded = foldLowRank(program, limits, ({ inputs }) => inputs[2]!.shape[1] === 16);
   expect(ops(folded).filter((op) => op === "lowRankProduct")).toHaveLength(6);
   expect(ops(folded).filter((op) => op === "matmul")).toHaveLength(12);

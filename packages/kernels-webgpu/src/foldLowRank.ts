@@ -16,7 +16,7 @@ export function emitterOfLowRank({ op }: Pick<Instruction, "op">): OpEmitter | u
 /**
  * Makes one instruction of LoRA's second product and the product of the base weights, one of which is added to the other and read by
  * nobody else: in the forward pass y = alpha t B^T + (x W^T + addend), in the backward pass dx = dy W + (dt A + addend). It stands
- * where the later one stood. Only on matrix units, for products with a kernel for it (`lowRankTile`). Sums of both are float32 until
+ * where the later one stood; a bias between them is added after it. Only on matrix units, for products with a kernel for it (`lowRankTile`). Sums of both are float32 until
  * they are stored, so that one rounding to a float16 y goes. Pure. `hasKernel` tells which of the new instructions can be launched.
  */
 export function foldLowRank(
@@ -27,26 +27,34 @@ export function foldLowRank(
   if (!limits.matrixUnits) return program;
   const { instructions } = program;
   const { readsOf, writerOf } = tensorUses(program);
-  const folded = new Map<number, Instruction>();
+  const folded = new Map<number, readonly Instruction[]>();
   const gone = new Set<number>();
+  /** Position of the one instruction that writes a tensor which is read once, if neither is part of a pair yet and it can move to `to`. */
+  const movable = (tensor: number, to: number): number | undefined => {
+    const source = writerOf(tensor);
+    if (source === undefined || source >= to || readsOf(tensor) !== 1 || folded.has(source)) return undefined;
+    return canMove(program, source, to) ? source : undefined;
+  };
   instructions.forEach((later, position) => {
     if (!isPlainProduct(later) || later.inputs.length !== 3) return;
-    const sum = later.inputs[2]!;
-    const source = writerOf(sum);
-    if (source === undefined || source >= position || readsOf(sum) !== 1 || folded.has(source)) return;
-    const earlier = instructions[source]!;
-    if (!isPlainProduct(earlier) || program.tensors[sum]!.dtype !== program.tensors[later.outputs[0]!]!.dtype) return;
-    const pair = [pairOf(earlier, later, earlier, later), pairOf(later, earlier, earlier, later)].find((one) =>
+    const source = movable(later.inputs[2]!, position);
+    const bias = source !== undefined && instructions[source]!.op === "addBias" ? instructions[source]! : undefined;
+    const from = bias ? movable(bias.inputs[0]!, position) : source;
+    if (source === undefined || from === undefined) return;
+    const earlier = instructions[from]!;
+    const outputs = bias ? earlier.outputs : later.outputs;
+    if (!isPlainProduct(earlier) || program.tensors[earlier.outputs[0]!]!.dtype !== program.tensors[outputs[0]!]!.dtype) return;
+    const pair = [pairOf(earlier, later, earlier, outputs), pairOf(later, earlier, earlier, outputs)].find((one) =>
       hasKernel(callOf(program, one)),
     );
-    if (!pair || !canMove(program, source, position)) return;
-    folded.set(position, pair);
-    gone.add(source);
+    if (!pair) return;
+    folded.set(position, bias ? [pair, { ...bias, outputs: later.outputs }] : [pair]);
+    for (const one of [source, from]) gone.add(one);
   });
   if (gone.size === 0) return program;
   return {
     ...program,
-    instructions: instructions.map((one, position) => folded.get(position) ?? one).filter((_, position) => !gone.has(position)),
+    instructions: instructions.flatMap((one, position) => (gone.has(position) ? [] : (folded.get(position) ?? [one]))),
   };
 }
 
@@ -54,9 +62,10 @@ function isPlainProduct({ op, attributes }: Instruction): boolean {
   return op === "matmul" && attributes["transposeA"] !== true;
 }
 
-function pairOf(base: Instruction, second: Instruction, earlier: Instruction, later: Instruction): Instruction {
+function pairOf(base: Instruction, second: Instruction, earlier: Instruction, outputs: readonly number[]): Instruction {
   return {
-    ...later,
+    ...base,
+    outputs,
     op: lowRankDefinition.name,
     inputs: [...base.inputs.slice(0, 2), ...second.inputs.slice(0, 2), ...earlier.inputs.slice(2)],
     attributes: {

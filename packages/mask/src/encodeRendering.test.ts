@@ -1,6 +1,6 @@
 import type { Rendering } from "@sft/templates";
 import { describe, expect, it } from "vitest";
-import { createMaskPolicy, encodeExamples, encodeRendering, type Example, padBatch, shiftTargets } from "./index.ts";
+import { createMaskPolicy, encodeExamples, encodeRendering, type Example, maskPolicyNames, padBatch, shiftTargets } from "./index.ts";
 import { mockTokenizer } from "./testing/mockTokenizer.ts";
 import { chatml, promptAnswer } from "./testing/renderings.ts";
 
@@ -93,25 +93,28 @@ describe("conformance case 9: several turns", () => {
     { role: "assistant", content: "a2" },
   ];
   const rendering = chatml(messages);
-  it.each([
-    ["assistant", "a1<|im_end|>a2<|im_end|>"],
-    ["completion", "a2<|im_end|>"],
-    ["last", "a2<|im_end|>"],
-    ["axolotl", "a1a2"],
-    ["llama-factory", "a1<|im_end|>\na2<|im_end|>\n"],
-    ["trl-assistant", "a1<|im_end|>\na2<|im_end|>\n"],
-    ["unsloth", "a1<|im_end|>\na2<|im_end|>\n"],
-    ["mlx-lm", "a2<|im_end|>\n"],
-    ["torchtune", "<|im_start|>assistant\na1<|im_end|>\n<|im_start|>assistant\na2<|im_end|>\n"],
-    ["litgpt", "a2</s>"],
-  ])("%s trains %j", (mask, expected) => {
-    expect(trainedText(encodeRendering(rendering, mockTokenizer, { mask }))).toBe(expected);
-  });
-  it("all and trl train everything but the first token", () => {
-    for (const mask of ["all", "trl"]) {
-      const { weights } = encodeRendering(rendering, mockTokenizer, { mask });
-      expect([...weights]).toEqual([0, ...Array<number>(weights.length - 1).fill(1)]);
-    }
+  /** What each policy and preset trains of these turns; "all" is everything but the first token. */
+  const trained: Readonly<Record<string, string>> = {
+    completion: "a2<|im_end|>",
+    assistant: "a1<|im_end|>a2<|im_end|>",
+    last: "a2<|im_end|>",
+    all: "all",
+    litgpt: "a2</s>",
+    "litgpt-cli": "all",
+    trl: "all",
+    "trl-assistant": "a1<|im_end|>\na2<|im_end|>\n",
+    "trl-completion": "a2<|im_end|>\n",
+    axolotl: "a1a2",
+    "axolotl-instruct": "a2",
+    torchtune: "<|im_start|>assistant\na1<|im_end|>\n<|im_start|>assistant\na2<|im_end|>\n",
+    "llama-factory": "a1<|im_end|>\na2<|im_end|>\n",
+    "mlx-lm": "a2<|im_end|>\n",
+    unsloth: "a1<|im_end|>\na2<|im_end|>\n",
+  };
+  it.each(maskPolicyNames)("%s trains what its line here says", (mask) => {
+    const example = encodeRendering(rendering, mockTokenizer, { mask });
+    if (trained[mask] === "all") expect([...example.weights]).toEqual([0, ...Array<number>(example.weights.length - 1).fill(1)]);
+    else expect(trainedText(example)).toBe(trained[mask]);
   });
   it("trl trains the completion alone of a row of prompt and completion", () => {
     const example = encodeRendering(foo, mockTokenizer, { mask: "trl" });

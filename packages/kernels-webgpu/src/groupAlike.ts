@@ -7,6 +7,8 @@ import { MOST_BUFFERS, sideBySideInstruction } from "./sideBySide.ts";
 const FIXED: ReadonlySet<TensorRole> = new Set(["parameter", "input"]);
 /** Instructions that one may be moved across, so that no result lives much longer: about a layer. */
 const FARTHEST = 24;
+/** Ops whose kernels differ by the width of rows at most; those of one width share a launch. */
+const BY_ROWS: ReadonlySet<string> = new Set(["rope", "addBias"]);
 /** Rows or columns up to which a product is thin: a LoRA rank. */
 const THIN = 64;
 
@@ -17,7 +19,7 @@ interface Group {
 
 /**
  * Lets instructions that do not depend on each other and run the same kernel share a launch: LoRA's thin products of query, key and
- * value, and of gate and up; rope of query and key; products of one shape; float16 copies of a layer's weights. Each is moved up to the one it joins or, where what it
+ * value, and of gate and up; rope of query and key, their biases; products of one shape; float16 copies of a layer's weights. Each is moved up to the one it joins or, where what it
  * reads is not there yet, that one down to it. Pure; the values are the same bits. Only on matrix units, where kernels may bind enough buffers.
  */
 export function groupAlike(program: Program, limits: KernelLimits): Program {
@@ -46,7 +48,7 @@ function keyOf({ tensors }: Program, { op, inputs, outputs, attributes }: Instru
   const thin = op === "matmul" && Math.min(...y.slice(-2)) <= THIN;
   const product = op === "matmul" || op === lowRankDefinition.name;
   const copiesWeight = op === "cast" && a.role === "parameter";
-  if (!product && !copiesWeight && op !== "rope") return undefined;
+  if (!product && !copiesWeight && !BY_ROWS.has(op)) return undefined;
   const types = [...inputs, ...outputs].map((index) => tensors[index]!.dtype);
   return JSON.stringify([op, attributes, types, product && !thin ? [...y, ...a.shape] : []]);
 }

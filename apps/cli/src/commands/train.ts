@@ -5,6 +5,7 @@ import { createReporter, type Reporter, type ReportStyle } from "../progress/rep
 import { listenForInterruption } from "../run/interruption.ts";
 import { prepareRun, type PreparedRun } from "../run/prepareRun.ts";
 import { resumeNotices } from "../run/resumeNotices.ts";
+import { runRemarks } from "../run/runRemarks.ts";
 import { runTraining, type RunOutcome } from "../run/runTraining.ts";
 import { givenRecipeFlags, recipeFlags } from "../runConfig/recipeFlags.ts";
 import { resolveRunConfig } from "../runConfig/resolveRunConfig.ts";
@@ -52,10 +53,8 @@ const command: CommandDef<ArgsDef> = defineCommand({
     try {
       describeData(reporter, prepared);
       const settings = toTrainingSettings(config, prepared.trainRows.length);
-      if (settings.warmupSteps >= settings.maxSteps) {
-        const text = `warmup_steps ${settings.warmupSteps} last as long as the run's ${settings.maxSteps} steps: the learning rate does not reach ${config.learning_rate}`;
+      for (const text of runRemarks(config, settings, prepared.heldOutRows.length))
         reporter.say(`warning: ${text}`, { event: "notice", text });
-      }
       const changes = entry.kind === "resume" ? await resumeNotices(entry.from.path, config, settings) : [];
       for (const text of changes) reporter.say(`note: ${text}`, { event: "notice", text });
       const backend = await selectBackend(config, cwd);

@@ -109,6 +109,7 @@ describe.concurrent("sft train with the keys of its methods", () => {
     ],
     ["frozen_parameters: ['.*']", /frozen_parameters is for full fine-tuning; with LoRA the base is frozen already/],
     ["adapter: none\nload_in_4bit: true", /load_in_4bit keeps the base frozen, and adapter is none/],
+    ["lora_rank_pattern: { q_porj: 4 }", /lora_rank_pattern: "q_porj" matches no module that the adapter trains\.\nDid you mean q_proj/],
     ["lora_target_modules: [q_porj]", /LoRA target "q_porj" matches no linear layer of this model\n.*Closest: q_proj/],
     ["modules_to_save: [lm_haed]", /modules_to_save "lm_haed" names no module of this model\n.*Closest/],
   ])("refuses %j before a file is written", async (keys, message) => {

@@ -27,7 +27,7 @@ export class CliError extends Error {
   readonly usage: boolean;
 
   constructor(code: CliErrorCode, message: string, hint: string, options: { readonly usage?: boolean; readonly cause?: unknown } = {}) {
-    super(`${message}\n${hint}`, { cause: options.cause });
+    super(hint === "" ? message : `${message}\n${hint}`, { cause: options.cause });
     this.code = code;
     this.hint = hint;
     this.usage = options.usage ?? false;

@@ -1,7 +1,8 @@
 import { splitRows } from "@sft/data";
-import { findFamily, layoutLora } from "@sft/model";
+import { findFamily, layoutLora, patternValue } from "@sft/model";
 import { TrainingError, trainableParameters } from "@sft/trainer";
 import { usageError } from "../failure/cliError.ts";
+import { didYouMean } from "../failure/closeNames.ts";
 import { openModel, type OpenedModel } from "../model/openModel.ts";
 import { chooseTemplate, type ChosenTemplate } from "../rows/chooseTemplate.ts";
 import type { EncodedRow } from "../rows/encodeRows.ts";
@@ -63,12 +64,26 @@ function checkAgainstModel(config: RunConfig, { config: model, folder }: OpenedM
   }
   const parameters = findFamily(folder.config).parameters(model);
   const lora = loraOf(config);
-  if (lora) layoutLora(parameters, lora);
+  if (lora) checkPatterns(config, [...layoutLora(parameters, lora).modules.keys()]);
   try {
     trainableParameters({ config: model, trainableParameters: () => parameters }, toTrainingSettings(config, 1));
   } catch (error) {
     if (!(error instanceof TrainingError)) throw error;
     const [message, hint = ""] = error.message.replaceAll(/\b[a-z]+[A-Z]\w*\b/g, recipeKeyOf).split("\n");
     throw usageError("bad-config", message!, hint);
+  }
+}
+
+/** Refuses a rank or an alpha of its own for modules that the adapter does not have: it would change nothing. */
+function checkPatterns(config: RunConfig, modules: readonly string[]): void {
+  for (const name of ["lora_rank_pattern", "lora_alpha_pattern"] as const) {
+    const unused = Object.keys(config[name] ?? {}).find((key) => !modules.some((module) => patternValue({ [key]: 1 }, module) === 1));
+    if (unused === undefined) continue;
+    const kinds = [...new Set(modules.map((module) => module.split(".").at(-1)!))];
+    throw usageError(
+      "bad-config",
+      `${name}: "${unused}" matches no module that the adapter trains.`,
+      didYouMean(unused, kinds, `It trains ${kinds.join(", ")}.`),
+    );
   }
 }

@@ -36,6 +36,7 @@ const nt = { transposeA: false, transposeB: true };
 interface PairOptions {
   readonly rank?: number;
   readonly width?: number;
+  readonly baseAlpha?: number;
   readonly alpha?: number;
   readonly pairType?: "f16" | "f32";
   readonly bias?: boolean;
@@ -43,13 +44,13 @@ interface PairOptions {
   readonly between?: (tape: Tape, base: Value, weight: Value) => void;
 }
 
-/** y = alpha (x A^T) B^T + (x W^T + residual). */
-function forward({ rank = 16, width = 512, alpha = 2, pairType = "f32", bias, between }: PairOptions = {}): Program {
+/** y = alpha (x A^T) B^T + (baseAlpha x W^T + residual). */
+function forward({ rank = 16, width = 512, baseAlpha = 1, alpha = 2, pairType = "f32", bias, between }: PairOptions = {}): Program {
   const tape = new Tape("forward");
   const [x, residual] = [tape.input("x", [ROWS, 256], "f32"), tape.input("residual", [ROWS, width], "f32")];
   const weight = tape.parameter("W", [width, 256], false, "f16");
   const [a, b] = [tape.parameter("A", [rank, 256], true), tape.parameter("B", [width, rank], false, pairType)];
-  let base = tape.apply(matmul, [x, weight, residual], { ...nt, alpha: 1 })[0]!;
+  let base = tape.apply(matmul, [x, weight, residual], { ...nt, alpha: baseAlpha })[0]!;
   if (bias) base = tape.apply(addBias, [base, tape.parameter("bias", [width], false)], {})[0]!;
   const low = tape.apply(matmul, [x, a], { ...nt, alpha: 1 })[0]!;
   between?.(tape, base, weight);
@@ -157,6 +158,13 @@ it("writes WGSL that Dawn accepts, for all ranks that have a kernel", async () =
     expect(messages.map(({ message, lineNum }) => `${label}, line ${lineNum}: ${message}`)).toEqual([]);
     expect(await device.popErrorScope()).toBeNull();
   }
+});
+
+it("scales both products by the base's factor at the end, and the pair before by the quotient", () => {
+  const { dispatches } = listDispatches(forward({ baseAlpha: 4, alpha: 2 }), opTable, limits);
+  const { kernel, parameters } = dispatches.find((one) => one.kernel.label.endsWith("and rank 16"))!;
+  const values = Object.fromEntries(kernel.parameters.map(({ name }, slot) => [name, parameters[slot]]));
+  expect(values).toMatchObject({ m: ROWS, k: 256, alpha: 4, lowRankFactor: 0.5 });
 });
 
 /** The folded program in words that every backend knows: the low-rank product first, the base product added to it. */

@@ -147,6 +147,16 @@ function filled({ name, dtype, shape }: TensorSpec): Float32Array | Int32Array {
   return Float32Array.from({ length }, (_, i) => Math.sin(name.length + 1.3 * i * name.charCodeAt(0)));
 }
 
+/** A thin product of a thin product. */
+function chain(): Program {
+  const tape = new Tape("chain");
+  const nt = { transposeA: false, transposeB: true, alpha: 1 };
+  const first = tape.apply(matmul, [tape.input("x", [80, 32], "f32"), tape.parameter("A", [8, 32], true)], nt)[0]!;
+  const second = tape.apply(matmul, [first, tape.parameter("B", [8, 8], true)], nt)[0]!;
+  tape.apply(copy, [second], {}, [tape.output("y", [80, 8])]);
+  return tape.finish();
+}
+
 /** Two thin products of one input, and what `between` records after the first. */
 function twoThin(between: (tape: Tape, first: Value, weights: readonly Value[]) => Value | undefined): Program {
   const tape = new Tape("two");
@@ -201,6 +211,7 @@ it("moves neither what another needs in between nor across what writes an operan
       ),
     ),
   ).toEqual([]);
+  expect(groupsOf(groupAlike(chain(), limits))).toEqual([]);
   const rewrites = twoThin((tape, _, weights) => (tape.apply(copy, [tape.input("new", [8, 32], "f32")], {}, [weights[1]!]), undefined));
   expect(groupAlike(rewrites, limits)).toBe(rewrites);
   // Nothing is written that both read: the first waits for the second's input.

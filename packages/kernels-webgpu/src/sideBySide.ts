@@ -105,13 +105,11 @@ function declaresNothingBound({ source: { declarations = "", bindings } }: Kerne
 function sharing(launches: readonly Launch[]): readonly (readonly string[])[] {
   const names = new Map<string, string>();
   return launches.map(({ kernel, bindings }, member) =>
-    kernel.bindings.map(({ name, writes }) => {
+    kernel.bindings.map(({ name }) => {
       const bound = bindings[name]!;
-      const own = `${name}_${member}`;
-      if (writes) return own;
       const range = "operand" in bound ? `${bound.operand.storage} ${bound.start} ${bound.length}` : `${bound.storage}`;
       const key = `${name} ${range}`;
-      if (!names.has(key)) names.set(key, own);
+      if (!names.has(key)) names.set(key, `${name}_${member}`);
       return names.get(key)!;
     }),
   );

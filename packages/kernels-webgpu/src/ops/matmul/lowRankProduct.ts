@@ -5,6 +5,7 @@ import { chooseMatrixUnitTile, matrixUnitTiles, type MatrixUnitTile } from "./ma
 import { deservesOwnText, suitsMatrixUnits } from "./matrixUnits.ts";
 import { nameProductClass, productClassOf } from "./productClass.ts";
 import { shapedKernel } from "./shapedKernel.ts";
+import { suitsWholeLines } from "./wholeLines.ts";
 import { isShortDepth } from "./shortDepth.ts";
 
 /** The op, which this backend's own pass writes; planning memory must know that y takes over what it is added to. */
@@ -33,20 +34,18 @@ export const lowRankProduct: OpEmitter = (emitter, call) => {
   const { transposeB, transposeWide, alpha, lowRankAlpha } = attributesOf(call);
   const tile = lowRankTile(emitter.limits, call)!;
   const separate = addend !== undefined && addend.storage !== y.storage;
+  const product = { tile, transposeA: false, transposeB, a: elementOf(a), b: elementOf(b) };
   emitter.dispatch(
     shapedKernel({
-      tile,
-      transposeA: false,
-      transposeB,
+      ...product,
       aStride: k,
       bStride: b.shape[1]!,
       n,
       wholeRows: m % tile.tileM === 0,
       parts: false,
-      a: elementOf(a),
-      b: elementOf(b),
       y: elementOf(y),
       addend: separate ? "separate" : addend === undefined ? "none" : "inPlace",
+      wholeLines: suitsWholeLines(product, k),
       lowRank: { rank: thin.shape[1]!, transposeWide, thin: elementOf(thin) },
     }),
     { a, b, thin, wide, y, ...(separate ? { addend } : {}) },

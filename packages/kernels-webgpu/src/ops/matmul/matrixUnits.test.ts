@@ -95,6 +95,24 @@ it("writes a large product's strides into its kernel, and shares kernels among s
   expect(small[0]).toBe(small[1]);
 });
 
+it("fetches float16 by whole lines where its depth is contiguous and a number of lines", () => {
+  const byLines = (product: Product) =>
+    ["aOther0", "bOther0"].filter((register) => dispatchesOf(product)[0]!.kernel.wgsl.includes(register)).map(([name]) => name);
+  const size = { m: 4096, n: 2048, k: 576 };
+  expect(byLines({ ...size, layout: "nt" })).toEqual(["a", "b"]);
+  expect(byLines({ ...size, layout: "nn" })).toEqual(["a"]);
+  expect(byLines({ ...size, layout: "tn" })).toEqual([]);
+  expect(byLines({ ...size, layout: "nt", k: 544 })).toEqual([]);
+  expect(byLines({ ...size, layout: "nt", type: "f32" })).toEqual([]);
+  expect(byLines({ ...size, layout: "nt", n: 576 })).toEqual(["a", "b"]);
+});
+
+it("splits a depth of whole lines between lines", () => {
+  const [launch] = dispatchesOf({ m: 512, n: 896, k: 151936, layout: "nn" });
+  expect(launch!.kernel.wgsl).toContain("aOther0");
+  expect(launch!.parameters.slice(0, 3)).toEqual([512, 151936, 16896]);
+});
+
 it("shares a large product's kernel among batches of all lengths", () => {
   const forward = [4096, 6144].map((tokens) => dispatchesOf({ m: tokens, n: 2048, k: 2048, layout: "nt" })[0]!.kernel);
   expect(forward[0]).toBe(forward[1]);

@@ -9,6 +9,7 @@ import type { RowRange } from "../../rowRanges.ts";
 import { chooseMatrixUnitTile, matrixUnitTiles, type MatrixUnitTile } from "./matrixUnitTile.ts";
 import { nameProductClass, productClassOf } from "./productClass.ts";
 import { shapedKernel } from "./shapedKernel.ts";
+import { LINE, suitsWholeLines } from "./wholeLines.ts";
 
 /** Elements of a 16x16 matrix. */
 const SMALLEST_RESULT = 256;
@@ -51,7 +52,8 @@ export function emitOnMatrixUnits(
   const tuned =
     m === y.shape[0]! ? emitter.limits.tiles?.get(nameProductClass(productClassOf({ a, b, y }, transposeA, transposeB, true))) : undefined;
   const { tile, depthParts } = chooseMatrixUnitTile(m, n, k, tuned === undefined ? undefined : matrixUnitTiles[tuned]);
-  const partDepth = Math.ceil(Math.ceil(k / depthParts) / tile.tileK) * tile.tileK;
+  const depthUnit = Math.max(tile.tileK, LINE);
+  const partDepth = Math.ceil(Math.ceil(k / depthParts) / depthUnit) * depthUnit;
   const parts = Math.ceil(k / partDepth);
   const split = parts > 1;
   const target = split ? emitter.scratch({ shape: [parts * m, n], dtype: "f32" }) : y;
@@ -79,6 +81,7 @@ export function emitOnMatrixUnits(
         parts: split,
         ...types,
         addend: kind,
+        wholeLines: suitsWholeLines({ tile, transposeA, transposeB, ...types }, k),
       }),
       bindings,
       { m, k, partDepth, alpha: split ? 1 : alpha },

@@ -2,10 +2,12 @@ import { expect, it } from "vitest";
 import { createNodeDevice } from "../../nodeDevice.ts";
 import { emulateMatrixUnits } from "../../testing/emulatedMatrixUnits.ts";
 import { describeOnGpu, testDeviceOptions } from "../../testing/testDevice.ts";
+import { matrixUnitTiles, type MatrixUnitTile } from "./matrixUnitTile.ts";
 import { shapedKernel, type ShapedVariant } from "./shapedKernel.ts";
 
 const STORAGE = 0x80 | 0x8 | 0x4; // STORAGE | COPY_DST | COPY_SRC
 const square = { tileM: 64, tileN: 64, tileK: 32, subgroupM: 32, subgroupN: 32 };
+const { large, by96Columns: by96 } = matrixUnitTiles as { large: MatrixUnitTile; by96Columns: MatrixUnitTile };
 const uneven = { tileM: 32, tileN: 96, tileK: 32, subgroupM: 32, subgroupN: 48 };
 
 interface Case {
@@ -21,6 +23,8 @@ interface Case {
   readonly partDepth?: number;
   /** Elements of a row of a in memory, where those are more than the product reads. */
   readonly rowOfA?: number;
+  /** Float16 with contiguous depth comes by whole lines. */
+  readonly lines?: true;
   /** A low-rank pair, its wide operand transposed as b is; thin in float16 unless told. */
   readonly rank?: number;
   readonly thin?: "f32";
@@ -52,10 +56,22 @@ const cases: readonly Case[] = [
   { m: 72, n: 64, k: 32, layout: "nt", rank: 64, thin: "f32" },
   { m: 72, n: 64, k: 32, layout: "nn", rank: 56 },
   { m: 40, n: 104, k: 32, layout: "nn", rank: 40, tile: uneven },
-  { m: 128, n: 128, k: 32, layout: "nt", rank: 16, tile: { ...square, tileM: 128, tileN: 128, subgroupM: 64, subgroupN: 64 } },
+  { m: 128, n: 128, k: 32, layout: "nt", rank: 16, tile: large },
+  { m: 136, n: 72, k: 64, layout: "nt", lines: true, addend: "separate" },
+  { m: 72, n: 136, k: 128, layout: "nn", lines: true, y: "f16", addend: "inPlace" },
+  { m: 72, n: 64, k: 192, layout: "nn", lines: true, partDepth: 128, rowOfA: 320 },
+  { m: 72, n: 72, k: 192, layout: "nt", lines: true, partDepth: 128 },
+  { m: 64, n: 72, k: 576, layout: "nt", lines: true },
+  { m: 64, n: 72, k: 576, layout: "nn", lines: true },
+  { m: 40, n: 104, k: 192, layout: "nn", lines: true, tile: uneven },
+  { m: 72, n: 72, k: 128, layout: "nt", lines: true, a: "f32", addend: "inPlace" },
+  { m: 72, n: 72, k: 128, layout: "nn", lines: true, rank: 16 },
+  { m: 40, n: 104, k: 128, layout: "nt", lines: true, rank: 24, tile: uneven, thin: "f32" },
+  { m: 136, n: 128, k: 128, layout: "nt", lines: true, tile: large },
+  { m: 128, n: 104, k: 128, layout: "nn", lines: true, tile: by96, y: "f16" },
 ];
 
-/** Multiples of 1/16 up to 1, exact in float16; products of them are exact in float32, sums of 160 as well. */
+/** Multiples of 1/16 up to 1, exact in float16; products of them are exact in float32, sums of 576 as well. */
 function random(length: number, seed: number): Float32Array<ArrayBuffer> {
   let state = seed;
   return Float32Array.from({ length }, () => {
@@ -79,7 +95,7 @@ function halfValue(bits: number): number {
 
 describeOnGpu("products with shapes of their own", () => {
   it.each(cases)(
-    "$layout $m x $n x $k, a $a, b $b, y $y, addend $addend, parts of $partDepth, rows of a $rowOfA, rank $rank",
+    "$layout $m x $n x $k, a $a, b $b, y $y, addend $addend, whole lines $lines, parts of $partDepth, rows of a $rowOfA, rank $rank",
     async (options) => {
       const {
         m,
@@ -111,6 +127,7 @@ describeOnGpu("products with shapes of their own", () => {
           b,
           y,
           addend,
+          wholeLines: options.lines === true,
           ...(rank > 0 ? { lowRank: { rank, transposeWide: layout === "nt", thin } } : {}),
         }),
       );

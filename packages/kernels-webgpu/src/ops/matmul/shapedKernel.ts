@@ -1,8 +1,9 @@
 import { kernelVariant, type Kernel } from "../../kernel.ts";
+import { depthLoop } from "./depthLoop.ts";
 import { lowRankSteps, type LowRankPair } from "./lowRankSteps.ts";
 import { SUBGROUP_SIZE, subgroupsOf, type MatrixUnitTile } from "./matrixUnitTile.ts";
-import { each, list, multiplications, UNIT } from "./multiplications.ts";
-import { stagedBlock } from "./stagedBlock.ts";
+import { each, list, UNIT } from "./multiplications.ts";
+import { stagedOperand } from "./wholeLines.ts";
 
 /**
  * A product whose weights have one shape. m and n are at least the tile's, k is a multiple of its depth, rows of all operands are
@@ -29,6 +30,8 @@ export interface ShapedVariant {
   /** Of y, and of an addend. */
   readonly y: "f32" | "f16";
   readonly addend: "none" | "separate" | "inPlace";
+  /** Whether float16 with contiguous depth is fetched for two steps at once; k and the parts' depth are multiples of 64 then. */
+  readonly wholeLines?: boolean;
   /** A further product in the same sums; not with parts of the depth. */
   readonly lowRank?: LowRankPair;
 }
@@ -43,16 +46,32 @@ const BAND = 4;
  * to and converted. The last block of a row or column of blocks is moved back to end with y; it stores only what is its own.
  */
 export function shapedKernel(variant: ShapedVariant): Kernel {
-  const { tile, transposeA, transposeB, aStride, bStride, n, longRows = false, wholeRows, parts, a, b, y, addend, lowRank } = variant;
+  const {
+    tile,
+    transposeA,
+    transposeB,
+    aStride,
+    bStride,
+    n,
+    longRows = false,
+    wholeRows,
+    parts,
+    a,
+    b,
+    y,
+    addend,
+    wholeLines = false,
+    lowRank,
+  } = variant;
   const { tileM, tileN, tileK, subgroupM, subgroupN } = tile;
   const subgroups = subgroupsOf(tile);
   const threads = SUBGROUP_SIZE * subgroups;
   const layout = `${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
   const [rows, columns] = [subgroupM / UNIT, subgroupN / UNIT];
   const across = Math.ceil(n / tileN);
-  const key = `shaped|${layout}|${aStride}|${bStride}|${n}|${longRows}|${wholeRows}|${parts}|${Object.values(tile).join("x")}|${a}|${b}|${y}|${addend}|${Object.values(lowRank ?? {}).join("x")}`;
+  const key = `shaped|${layout}|${aStride}|${bStride}|${n}|${longRows}|${wholeRows}|${parts}|${Object.values(tile).join("x")}|${a}|${b}|${y}|${addend}|${wholeLines}|${Object.values(lowRank ?? {}).join("x")}`;
   return kernelVariant(key, () => {
-    const left = stagedBlock({
+    const left = stagedOperand(wholeLines, {
       name: "a",
       side: "rows",
       type: a,
@@ -64,7 +83,7 @@ export function shapedKernel(variant: ShapedVariant): Kernel {
       subgroupExtent: subgroupM,
       offset: 0,
     });
-    const right = stagedBlock({
+    const right = stagedOperand(wholeLines, {
       name: "b",
       side: "columns",
       type: b,
@@ -114,22 +133,7 @@ ${parts ? "  let lastDepth = min(p.k, depth + p.partDepth);" : ""}
 ${each(rows, columns, (i, j) => `  var sum${i}_${j} = subgroup_matrix_result<f32, 16, 16>(0.0);`)}
 ${left.setup}
 ${right.setup}${low ? `\n${low.setup}` : ""}
-${left.fetch}
-${right.fetch}
-  loop {
-${left.store}
-${right.store}
-    workgroupBarrier();
-    depth += ${tileK}u;
-    let more = depth < ${lastDepth};
-    if (more) {
-${left.fetch}
-${right.fetch}
-    }${low ? ` else {\n${low.fetch}\n    }` : ""}
-${multiplications(tile, tileK, left, transposeA, right, transposeB)}
-    if (!more) { break; }
-    workgroupBarrier();
-  }${low ? `\n${low.steps}` : ""}
+${depthLoop({ tile, left, leftColumnMajor: transposeA, right, rightColumnMajor: transposeB, lastDepth, low })}${low ? `\n${low.steps}` : ""}
   let stash = subgroup * ${UNIT * pitch}u;
   let row = firstRow + subgroupRow;
   let column = firstColumn + subgroupColumn;

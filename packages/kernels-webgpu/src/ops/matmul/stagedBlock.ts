@@ -30,6 +30,8 @@ export interface StagedBlock {
   readonly setup: string;
   readonly fetch: string;
   readonly store: string;
+  /** Where a fetch brings two steps: stores the second, after the first was stored and used. */
+  readonly storeSecond?: string;
   /** First vec4u of the 16 x 16 matrix `index` of this subgroup at `step` of the depth. */
   at(index: number, step: number): string;
 }

@@ -1,0 +1,49 @@
+import type { LowRankSteps } from "./lowRankSteps.ts";
+import type { MatrixUnitTile } from "./matrixUnitTile.ts";
+import { multiplications } from "./multiplications.ts";
+import type { StagedBlock } from "./stagedBlock.ts";
+
+/** The blocks of both operands, and whether they are staged with their depth along lines of memory or across. */
+interface DepthLoopOptions {
+  readonly tile: MatrixUnitTile;
+  readonly left: StagedBlock;
+  readonly leftColumnMajor: boolean;
+  readonly right: StagedBlock;
+  readonly rightColumnMajor: boolean;
+  /** WGSL of the depth at which to stop. */
+  readonly lastDepth: string;
+  /** Fetched first during the last step. */
+  readonly low: LowRankSteps | undefined;
+}
+
+/**
+ * WGSL that adds all steps of the depth to the sums: each stages what was fetched during the step before, and fetches. Where a block's
+ * fetch brings two steps, the loop takes two at a time, and fetches such blocks during the second.
+ */
+export function depthLoop({ tile, left, leftColumnMajor, right, rightColumnMajor, lastDepth, low }: DepthLoopOptions): string {
+  const blocks = [left, right];
+  const inPairs = blocks.some(({ storeSecond }) => storeSecond !== undefined);
+  const fetch = (which: readonly StagedBlock[]): string => which.map((block) => block.fetch).join("\n");
+  const multiply = multiplications(tile, tile.tileK, left, leftColumnMajor, right, rightColumnMajor);
+  const firstOfTwo = `${left.store}
+${right.store}
+    workgroupBarrier();
+    depth += ${tile.tileK}u;
+${fetch(blocks.filter(({ storeSecond }) => storeSecond === undefined))}
+${multiply}
+    workgroupBarrier();
+`;
+  return `${fetch(blocks)}
+  loop {
+${inPairs ? firstOfTwo : ""}${blocks.map(({ store, storeSecond }) => storeSecond ?? store).join("\n")}
+    workgroupBarrier();
+    depth += ${tile.tileK}u;
+    let more = depth < ${lastDepth};
+    if (more) {
+${fetch(blocks)}
+    }${low ? ` else {\n${low.fetch}\n    }` : ""}
+${multiply}
+    if (!more) { break; }
+    workgroupBarrier();
+  }`;
+}

@@ -1,7 +1,7 @@
 import { packPlanned, padBatch, planPacking, type ShiftedRow, type TokenBatch } from "@sft/mask";
 import { TrainingError } from "./trainingError.ts";
 
-/** Gives example indices forever, epoch after epoch, and can be put back to an earlier place. @sft/data's BatchSampler is one. */
+/** Gives example indices forever, epoch after epoch, and can be put back to an earlier place; the README makes one of @sft/data's BatchSampler. */
 export interface Sampler {
   /** The next batch of example indices; fewer than asked at an epoch's end, never none. */
   next(): readonly number[];

@@ -18,15 +18,20 @@ export interface EvaluateOptions {
   readonly batchSize?: number;
   /** Lengths are rounded up to a multiple of this. Default 16. */
   readonly multipleOf?: number;
+  /** Looked at between batches. */
+  readonly signal?: AbortSignal;
 }
 
-/** Token-weighted loss of a set of examples. Nothing is shuffled and nothing is dropped. */
+/**
+ * Token-weighted loss of a set of examples. Nothing is shuffled and nothing is dropped.
+ * @throws the signal's reason when it is aborted
+ */
 export async function evaluate(
   model: LanguageModel,
   examples: readonly ShiftedRow[],
   options: EvaluateOptions = {},
 ): Promise<EvaluationResult> {
-  const { batchSize = 16, multipleOf = 16 } = options;
+  const { batchSize = 16, multipleOf = 16, signal } = options;
   const started = performance.now();
   const { backend } = model;
   const compiled = new Map<string, { readonly executable: Executable; readonly buffers: ReadonlyMap<string, BackendBuffer> }>();
@@ -50,6 +55,9 @@ export async function evaluate(
       sums.push(backend.download(entry.buffers.get("loss")!).then((data) => data[0]!));
       weightSum += batch.weightSum;
       supervisedTokens += batch.supervisedTokens;
+      // A backend that computes on this thread lets neither timers nor Ctrl-C be heard in between.
+      if (signal) await new Promise<void>((resolve) => void setImmediate(resolve));
+      signal?.throwIfAborted();
     }
     const total = (await Promise.all(sums)).reduce((sum, value) => sum + value, 0);
     return { loss: total / weightSum, supervisedTokens, milliseconds: performance.now() - started };

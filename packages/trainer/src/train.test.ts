@@ -221,4 +221,28 @@ describe("evaluate", () => {
     }
     await model.backend.dispose();
   });
+
+  it("hears its signal between batches, and the run that it was part of ends in order", async () => {
+    const model = await loadTinyModel({ lora: true });
+    const many = Array.from({ length: 50 }, () => rows).flat();
+    const aborting = (): AbortSignal => {
+      const controller = new AbortController();
+      setImmediate(() => controller.abort());
+      return controller.signal;
+    };
+    await expect(evaluate(model, many, { batchSize: 1, signal: aborting() })).rejects.toMatchObject({ name: "AbortError" });
+    const types: string[] = [];
+    const result = await train({
+      model,
+      settings: { ...defaultSettings, maxSteps: 2 },
+      batches: paddedBatches(rows, orderedSampler(rows.length, 4), { microBatchSize: 4 }),
+      heldOut: many,
+      evaluation: { batchSize: 1 },
+      signal: aborting(),
+      onEvent: ({ type }) => void types.push(type),
+    });
+    expect(result).toMatchObject({ step: 0, aborted: true, history: [] });
+    expect(types).toEqual(["start", "end"]);
+    await model.backend.dispose();
+  });
 });

@@ -24,7 +24,7 @@ export interface TrainOptions {
   /** A checkpoint folder to go on from, exactly. */
   readonly resumeFrom?: string;
   readonly onEvent?: (event: TrainingEvent) => void | Promise<void>;
-  /** Stops after the step in flight and saves. */
+  /** Stops after the step in flight, or inside an evaluation, and saves. */
   readonly signal?: AbortSignal;
 }
 
@@ -93,7 +93,11 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   };
   const evaluateNow = async (): Promise<void> => {
     if (heldOut.length === 0) return;
-    const result = await evaluate(model, heldOut, options.evaluation);
+    const result = await evaluate(model, heldOut, { ...options.evaluation, ...(signal ? { signal } : {}) }).catch((error: unknown) => {
+      if (signal?.aborted && error === signal.reason) return undefined;
+      throw error;
+    });
+    if (!result) return;
     history.push({ step, epoch: batches.epoch, eval_loss: result.loss });
     await emit({ type: "evaluation", step, epoch: batches.epoch, ...result });
     stepBegan = performance.now();

@@ -30,6 +30,15 @@ const command: CommandDef<ArgsDef> = defineCommand({
   } as ArgsDef,
   async run({ args, rawArgs }) {
     const opening: readonly Message[] = textOf(args, "system") === undefined ? [] : [{ role: "system", content: textOf(args, "system")! }];
+    const seed = countOf(args, "seed", 0)!;
+    const sampling = {
+      maxNewTokens: countOf(args, "max-new-tokens")!,
+      temperature: numberOf(args, "temperature", { least: 0 }),
+      topK: countOf(args, "top-k", 0),
+      topP: numberOf(args, "top-p", { least: 0, most: 1 }),
+      minP: numberOf(args, "min-p", { least: 0, most: 1 }),
+      repetitionPenalty: numberOf(args, "repetition-penalty", { least: 0.01 }),
+    };
     await useModel(
       { ...modelOf(args), template: textOf(args, "template") },
       process.cwd(),
@@ -58,17 +67,18 @@ const command: CommandDef<ArgsDef> = defineCommand({
           const text = new AnswerText(tokenizer, textsOf(rawArgs, "stop"));
           const stops = stopTokens(chosen.template, tokenizer, config.eosTokenIds);
           const tokens: number[] = [];
+          const prompt = promptIds({ messages: asked }, chosen, tokenizer);
+          if (prompt.length >= model.positions) {
+            const has = `this conversation has ${prompt.length} tokens, and the model reads ${model.positions}`;
+            process.stdout.write(`(${has}: the question is left out; /new begins another)\n`);
+            return asked.slice(0, -1);
+          }
           process.stdout.write("model> ");
-          await generate(model, [promptIds({ messages: asked }, chosen, tokenizer)], {
+          await generate(model, [prompt], {
+            ...sampling,
             stopTokens: stops,
-            maxNewTokens: countOf(args, "max-new-tokens")!,
-            temperature: numberOf(args, "temperature", { least: 0 }),
-            topK: countOf(args, "top-k", 0),
-            topP: numberOf(args, "top-p", { least: 0, most: 1 }),
-            minP: numberOf(args, "min-p", { least: 0, most: 1 }),
             shouldStop: (_, sofar) => text.hasStopped(sofar),
-            repetitionPenalty: numberOf(args, "repetition-penalty", { least: 0.01 }),
-            seed: countOf(args, "seed", 0)! + number,
+            seed: seed + number,
             onToken: (_, token) => {
               if (stops.has(token)) return;
               tokens.push(token);

@@ -1,0 +1,21 @@
+import { describe, expect, test } from "vitest";
+import { dictionary, runSft } from "../testing/runSft.ts";
+
+const chat = (input: string, ...flags: readonly string[]): ReturnType<typeof runSft> =>
+  runSft(["chat", "--model", dictionary.model, "--backend", "cpu", "--max-new-tokens", "2", ...flags], { input });
+
+describe.concurrent("sft chat", () => {
+  test("answers line by line, and goes on when a conversation has outgrown the model", async () => {
+    const { exitCode, stdout, stderr } = await chat(`Hello.\n${"word ".repeat(600)}\nHello.\n/new\nHello.\n/quit\n`);
+    expect(stderr).toBe("");
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/\(this conversation has \d+ tokens, and the model reads 512: the question is left out; \/new begins another\)/);
+    expect(stdout.match(/model> /g)).toHaveLength(3);
+  });
+
+  test("a flag that cannot be is refused before the model is asked", async () => {
+    const { exitCode, stdout, stderr } = await chat("Hello.\n", "--temperature", "hot");
+    expect([exitCode, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain('--temperature: expected a number from 0 on, got "hot".');
+  });
+});

@@ -12,13 +12,14 @@ interface DepthLoopOptions {
   readonly rightColumnMajor: boolean;
   /** WGSL of the depth at which to stop. */
   readonly lastDepth: string;
-  /** Fetched first during the last step. */
+  /** What is added after the depth. */
   readonly low: LowRankSteps | undefined;
 }
 
 /**
- * WGSL that adds all steps of the depth to the sums: each stages what was fetched during the step before, and fetches. Where a block's
- * fetch brings two steps, the loop takes two at a time, and fetches such blocks during the second.
+ * WGSL that adds all steps of the depth to the sums, and the low-rank pair: each step stages what was fetched during the step before,
+ * and fetches. Where a block's fetch brings two steps, the loop takes two at a time and fetches such blocks during the second; as these
+ * fill the registers, the low-rank pair is then fetched after the last step, else during it.
  */
 export function depthLoop({ tile, left, leftColumnMajor, right, rightColumnMajor, lastDepth, low }: DepthLoopOptions): string {
   const blocks = [left, right];
@@ -41,9 +42,9 @@ ${inPairs ? firstOfTwo : ""}${blocks.map(({ store, storeSecond }) => storeSecond
     let more = depth < ${lastDepth};
     if (more) {
 ${fetch(blocks)}
-    }${low ? ` else {\n${low.fetch}\n    }` : ""}
+    }${low && !inPairs ? ` else {\n${low.fetch}\n    }` : ""}
 ${multiply}
     if (!more) { break; }
     workgroupBarrier();
-  }`;
+  }${low ? `${inPairs ? `\n${low.fetch}` : ""}\n${low.steps}` : ""}`;
 }

@@ -133,7 +133,7 @@ ${parts ? "  let lastDepth = min(p.k, depth + p.partDepth);" : ""}
 ${each(rows, columns, (i, j) => `  var sum${i}_${j} = subgroup_matrix_result<f32, 16, 16>(0.0);`)}
 ${left.setup}
 ${right.setup}${low ? `\n${low.setup}` : ""}
-${depthLoop({ tile, left, leftColumnMajor: transposeA, right, rightColumnMajor: transposeB, lastDepth, low })}${low ? `\n${low.steps}` : ""}
+${depthLoop({ tile, left, leftColumnMajor: transposeA, right, rightColumnMajor: transposeB, lastDepth, low })}
   let stash = subgroup * ${UNIT * pitch}u;
   let row = firstRow + subgroupRow;
   let column = firstColumn + subgroupColumn;

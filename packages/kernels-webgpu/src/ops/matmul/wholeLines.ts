@@ -6,7 +6,7 @@ export const LINE = 64;
 /** vec4u of such a line, and of the half that a step needs. */
 const PIECES = 8;
 const HALF = PIECES / 2;
-/** Parts of y from which on a subgroup's multiplications take long enough for two steps' fetches: 64 x 64 and 64 x 48. */
+/** Elements of y a subgroup from which on lines are used: 64 x 64, which was measured, and 64 x 48; smaller ones were not tried. */
 const LARGE_PART = 64 * 48;
 
 /** What decides whether a product's operands come by whole lines. */

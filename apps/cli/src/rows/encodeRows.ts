@@ -1,6 +1,6 @@
 import { readRows } from "@sft/data";
 import { defaultMaskPolicy, encodeExamples, type Example, type MaskPolicy, type MaskTokenizer, type TruncationStrategy } from "@sft/mask";
-import { expandTurns, readRecord, TemplateError, type Conversation, type RecordFormat, type Rendering } from "@sft/templates";
+import { expandTurns, readRecord, TemplateError, unreadFields, type Conversation, type RecordFormat, type Rendering } from "@sft/templates";
 import { CliError } from "../failure/cliError.ts";
 import type { ChosenTemplate, TemplateForFormat } from "./chooseTemplate.ts";
 
@@ -31,6 +31,8 @@ export interface RowPlace {
 export interface EncodedRow {
   readonly place: RowPlace;
   readonly conversation: Conversation;
+  /** Fields of the record that nothing reads. */
+  readonly unread: readonly string[];
   readonly chosen: ChosenTemplate;
   readonly rendering: Rendering;
   readonly example: Example;
@@ -68,7 +70,9 @@ export function encodeRow(value: unknown, place: RowPlace, type: RecordFormat | 
   const { tokenizer, templateFor, mask, maxLength, truncation } = settings;
   const conversation = readRecord(value, { ...place, ...(type ? { format: type } : {}) });
   try {
-    const chosen = templateFor(conversation.record!.format);
+    const { format } = conversation.record!;
+    const unread = unreadFields(value as Readonly<Record<string, unknown>>, format);
+    const chosen = templateFor(format);
     const renderOptions = { specialTokens: specialTokensOf(tokenizer) };
     const trainsEveryTurn = (mask ?? defaultMaskPolicy(conversation).name) === "assistant";
     const turns = trainsEveryTurn ? expandTurns(chosen.template, conversation, renderOptions) : [conversation];
@@ -81,7 +85,7 @@ export function encodeRow(value: unknown, place: RowPlace, type: RecordFormat | 
         ...(maxLength === undefined ? {} : { maxLength }),
         ...(truncation === undefined ? {} : { truncation }),
       });
-      return examples.map((example) => ({ place, conversation: turn, chosen, rendering, example }));
+      return examples.map((example) => ({ place, conversation: turn, unread, chosen, rendering, example }));
     });
   } catch (error) {
     throw placed(error, place);

@@ -8,19 +8,20 @@ import { testFolder } from "../testing/testFolder.ts";
 import { chooseTemplate } from "./chooseTemplate.ts";
 import { readTrainingRows } from "./trainingRows.ts";
 
-async function cautionsOf(
+async function readTwice(
   row: unknown,
   template: string | undefined,
   maxLength = 512,
   truncation?: TruncationStrategy,
-): Promise<readonly string[]> {
+): Promise<{ readonly cautions: readonly string[]; readonly losses: readonly string[] }> {
   const path = join(await testFolder(), "rows.jsonl");
   await writeFile(path, `${JSON.stringify(row)}\n`.repeat(2));
   const tokenizer = await loadTokenizer(dictionary.model);
   const templateFor = await chooseTemplate(template, tokenizer);
-  const rows = await readTrainingRows([{ path }], { tokenizer, templateFor, maxLength, lengthIsChosen: true, truncation });
-  return rows.cautions.map((text) => text.replace(path, "rows.jsonl"));
+  const { cautions, losses } = await readTrainingRows([{ path }], { tokenizer, templateFor, maxLength, lengthIsChosen: true, truncation });
+  return { cautions: cautions.map((text) => text.replace(path, "rows.jsonl")), losses };
 }
+const cautionsOf = async (...row: Parameters<typeof readTwice>): Promise<readonly string[]> => (await readTwice(...row)).cautions;
 
 const call = { type: "function", function: { name: "weather", arguments: "{}" } };
 const conversation = [
@@ -40,4 +41,10 @@ test("a run says where its rows teach something else than they say", async () =>
     expect.stringContaining("Truncation cut trained answer tokens"),
   ]);
   expect(await cautionsOf(withInput, undefined)).toEqual([]);
+});
+
+test("a run names the fields that nothing reads, once a row", async () => {
+  const { losses } = await readTwice({ system: "Be terse.", messages: [...conversation, ...conversation], id: 7 }, undefined, 60, "splitTurns");
+  expect(losses.at(-1)).toBe("fields that nothing reads: system (2 rows), id (2 rows)");
+  expect((await readTwice({ instruction: "q", input: "", output: "a", source: "" }, undefined)).losses).toEqual([]);
 });

@@ -12,7 +12,7 @@ export interface TrainingRows {
   readonly chosen: ChosenTemplate;
   /** Name of the mask policy of the rows; several, joined, where formats differ. */
   readonly policy: string;
-  /** "3 rows dropped: longer than 128 tokens", one a reason. */
+  /** "3 rows dropped: longer than 128 tokens", one a reason; and the fields that nothing reads. */
   readonly losses: readonly string[];
   /** What the rows teach although they do not say so, one line a kind (see {@link rowCautions}). */
   readonly cautions: readonly string[];
@@ -66,5 +66,15 @@ export async function readTrainingRows(sources: readonly RowSource[], options: T
     );
   }
   const policy = [...new Set(rows.map(({ example }) => example.policy))].join("+");
-  return { rows, share, chosen: first!, policy, losses, cautions: rowCautions(rows, options.tokenizer) };
+  return { rows, share, chosen: first!, policy, losses: [...losses, ...unreadOf(rows)], cautions: rowCautions(rows, options.tokenizer) };
+}
+
+/** "fields that nothing reads: context (12 rows), id (40 rows)": a column of another name than the format's is lost without a word otherwise. */
+function unreadOf(rows: readonly EncodedRow[]): string[] {
+  const counts = new Map<string, number>();
+  // Several examples of one record share its place.
+  const records = new Map(rows.map(({ place, unread }) => [place, unread]));
+  for (const unread of records.values()) for (const name of unread) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const names = [...counts].map(([name, count]) => `${name} (${count} ${count === 1 ? "row" : "rows"})`);
+  return names.length === 0 ? [] : [`fields that nothing reads: ${names.join(", ")}`];
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { RecordFormat } from "../segment.ts";
 import { RecordError } from "./recordError.ts";
-import { defaultTemplateName, detectRecordFormat, readRecord } from "./readRecord.ts";
+import { defaultTemplateName, detectRecordFormat, readRecord, unreadFields } from "./readRecord.ts";
 
 const roles = (row: unknown): string[][] => readRecord(row).messages.map(({ role, content }) => [role, content]);
 
@@ -173,6 +173,17 @@ describe("the format", () => {
     expect(readRecord({ instruction: "q", output: "a", text: "T" }, { format: "text" }).messages[0]!.content).toBe("T"));
 });
 
+describe("fields that a format does not read", () => {
+  it.each([
+    ["alpaca", { instruction: "q", input: "", output: "a", context: "c", category: "" }, ["context"]],
+    ["prompt-completion", { prompt: "p", completion: "c", system: "s", tools: null }, ["system"]],
+    ["messages", { messages: [], tools: [], system: "s", id: 7, source: null }, ["system", "id"]],
+    ["sharegpt", { conversations: [], system: "s" }, []],
+  ] as const)("%s", (format, row, unread) => {
+    expect(unreadFields(row, format)).toEqual(unread);
+  });
+});
+
 describe("a bad row is refused with its place", () => {
   const message = (...messages: unknown[]): unknown => ({ messages });
   it.each<[string, unknown, string, string | null]>([
@@ -230,8 +241,9 @@ describe("a bad row is refused with its place", () => {
   it.each<[string, unknown, string]>([
     ["of all fields", { Instruction: "q", " Output": "a" }, 'Rename "Instruction" to "instruction", " Output" to "output".'],
     ["of a needed one", { instruction: "q", "output ": "a" }, 'Rename "output " to "output".'],
+    ["of turns", { conversations: [{ role: "user", content: "x" }] }, 'Rename "conversations" to "messages"'],
     ["of one that may be left out", { instruction: "q", Input: "i", output: "a" }, 'Rename "Input" to "input".'],
-  ])("by another case or a space in the name %s", (_, row, hint) => {
+  ])("says what to rename: the name %s", (_, row, hint) => {
     expect(() => readRecord(row)).toThrow(hint);
   });
 });

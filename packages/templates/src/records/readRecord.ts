@@ -7,18 +7,21 @@ import { isAbsent, isObject, type Row, sameNames, wrongType } from "./rowFields.
 import { readShareGpt } from "./shareGpt.ts";
 import { readText } from "./text.ts";
 
-/**
- * The record formats: the keys that tell each, its reader, and the template that suits it when nobody names one.
- * Looked through from the top; the first whose keys are all present (and not null) is taken.
- */
-const formats: Readonly<
-  Record<RecordFormat, { keys: readonly string[]; read: (row: Row, place: RecordPlace) => Conversation; template: string }>
-> = {
-  messages: { keys: ["messages"], read: readMessages, template: "chatml" },
-  sharegpt: { keys: ["conversations"], read: readShareGpt, template: "chatml" },
-  alpaca: { keys: ["instruction"], read: readAlpaca, template: "alpaca" },
-  "prompt-completion": { keys: ["prompt", "completion"], read: readPromptCompletion, template: "default" },
-  text: { keys: ["text"], read: readText, template: "text" },
+/** A record format: the keys that tell it, further keys that it reads, its reader, and the template that suits it when nobody names one. */
+interface Format {
+  readonly keys: readonly string[];
+  readonly also: readonly string[];
+  readonly read: (row: Row, place: RecordPlace) => Conversation;
+  readonly template: string;
+}
+
+/** Looked through from the top; the first whose keys are all present (and not null) is taken. */
+const formats: Readonly<Record<RecordFormat, Format>> = {
+  messages: { keys: ["messages"], also: ["tools"], read: readMessages, template: "chatml" },
+  sharegpt: { keys: ["conversations"], also: ["system", "tools"], read: readShareGpt, template: "chatml" },
+  alpaca: { keys: ["instruction"], also: ["input", "output", "system", "sys_prompt", "history"], read: readAlpaca, template: "alpaca" },
+  "prompt-completion": { keys: ["prompt", "completion"], also: ["tools"], read: readPromptCompletion, template: "default" },
+  text: { keys: ["text"], also: [], read: readText, template: "text" },
 };
 
 export interface ReadRecordOptions extends RecordPlace {
@@ -34,7 +37,7 @@ export function readRecord(row: unknown, { format, ...place }: ReadRecordOptions
   if (!isObject(row)) throw wrongType("row", "an object", row, place);
   const found = format ?? detectRecordFormat(row);
   if (!found) {
-    const alike = sameNames(row, [...Object.values(formats).flatMap(({ keys }) => keys), "input", "output"]);
+    const alike = sameNames(row, Object.values(formats).flatMap(({ keys, also }) => [...keys, ...also]));
     throw new RecordError(
       "unknown-format",
       `Its keys are ${
@@ -54,6 +57,12 @@ export function readRecord(row: unknown, { format, ...place }: ReadRecordOptions
 export function detectRecordFormat(row: Readonly<Record<string, unknown>>): RecordFormat | null {
   for (const [name, { keys }] of Object.entries(formats)) if (keys.every((key) => !isAbsent(row[key]))) return name as RecordFormat;
   return null;
+}
+
+/** Fields of a row that its format does not read and that say something: neither null nor "". */
+export function unreadFields(row: Readonly<Record<string, unknown>>, format: RecordFormat): string[] {
+  const { keys, also } = formats[format];
+  return Object.keys(row).filter((name) => !keys.includes(name) && !also.includes(name) && !isAbsent(row[name]) && row[name] !== "");
 }
 
 /** Name of the template that suits a format when nobody names one. */

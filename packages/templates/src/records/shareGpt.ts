@@ -1,7 +1,7 @@
 import type { Conversation } from "../segment.ts";
 import { readMessages } from "./messages.ts";
 import { RecordError, type RecordPlace } from "./recordError.ts";
-import { isObject, optionalArray, optionalText, requiredText, type Row, wrongType } from "./rowFields.ts";
+import { isAbsent, isObject, optionalArray, optionalText, requiredText, type Row, wrongType } from "./rowFields.ts";
 
 /** The speakers that ShareGPT exports use, in today's words. */
 const roles: ReadonlyMap<string, string> = new Map([
@@ -26,6 +26,13 @@ export function readShareGpt(row: Row, place: RecordPlace): Conversation {
   const messages: Row[] = turns.map((turn, i) => {
     const field = `conversations.${i}`;
     if (!isObject(turn)) throw wrongType(field, "a turn {from, value}", turn, place);
+    if (isAbsent(turn.from) && !isAbsent(turn.role))
+      throw new RecordError(
+        "missing-field",
+        `"${field}.from" is missing, and "${field}.role" is there.`,
+        'Rename "conversations" to "messages": its turns are {role, content}.',
+        { field: `${field}.from`, place },
+      );
     const from = requiredText(turn, "from", place, `${field}.`);
     const role = roles.get(from.toLowerCase());
     if (!role) {

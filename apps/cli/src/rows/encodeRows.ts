@@ -38,6 +38,9 @@ export interface EncodedRow {
   readonly example: Example;
 }
 
+/** A row without what only explains it: the rendering, and the spans of its example, weigh ten times what is trained. */
+export type TrainingRow = Omit<EncodedRow, "rendering">;
+
 /** Texts of the tokenizer's own tokens, for templates that write them. */
 export function specialTokensOf(tokenizer: Pick<MaskTokenizer, "bos" | "eos">): { readonly bos?: string; readonly eos?: string } {
   const { bos, eos } = tokenizer;

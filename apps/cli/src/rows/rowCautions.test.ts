@@ -5,6 +5,7 @@ import { loadTokenizer } from "@sft/tokenizer/node";
 import type { TruncationStrategy } from "@sft/mask";
 import { dictionary } from "../testing/runSft.ts";
 import { testFolder } from "../testing/testFolder.ts";
+import type { TrainingRow } from "./encodeRows.ts";
 import { chooseTemplate } from "./chooseTemplate.ts";
 import { readTrainingRows } from "./trainingRows.ts";
 
@@ -13,13 +14,19 @@ async function readTwice(
   template: string | undefined,
   maxLength = 512,
   truncation?: TruncationStrategy,
-): Promise<{ readonly cautions: readonly string[]; readonly losses: readonly string[] }> {
+): Promise<{ readonly cautions: readonly string[]; readonly losses: readonly string[]; readonly rows: readonly TrainingRow[] }> {
   const path = join(await testFolder(), "rows.jsonl");
   await writeFile(path, `${JSON.stringify(row)}\n`.repeat(2));
   const tokenizer = await loadTokenizer(dictionary.model);
   const templateFor = await chooseTemplate(template, tokenizer);
-  const { cautions, losses } = await readTrainingRows([{ path }], { tokenizer, templateFor, maxLength, lengthIsChosen: true, truncation });
-  return { cautions: cautions.map((text) => text.replace(path, "rows.jsonl")), losses };
+  const { cautions, losses, rows } = await readTrainingRows([{ path }], {
+    tokenizer,
+    templateFor,
+    maxLength,
+    lengthIsChosen: true,
+    truncation,
+  });
+  return { cautions: cautions.map((text) => text.replace(path, "rows.jsonl")), losses, rows };
 }
 const cautionsOf = async (...row: Parameters<typeof readTwice>): Promise<readonly string[]> => (await readTwice(...row)).cautions;
 
@@ -44,7 +51,21 @@ test("a run says where its rows teach something else than they say", async () =>
 });
 
 test("a run names the fields that nothing reads, once a row", async () => {
-  const { losses } = await readTwice({ system: "Be terse.", messages: [...conversation, ...conversation], id: 7 }, undefined, 60, "splitTurns");
+  const { losses } = await readTwice(
+    { system: "Be terse.", messages: [...conversation, ...conversation], id: 7 },
+    undefined,
+    60,
+    "splitTurns",
+  );
   expect(losses.at(-1)).toBe("fields that nothing reads: system (2 rows), id (2 rows)");
   expect((await readTwice({ instruction: "q", input: "", output: "a", source: "" }, undefined)).losses).toEqual([]);
+});
+
+test("rows for training keep nothing that only explains them: a hundred thousand would fill the memory", async () => {
+  const { rows } = await readTwice({ instruction: "q", input: "i", output: "a" }, undefined);
+  expect(rows).toHaveLength(2);
+  for (const row of rows) {
+    expect(row).not.toHaveProperty("rendering");
+    expect(row.example.spans).toEqual([]);
+  }
 });

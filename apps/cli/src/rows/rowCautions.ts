@@ -5,20 +5,29 @@ import { describePlace, type EncodedRow } from "./encodeRows.ts";
 const watched: ReadonlySet<string> = new Set(["template-omits", "no-terminator", "double-terminator", "truncated-answer", "empty-turn"]);
 const rules = Object.fromEntries(doctorRules.filter(({ id }) => !watched.has(id)).map(({ id }) => [id, "off" as const]));
 
-/** One line for each way in which rows would teach something else than they say, with their number and the first of them. */
-export function rowCautions(rows: readonly EncodedRow[], tokenizer: MaskTokenizer): string[] {
+/** Collects the ways in which rows would teach something else than they say. */
+export interface RowCautions {
+  add(row: EncodedRow): void;
+  /** One line for each way, with the number of its rows and the first of them. */
+  lines(): string[];
+}
+
+export function collectCautions(tokenizer: MaskTokenizer): RowCautions {
   const found = new Map<string, { count: number; readonly first: string }>();
-  for (const row of rows) {
-    const findings = doctor([row], { tokenizer, rules }).filter(isGrave);
-    for (const [kind, { message }] of new Map(findings.map((finding) => [`${finding.rule} ${finding.severity}`, finding]))) {
-      const known = found.get(kind);
-      if (known) known.count++;
-      else found.set(kind, { count: 1, first: `${describePlace(row.place)}: ${message}` });
-    }
-  }
-  return [...found].map(
-    ([kind, { count, first }]) => `${kind.split(" ", 1)[0]}: ${count} ${count === 1 ? "row" : "rows"}, the first is ${first}`,
-  );
+  return {
+    add(row) {
+      const findings = doctor([row], { tokenizer, rules }).filter(isGrave);
+      for (const [kind, { message }] of new Map(findings.map((finding) => [`${finding.rule} ${finding.severity}`, finding]))) {
+        const known = found.get(kind);
+        if (known) known.count++;
+        else found.set(kind, { count: 1, first: `${describePlace(row.place)}: ${message}` });
+      }
+    },
+    lines: () =>
+      [...found].map(
+        ([kind, { count, first }]) => `${kind.split(" ", 1)[0]}: ${count} ${count === 1 ? "row" : "rows"}, the first is ${first}`,
+      ),
+  };
 }
 
 /** An empty message that is only read, not trained, is the writer's affair. */

@@ -1,7 +1,7 @@
 import { createBatchSampler, type BatchSamplerState } from "@sft/data";
 import { shiftTargets } from "@sft/mask";
 import { packedBatches, paddedBatches, type BatchSource, type Sampler } from "@sft/trainer";
-import type { EncodedRow } from "./encodeRows.ts";
+import type { TrainingRow } from "./encodeRows.ts";
 
 export interface SeededBatchOptions {
   /** Rows of one optimiser step. */
@@ -15,7 +15,7 @@ export interface SeededBatchOptions {
 }
 
 /** Micro batches over rows in a seeded order, a new one each epoch; the last batch of an epoch may be smaller. */
-export function seededBatches(rows: readonly EncodedRow[], options: SeededBatchOptions): BatchSource {
+export function seededBatches(rows: readonly TrainingRow[], options: SeededBatchOptions): BatchSource {
   const { microBatchSize, multipleOf, packedLength } = options;
   const examples = rows.map(({ example }) => shiftTargets(example));
   const sampler = createBatchSampler({ rows: rows.length, batchSize: options.rowsPerStep, seed: options.seed });

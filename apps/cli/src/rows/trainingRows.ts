@@ -1,12 +1,12 @@
 import { measureSupervisedShare, type SupervisedShare } from "@sft/mask";
 import { CliError } from "../failure/cliError.ts";
 import type { ChosenTemplate } from "./chooseTemplate.ts";
-import { describePlace, encodeRows, type EncodedRow, type EncodeSettings, type RowSource } from "./encodeRows.ts";
-import { rowCautions } from "./rowCautions.ts";
+import { describePlace, encodeRows, type EncodeSettings, type RowSource, type TrainingRow } from "./encodeRows.ts";
+import { collectCautions } from "./rowCautions.ts";
 
 /** Rows that can be trained, and what became of the others. */
 export interface TrainingRows {
-  readonly rows: readonly EncodedRow[];
+  readonly rows: readonly TrainingRow[];
   readonly share: SupervisedShare;
   /** The one template of all rows. */
   readonly chosen: ChosenTemplate;
@@ -14,7 +14,7 @@ export interface TrainingRows {
   readonly policy: string;
   /** "3 rows dropped: longer than 128 tokens", one a reason; and the fields that nothing reads. */
   readonly losses: readonly string[];
-  /** What the rows teach although they do not say so, one line a kind (see {@link rowCautions}). */
+  /** What the rows teach although they do not say so, one line a kind (see {@link collectCautions}). */
   readonly cautions: readonly string[];
 }
 
@@ -29,7 +29,8 @@ export interface TrainingRowsOptions extends EncodeSettings {
  * @throws CliError "row-too-long", "no-supervised-rows", "bad-config" for rows that need two templates; and what reading throws
  */
 export async function readTrainingRows(sources: readonly RowSource[], options: TrainingRowsOptions): Promise<TrainingRows> {
-  const all: EncodedRow[] = [];
+  const all: TrainingRow[] = [];
+  const cautions = collectCautions(options.tokenizer);
   for await (const row of encodeRows(sources, options)) {
     const { dropped } = row.example;
     if (dropped && !options.lengthIsChosen) {
@@ -39,10 +40,12 @@ export async function readTrainingRows(sources: readonly RowSource[], options: T
         "Set sequence_len to drop longer rows, or truncation to say what becomes of them.",
       );
     }
-    all.push(row);
+    if (isTrained(row)) cautions.add(row);
+    const { rendering: _, ...kept } = row;
+    all.push({ ...kept, example: { ...row.example, spans: [] } });
   }
   const share = measureSupervisedShare(all.map(({ example }) => example));
-  const rows = all.filter(({ example }) => example.dropped === null && example.weights.some((weight) => weight > 0));
+  const rows = all.filter(isTrained);
   const losses = [
     ...(share.dropped > 0 ? [`${share.dropped} rows dropped: longer than ${options.maxLength} tokens`] : []),
     ...(share.allMasked > 0 ? [`${share.allMasked} rows dropped: the mask trains none of their tokens`] : []),
@@ -66,11 +69,13 @@ export async function readTrainingRows(sources: readonly RowSource[], options: T
     );
   }
   const policy = [...new Set(rows.map(({ example }) => example.policy))].join("+");
-  return { rows, share, chosen: first!, policy, losses: [...losses, ...unreadOf(rows)], cautions: rowCautions(rows, options.tokenizer) };
+  return { rows, share, chosen: first!, policy, losses: [...losses, ...unreadOf(rows)], cautions: cautions.lines() };
 }
 
+const isTrained = ({ example }: TrainingRow): boolean => example.dropped === null && example.weights.some((weight) => weight > 0);
+
 /** "fields that nothing reads: context (12 rows), id (40 rows)": a column of another name than the format's is lost without a word otherwise. */
-function unreadOf(rows: readonly EncodedRow[]): string[] {
+function unreadOf(rows: readonly TrainingRow[]): string[] {
   const counts = new Map<string, number>();
   // Several examples of one record share its place.
   const records = new Map(rows.map(({ place, unread }) => [place, unread]));

@@ -5,7 +5,7 @@ import { usageError } from "../failure/cliError.ts";
 import { didYouMean } from "../failure/closeNames.ts";
 import { openModel, type OpenedModel } from "../model/openModel.ts";
 import { chooseTemplate, type ChosenTemplate } from "../rows/chooseTemplate.ts";
-import type { EncodedRow } from "../rows/encodeRows.ts";
+import type { TrainingRow } from "../rows/encodeRows.ts";
 import { readTrainingRows, type TrainingRows } from "../rows/trainingRows.ts";
 import type { RunConfig } from "../runConfig/schema.ts";
 import { recipeKeyOf, toTrainingSettings } from "../runConfig/toTrainingSettings.ts";
@@ -15,8 +15,8 @@ import { loraOf } from "./loraOf.ts";
 export interface PreparedRun {
   readonly opened: OpenedModel;
   readonly training: TrainingRows;
-  readonly trainRows: readonly EncodedRow[];
-  readonly heldOutRows: readonly EncodedRow[];
+  readonly trainRows: readonly TrainingRow[];
+  readonly heldOutRows: readonly TrainingRow[];
   /** What became of held-out rows that are not used, and what the others teach although they do not say so. */
   readonly heldOutLosses: readonly string[];
   readonly chosen: ChosenTemplate;

@@ -3,7 +3,7 @@ import { generate, type GenerateOptions, type LanguageModel } from "@sft/model";
 import type { Conversation, Rendering } from "@sft/templates";
 import type { Tokenizer } from "@sft/tokenizer";
 import type { ChosenTemplate } from "../rows/chooseTemplate.ts";
-import { bosOption, type EncodedRow, specialTokensOf } from "../rows/encodeRows.ts";
+import { bosOption, type TrainingRow, specialTokensOf } from "../rows/encodeRows.ts";
 
 /** What a model said to one prompt. */
 export interface Answer {
@@ -20,7 +20,7 @@ export function promptIds(conversation: Conversation, chosen: ChosenTemplate, to
 }
 
 /** Prompts of held-out rows, each proved to be the beginning of its training row. */
-export function promptsOfRows(rows: readonly EncodedRow[], tokenizer: Tokenizer, mask?: string): Int32Array[] {
+export function promptsOfRows(rows: readonly TrainingRow[], tokenizer: Tokenizer, mask?: string): Int32Array[] {
   return rows.map(({ conversation, chosen, example }) => {
     const ids = promptIds(conversation, chosen, tokenizer, mask);
     assertPromptParity({ ids }, example);

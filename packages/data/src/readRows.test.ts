@@ -111,7 +111,12 @@ const refused: [name: string, content: string | Uint8Array, code: string, says: 
   ["x.csv", "a,b\n1,2\n1,2,3\n", "bad-csv", "x.csv:3: row 2: expected 2 cells (a, b), found 3"],
   ["x.csv", 'a,b\n1,"2\n3,4\n', "bad-csv", "x.csv:2: row 1: Quote Not Closed"],
   ["x.csv", 'a,b\n1,2\n1,x"2\n', "bad-csv", "x.csv:3: row 2: Invalid Opening Quote"],
-  ["x.csv", "a;b\n1;2\n", "bad-csv", 'x.csv:1: one column, named "a;b"\n  The cells seem to be told apart by ";": save the file with commas.'],
+  [
+    "x.csv",
+    "a;b\n1;2\n",
+    "bad-csv",
+    'x.csv:1: one column, named "a;b"\n  The cells seem to be told apart by ";": save the file with commas.',
+  ],
   ["x.csv", 'a;b\n"1";"2"\n', "bad-csv", 'seem to be told apart by ";"'],
   ["x.tsv", "a,b\n1,2\n", "bad-csv", 'seem to be told apart by ",": save the file with tabs.'],
   ["x.csv", "a,a\n1,2\n", "bad-csv", 'x.csv:1: two columns are named "a"'],

@@ -123,11 +123,23 @@ async function readTrainerState(folder: string): Promise<TrainerState> {
       "Give a checkpoint-<step> folder of a run.",
     );
   }
-  const state = JSON.parse(text) as Partial<TrainerState>;
-  if (typeof state.global_step !== "number" || state.sampler === undefined) {
-    throw new TrainingError("bad-checkpoint", `${path} has no global_step or sampler: it was not written by this trainer`);
+  const state = parseState(text, path);
+  if (typeof state.global_step !== "number" || state.sampler === undefined || !Array.isArray(state.log_history)) {
+    throw new TrainingError("bad-checkpoint", `${path} has no global_step, log_history or sampler: it was not written by this trainer`);
   }
   return state as TrainerState;
+}
+
+function parseState(text: string, path: string): Partial<TrainerState> {
+  try {
+    return Object(JSON.parse(text)) as Partial<TrainerState>;
+  } catch (error) {
+    throw new TrainingError(
+      "bad-checkpoint",
+      `${path} is no JSON: ${(error as Error).message}`,
+      "It is damaged: go on from an earlier checkpoint.",
+    );
+  }
 }
 
 function checkTensor(source: TensorSource, name: string, expected: { readonly shape: readonly number[] }, folder: string): void {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openAdapterFolder, openModelFolder } from "@sft/checkpoint";
@@ -204,6 +204,14 @@ describe("train", () => {
     await run({ maxSteps: 1, method: "full" });
     await expect(run({ maxSteps: 2 }, { resumeFrom: join(folder, "checkpoint-1") })).rejects.toThrow(/adapter_config\.json/);
     await expect(run({ maxSteps: 2, method: "full" }, { resumeFrom: join(folder, "checkpoint-9") })).rejects.toThrow(/trainer_state\.json/);
+    for (const [text, says] of [
+      ["{", /trainer_state\.json is no JSON: .*\n.*earlier checkpoint/],
+      ["null", /trainer_state\.json has no global_step, log_history or sampler/],
+      ['{"global_step": 1, "sampler": {}}', /has no global_step, log_history or sampler/],
+    ] as const) {
+      await writeFile(join(folder, "checkpoint-1", "trainer_state.json"), text);
+      await expect(run({ maxSteps: 2, method: "full" }, { resumeFrom: join(folder, "checkpoint-1") })).rejects.toThrow(says);
+    }
     await expect(run({ maxSteps: 0 })).rejects.toThrow("maxSteps must be a positive integer, got 0");
     await expect(run({ learningRate: Number.NaN })).rejects.toThrow("learningRate must be 0 or more, got NaN");
   });

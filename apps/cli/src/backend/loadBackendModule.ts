@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { usageError } from "../failure/cliError.ts";
+import { CliError, usageError } from "../failure/cliError.ts";
 import { didYouMean } from "../failure/closeNames.ts";
 
 /**
@@ -24,13 +24,27 @@ export async function loadBackendModule(specifier: string, cwd: string): Promise
     );
   }
   const create = module.createBackend ?? module.default;
-  if (typeof create === "function") return create as CreateBackend;
+  if (typeof create === "function") return named(create as CreateBackend, specifier);
   const found = Object.keys(module).join(", ") || "nothing";
   throw usageError(
     "bad-backend",
     `--backend ${specifier}: expected a module that exports createBackend, it exports ${found}.`,
     "Export `createBackend(options)`, a CreateBackend of @sft/kernels.",
   );
+}
+
+/** The same function, whose failure says whose it is. */
+function named(create: CreateBackend, specifier: string): CreateBackend {
+  return async (options) => {
+    try {
+      return await create(options);
+    } catch (cause) {
+      const message = cause instanceof Error ? cause.message : String(cause);
+      throw new CliError("bad-backend", `--backend ${specifier}: its createBackend failed: ${message}`, "SFT_DEBUG=1 shows where.", {
+        cause,
+      });
+    }
+  };
 }
 
 function locate(specifier: string, cwd: string): string {

@@ -68,3 +68,12 @@ test("a GPU is tuned when that was asked for, and not otherwise", async () => {
   for (const autotune of [true, false]) made.push(await selectBackend({ backend: "auto", autotune }, "/"));
   expect(given).toEqual([{ tuning: { cacheFile: expect.stringMatching(/tiles\.json$/), notice: expect.any(Function) } }, {}]);
 });
+
+test("a backend of another's that cannot be made is told from a fault of sft", async () => {
+  const folder = await testFolder();
+  await writeFile(join(folder, "broken.mjs"), 'export const createBackend = () => { throw new Error("no driver"); };');
+  await expect(selectBackend({ backend: "./broken.mjs" }, folder)).rejects.toMatchObject({
+    code: "bad-backend",
+    message: expect.stringContaining("--backend ./broken.mjs: its createBackend failed: no driver") as string,
+  });
+});

@@ -37,7 +37,10 @@ export function readRecord(row: unknown, { format, ...place }: ReadRecordOptions
   if (!isObject(row)) throw wrongType("row", "an object", row, place);
   const found = format ?? detectRecordFormat(row);
   if (!found) {
-    const alike = sameNames(row, Object.values(formats).flatMap(({ keys, also }) => [...keys, ...also]));
+    const alike = sameNames(
+      row,
+      Object.values(formats).flatMap(({ keys, also }) => [...keys, ...also]),
+    );
     throw new RecordError(
       "unknown-format",
       `Its keys are ${

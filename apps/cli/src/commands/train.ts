@@ -1,5 +1,5 @@
 import { defineCommand, type ArgsDef, type CommandDef } from "citty";
-import { relative } from "node:path";
+import { relative, resolve } from "node:path";
 import { selectBackend } from "../backend/selectBackend.ts";
 import { createReporter, type Reporter, type ReportStyle } from "../progress/reporter.ts";
 import { listenForInterruption } from "../run/interruption.ts";
@@ -42,6 +42,7 @@ const command: CommandDef<ArgsDef> = defineCommand({
     const entry = await decideEntry(config.output_dir, {
       resume: config.resume_from_checkpoint,
       overwrite: args.overwrite === true,
+      recipe: typeof args.recipe === "string" ? resolve(cwd, args.recipe) : undefined,
       reads: [
         config.base_model,
         config.tokenizer ?? config.base_model,

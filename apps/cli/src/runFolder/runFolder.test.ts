@@ -57,3 +57,14 @@ test("what a killed run was about to save goes when the run goes on; other files
   await clearFolder(folder, await decideEntry(folder, { resume: "auto", overwrite: false }));
   expect((await readdir(folder)).sort()).toEqual(["checkpoint-10", "checkpoint-notes.tmp", "config.yaml"]);
 });
+
+test("a run writes over no recipe and no rows of its own, asked or not", async () => {
+  const folder = await testFolder();
+  const recipe = join(folder, "config.yaml");
+  await writeFile(recipe, "base_model: model # mine\n");
+  await expect(decideEntry(folder, { overwrite: true, recipe })).rejects.toThrow(`would write over its recipe, ${recipe}.`);
+  await expect(decideEntry(folder, { overwrite: true, reads: [join(folder, "samples.json")] })).rejects.toThrow("which it reads.");
+  // The recipe that a run left is run again.
+  const run = await runWith(10);
+  expect(await decideEntry(run, { overwrite: true, recipe: join(run, "config.yaml") })).toMatchObject({ kind: "overwrite" });
+});

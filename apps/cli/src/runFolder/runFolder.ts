@@ -35,6 +35,8 @@ export interface EntryOptions {
   readonly overwrite: boolean;
   /** Absolute paths that the run reads: none of them may go. */
   readonly reads?: readonly string[];
+  /** Absolute path of the recipe, when there is one. */
+  readonly recipe?: string | undefined;
 }
 
 /**
@@ -43,6 +45,7 @@ export interface EntryOptions {
  * @throws CliError "output-folder-in-use", "nothing-to-resume"
  */
 export async function decideEntry(folder: string, options: EntryOptions): Promise<Entry> {
+  await refuseOwnFiles(folder, options);
   const entry = await findEntry(folder, options);
   if (entry.kind === "new") return entry;
   for (const read of options.reads ?? []) {
@@ -52,6 +55,17 @@ export async function decideEntry(folder: string, options: EntryOptions): Promis
         throw inUse(`--overwrite would remove ${path}, and this run reads ${read}.`, "Give another --output-dir.");
   }
   return entry;
+}
+
+/** What a run writes at the top of its folder must be no file of the user's that this very run reads. */
+async function refuseOwnFiles(folder: string, { reads = [], recipe }: EntryOptions): Promise<void> {
+  const own = reads.find((path) => path === join(folder, runFiles.metrics) || path === join(folder, runFiles.samples));
+  if (own !== undefined) throw inUse(`A run in ${folder} would write over ${own}, which it reads.`, "Give another --output-dir.");
+  if (recipe !== join(folder, runFiles.config)) return;
+  // A run's own config.yaml may be run again; one beside which no run ever was is the user's.
+  const isOfRun = (await namesIn(folder)).includes(runFiles.metrics) || (await findCheckpoints(folder)).length > 0;
+  if (!isOfRun)
+    throw inUse(`A run in ${folder} would write over its recipe, ${recipe}.`, "Give another --output-dir, or rename the recipe.");
 }
 
 async function findEntry(folder: string, { resume, overwrite }: EntryOptions): Promise<Entry> {

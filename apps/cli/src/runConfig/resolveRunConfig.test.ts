@@ -52,7 +52,7 @@ describe("a recipe", () => {
   });
 
   test("may be flags alone, whose paths stand in the working directory", async () => {
-    const { config } = await resolveRunConfig(undefined, { base_model: "m", datasets: "a.json,b.json" }, folder);
+    const { config } = await resolveRunConfig(undefined, { base_model: "m", datasets: "a.json, b.json" }, folder);
     expect(config).toMatchObject({
       base_model: join(folder, "m"),
       datasets: [{ path: join(folder, "a.json") }, { path: join(folder, "b.json") }],

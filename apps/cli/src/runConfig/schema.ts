@@ -41,7 +41,7 @@ function refusedBy(key: string, find: (name: string) => unknown) {
 
 /** A file name is short for `[{ path }]`. */
 const datasets = z.preprocess(
-  (value) => (typeof value === "string" ? value.split(",").map((path) => ({ path })) : value),
+  (value) => (typeof value === "string" ? value.split(",").map((path) => ({ path: path.trim() })) : value),
   z.array(dataset).min(1),
 );
 
@@ -155,7 +155,10 @@ export const runConfigSchema = z.strictObject({
     .default("all-linear")
     .describe('"all-linear", a list of module names or endings, or a regular expression'),
   lora_modules_to_save: z
-    .preprocess((value) => (typeof value === "string" ? value.split(",") : value), z.array(z.string().min(1)).min(1))
+    .preprocess(
+      (value) => (typeof value === "string" ? value.split(",").map((name) => name.trim()) : value),
+      z.array(z.string().min(1)).min(1),
+    )
     .optional()
     .describe("modules of which a whole copy is trained and saved beside the adapter"),
   lora_rank_pattern: pattern(count).describe("ranks of modules whose names end with a key, or match it as a regular expression"),

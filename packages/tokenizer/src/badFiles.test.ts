@@ -92,6 +92,13 @@ describe("loadTokenizer", () => {
     await expect(loadTokenizer(path)).rejects.toThrow(/pointer.tokenizer\.json: is not JSON/);
   });
 
+  test("names the folder of a file that cannot be followed", async () => {
+    const without = await modelFolder("without", { "tokenizer.json": "{}" });
+    await expect(loadTokenizer(without)).rejects.toThrow(`${join(without, "tokenizer.json")}: model: expected an object, got nothing`);
+    const odd = await modelFolder("odd", { "tokenizer.json": JSON.stringify({ model, normalizer: { type: "Rot13" } }) });
+    await expect(loadTokenizer(odd)).rejects.toThrow(`${join(odd, "tokenizer.json")}: normalizer asks for "Rot13"`);
+  });
+
   test("reads every file, with a byte-order mark or without", async () => {
     const added = ["<s>", "</s>", "<pad>"].map((content, index) => ({ id: 3 + index, content, special: true }));
     const path = await modelFolder("whole", {

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createTokenizer, type TokenizerFiles } from "./createTokenizer.ts";
-import { TokenizerFileError } from "./errors.ts";
+import { TokenizerFileError, TokenizerFormatError, UnknownComponentError, UnsupportedPatternError } from "./errors.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /**
@@ -11,7 +11,15 @@ import type { Tokenizer } from "./tokenizer.ts";
  * @throws TokenizerFileError if tokenizer.json is missing or a file is not JSON; else what createTokenizer throws.
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
-  return createTokenizer(await readTokenizerFiles(folder));
+  const files = await readTokenizerFiles(folder);
+  try {
+    return createTokenizer(files);
+  } catch (error) {
+    // These messages begin with the file's name, of which a machine has many.
+    if (error instanceof TokenizerFormatError || error instanceof UnknownComponentError || error instanceof UnsupportedPatternError)
+      error.message = join(folder, error.message.slice(0, error.message.indexOf(":"))) + error.message.slice(error.message.indexOf(":"));
+    throw error;
+  }
 }
 
 /** The parsed files that {@link loadTokenizer} builds a tokenizer from: what a worker needs to build it again. */

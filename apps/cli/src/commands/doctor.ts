@@ -1,7 +1,9 @@
 import { doctor, type Severity } from "@sft/mask";
+import { findFamily } from "@sft/model";
 import { loadTokenizer, readTokenizerFiles } from "@sft/tokenizer/node";
 import { defineCommand, type ArgsDef, type CommandDef } from "citty";
-import { resolve } from "node:path";
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { usageError } from "../failure/cliError.ts";
 import { booleanOf, textOf, type FlagValues } from "../flagValues.ts";
 import { type PlacedFinding, toSarif } from "../findings/sarif.ts";
@@ -27,6 +29,7 @@ const command: CommandDef<ArgsDef> = defineCommand({
     data: { type: "string", description: "json, jsonl, csv, tsv or parquet" },
     tokenizer: { type: "string", description: "folder with tokenizer.json" },
     ...rowFlags,
+    "max-length": { type: "string", description: "longest row in tokens; default: the positions of the model beside the tokenizer" },
     json: { type: "boolean", description: "print one JSON array" },
     sarif: { type: "boolean", description: "print the findings about data as SARIF 2.1.0" },
   } as ArgsDef,
@@ -57,7 +60,8 @@ export default command;
 
 async function examine(file: string, tokenizerFolder: string, args: FlagValues): Promise<{ findings: PlacedFinding[]; count: number }> {
   const tokenizer = await loadTokenizer(tokenizerFolder);
-  const settings = rowSettings(args);
+  const given = rowSettings(args);
+  const settings = { ...given, maxLength: given.maxLength ?? (await positionsOf(tokenizerFolder)) };
   const templateFor = await chooseTemplate(settings.template, tokenizer);
   const rows: EncodedRow[] = [];
   for await (const row of encodeRows([{ path: file, type: settings.type }], {
@@ -81,6 +85,16 @@ async function examine(file: string, tokenizerFolder: string, args: FlagValues):
   });
   const texts = rows.map(({ rendering }) => rendering.segments.map(({ text }) => text).join(""));
   return { findings: [...placed, ...(await libraryFindings(tokenizerFolder, texts))], count: rows.length };
+}
+
+/** Where the tokenizer lies beside its model, the longest row that the model reads; undefined where that cannot be told. */
+async function positionsOf(folder: string): Promise<number | undefined> {
+  try {
+    const config = JSON.parse(await readFile(join(folder, "config.json"), "utf8")) as Record<string, unknown>;
+    return findFamily(config).readConfig(config).maxPositions;
+  } catch {
+    return undefined;
+  }
 }
 
 const libraryName = "@huggingface/tokenizers, which many JavaScript programs use,";

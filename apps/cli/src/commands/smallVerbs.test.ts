@@ -62,6 +62,16 @@ describe.concurrent("sft doctor", () => {
     expect(checks.at(-1)).toMatchObject({ name: "tokenizer", found: expect.stringContaining("@huggingface/tokenizers") });
   });
 
+  test("knows how long a row the model beside the tokenizer reads, as train does", async () => {
+    const folder = await testFolder();
+    await writeFile(join(folder, "rows.jsonl"), JSON.stringify({ instruction: "Count.", output: "one two three ".repeat(300) }));
+    const args = ["doctor", "--data", join(folder, "rows.jsonl"), "--tokenizer", dictionary.model, "--json"];
+    const rules = async (...more: readonly string[]): Promise<string[]> =>
+      (JSON.parse((await runSft([...args, ...more])).stdout) as { rule: string }[]).map(({ rule }) => rule);
+    expect(await rules()).toContain("over-long");
+    expect(await rules("--max-length", "5000")).not.toContain("over-long");
+  });
+
   test("looks at the machine", async () => {
     const { exitCode, stdout } = await runSft(["doctor", "--json"]);
     const checks = JSON.parse(stdout) as { name: string; state: string; found: string }[];

@@ -1,7 +1,8 @@
 // Attention on this machine's GPU, forward and backward: correctness on small odd shapes against float64, then times at the shapes of real models.
-import { addBias, attention, attentionGrad, Tape, type AttentionAttributes, type Backend, type Executable, type Value } from "@sft/kernels";
+import { addBias, attention, attentionGrad, Tape, type AttentionAttributes, type Backend, type Value } from "@sft/kernels";
 import { createCpuBackend } from "@sft/kernels-cpu";
 import { createBackend, type KernelTiming } from "@sft/kernels-webgpu/node";
+import { warmUp } from "./warmUp.ts";
 
 interface Shape extends AttentionAttributes {
   readonly tokens: number;
@@ -154,13 +155,6 @@ const timed: Shape[] = [
   { ...usual, batch: 8, tokens: 1024, queryHeads: 32, keyValueHeads: 8, packed: true, half: true },
   { ...usual, batch: 4, tokens: 1024, queryHeads: 32, keyValueHeads: 8, headDim: 128, scale: 128 ** -0.5, half: true },
 ];
-/** An idle GPU takes half a second of work to reach its clock; inputs are made on the processor meanwhile. */
-async function warm(backend: Backend, executable: Executable): Promise<void> {
-  for (const start = performance.now(); performance.now() - start < 500;) {
-    backend.run(executable);
-    await backend.sync();
-  }
-}
 let timings: readonly KernelTiming[] = [];
 const profiled = await createBackend({
   precision: "mixed",
@@ -176,7 +170,10 @@ for (const shape of timed) {
     const repeat = 20;
     const { executable, buffers } = await prepare(gpu, shape, given, repeat, part);
     const times: number[] = [];
-    await warm(gpu, executable);
+    await warmUp(async () => {
+      gpu.run(executable);
+      await gpu.sync();
+    });
     for (let i = 0; i < 3; i++) {
       const start = performance.now();
       gpu.run(executable);
@@ -192,7 +189,10 @@ for (const shape of timed) {
     for (const buffer of buffers.values()) gpu.free(buffer);
   }
   const { executable, buffers } = await prepare(profiled, shape, given, 1, "both");
-  await warm(profiled, executable);
+  await warmUp(async () => {
+    profiled.run(executable);
+    await profiled.sync();
+  });
   profiled.free(executable);
   for (const buffer of buffers.values()) profiled.free(buffer);
   console.log(

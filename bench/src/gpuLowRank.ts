@@ -2,6 +2,7 @@
 import { float32ToFloat16 } from "@sft/checkpoint";
 import { matmul, reshape, Tape, type BackendBuffer } from "@sft/kernels";
 import { createBackend, type KernelTiming } from "@sft/kernels-webgpu/node";
+import { warmUp } from "./warmUp.ts";
 
 interface Shape {
   readonly m: number;
@@ -54,8 +55,10 @@ async function check(shape: Shape): Promise<string> {
     if (values) gpu.upload(buffer, tensor.dtype === "f16" ? float32ToFloat16(values) : values);
   }
   const executable = await gpu.compile(program, buffers);
-  for (let i = 0; i < 3; i++) gpu.run(executable);
-  await gpu.sync();
+  await warmUp(async () => {
+    gpu.run(executable);
+    await gpu.sync();
+  });
   const actual = await gpu.download(buffers.get("y")!);
   const folded = timings.find(({ kernel }) => kernel.includes(`rank ${rank}`));
   if (!folded) throw new Error(`not folded: ${timings.map(({ kernel }) => kernel).join()}`);

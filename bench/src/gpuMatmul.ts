@@ -2,6 +2,7 @@
 import { matmul, reshape, Tape, type Backend } from "@sft/kernels";
 import { createBackend } from "@sft/kernels-webgpu/node";
 import { float32ToFloat16 } from "@sft/checkpoint";
+import { warmUp } from "./warmUp.ts";
 
 type Layout = "nn" | "nt" | "tn";
 interface Shape {
@@ -181,8 +182,10 @@ async function time(shape: Shape): Promise<number> {
   const repeat = Math.max(4, Math.min(50, Math.round(2e12 / (2 * shape.m * shape.n * shape.k))));
   const { executable, buffers } = await prepare(gpu, shape, repeat);
   const times: number[] = [];
-  // A GPU leaves its idle clock, a fifth of the full one, only after about a tenth of a second of work.
-  for (const start = performance.now(); performance.now() - start < 250; await gpu.sync()) gpu.run(executable);
+  await warmUp(async () => {
+    gpu.run(executable);
+    await gpu.sync();
+  });
   for (let i = 0; i < 4; i++) {
     await gpu.sync();
     const start = performance.now();

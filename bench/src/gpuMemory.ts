@@ -21,12 +21,12 @@ import {
   type Value,
 } from "@sft/kernels";
 import { createBackend, type KernelTiming } from "@sft/kernels-webgpu/node";
+import { warmUp } from "./warmUp.ts";
 
 const ROWS = 8192;
 const RUNS = 15;
-/** Runs queued at a time, and milliseconds of them before any is counted: an idle GPU's clock is a fifth of a busy one's. */
+/** Runs queued at a time before any is counted. */
 const QUEUED = 8;
-const WARM_UP = 2000;
 /** Rows of the rope tables. */
 const POSITIONS = 1024;
 
@@ -66,11 +66,10 @@ async function measure(title: string, record: (tape: Tape, measured: Measured) =
       gpu.upload(buffer, block.subarray(0, Math.min(block.length, buffer.length - at)), at);
   }
   const executable = await gpu.compile(program, buffers);
-  const warm = performance.now();
-  do {
+  await warmUp(async () => {
     for (let run = 0; run < QUEUED; run++) gpu.run(executable);
     await gpu.sync();
-  } while (performance.now() - warm < WARM_UP);
+  });
   timings.length = 0;
   for (let run = 0; run < RUNS; run++) gpu.run(executable);
   await gpu.sync();

@@ -8,6 +8,7 @@ import { defaultSettings, OptimiserStep } from "@sft/trainer";
 import { exponent } from "./powerLaw.ts";
 import { maskedTokens } from "./maskedTokens.ts";
 import { meterMemory } from "./meterMemory.ts";
+import { warmUp } from "./warmUp.ts";
 
 interface Cost {
   readonly parameters: number;
@@ -31,11 +32,8 @@ async function measure(config: Record<string, unknown>, rows: number, length: nu
   const count = rows * length;
   const tokens = maskedTokens(rows, length, model.config.vocabSize);
   const heldBefore = meter.held;
-  // An idle GPU takes half a second to reach its clock.
   let step = 0;
-  const warm = performance.now();
-  do await (await optimiser.run([tokens], step++)).metrics;
-  while (performance.now() - warm < 600);
+  await warmUp(async () => void (await (await optimiser.run([tokens], step++)).metrics));
   const start = performance.now();
   const pending = [];
   for (let i = 0; i < STEPS; i++) pending.push((await optimiser.run([tokens], step++)).metrics);

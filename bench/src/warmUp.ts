@@ -1,5 +1,5 @@
 /** Milliseconds without a faster round after which a device's clock counts as settled, and after which it is settled or never will be. */
-const SETTLED = 700;
+const SETTLED = 1000;
 const LONGEST = 5000;
 
 /**

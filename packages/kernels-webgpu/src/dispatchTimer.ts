@@ -1,7 +1,7 @@
 import type { Instruction, Program } from "@sft/kernels";
 import type { EncodedDispatch, GpuExecutable } from "./executable.ts";
 import { launchFlops, plainOps } from "./launchFlops.ts";
-import { membersOf } from "./sideBySide.ts";
+import { membersOf } from "./rewrites/sideBySide.ts";
 
 /** Device time of one kernel launch. */
 export interface KernelTiming {

@@ -1,7 +1,7 @@
 import { estimateFlops, type Instruction, type Program } from "@sft/kernels";
-import { isLossWithGradients } from "./fuseLoss.ts";
+import { isLossWithGradients } from "./rewrites/fuseLoss.ts";
 import { lowRankDefinition } from "./ops/matmul/lowRankProduct.ts";
-import { membersOf } from "./sideBySide.ts";
+import { membersOf } from "./rewrites/sideBySide.ts";
 
 /** A launch of a program as it ran. */
 export interface TimedLaunch {

@@ -8,18 +8,18 @@ import {
   type ScratchRequest,
 } from "@sft/kernels";
 import { resolveDispatch, type Dispatch, type Emitter, type KernelLimits, type OpCall, type OpEmitter } from "./dispatch.ts";
-import { fuseCopy } from "./fuseCopy.ts";
-import { emitterOfLoss, fuseLoss } from "./fuseLoss.ts";
-import { emitterOfLowRank, foldLowRank } from "./foldLowRank.ts";
-import { fuseResidual } from "./fuseResidual.ts";
-import { groupAlike } from "./groupAlike.ts";
-import { storeHalf } from "./halfStorage.ts";
+import { fuseCopy } from "./rewrites/fuseCopy.ts";
+import { emitterOfLoss, fuseLoss } from "./rewrites/fuseLoss.ts";
+import { emitterOfLowRank, foldLowRank } from "./rewrites/foldLowRank.ts";
+import { fuseResidual } from "./rewrites/fuseResidual.ts";
+import { groupAlike } from "./rewrites/groupAlike.ts";
+import { storeHalf } from "./rewrites/halfStorage.ts";
 import type { Operand } from "./operand.ts";
 import { opEmitters } from "./ops/index.ts";
 import { lowRankDefinition } from "./ops/matmul/lowRankProduct.ts";
-import { repeatCheap } from "./repeatCheap.ts";
-import { emitSideBySide, membersOf } from "./sideBySide.ts";
-import { emitterOfParts, sumTogether } from "./sumTogether.ts";
+import { repeatCheap } from "./rewrites/repeatCheap.ts";
+import { emitSideBySide, membersOf } from "./rewrites/sideBySide.ts";
+import { emitterOfParts, sumTogether } from "./rewrites/sumTogether.ts";
 
 /** A program as kernel launches over numbered storages; needs no GPU. */
 export interface DispatchList {

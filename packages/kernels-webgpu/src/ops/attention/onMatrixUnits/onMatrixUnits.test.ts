@@ -1,7 +1,7 @@
 import { addBias, attention, attentionGrad, opTable, Tape, type Value } from "@sft/kernels";
 import { expect, it } from "vitest";
 import { defaultLimits, type KernelLimits } from "../../../dispatch.ts";
-import { storeHalf } from "../../../halfStorage.ts";
+import { storeHalf } from "../../../rewrites/halfStorage.ts";
 import type { Kernel } from "../../../kernel.ts";
 import { listDispatches } from "../../../listDispatches.ts";
 import { createNodeDevice } from "../../../nodeDevice.ts";

@@ -1,12 +1,12 @@
 import { copy, matmul, opTable, Tape, type Program, type Value } from "@sft/kernels";
 import { expect, it } from "vitest";
-import { defaultLimits, type KernelLimits } from "./dispatch.ts";
-import { listDispatches } from "./listDispatches.ts";
-import { createNodeDevice } from "./nodeDevice.ts";
-import { sumSeveralKernel } from "./ops/matmul/sumParts.ts";
+import { defaultLimits, type KernelLimits } from "../dispatch.ts";
+import { listDispatches } from "../listDispatches.ts";
+import { createNodeDevice } from "../nodeDevice.ts";
+import { sumSeveralKernel } from "../ops/matmul/sumParts.ts";
 import { sumTogether } from "./sumTogether.ts";
-import { describeOnGpu, testDeviceOptions } from "./testing/testDevice.ts";
-import { createWebGpuBackend } from "./webGpuBackend.ts";
+import { describeOnGpu, testDeviceOptions } from "../testing/testDevice.ts";
+import { createWebGpuBackend } from "../webGpuBackend.ts";
 
 const limits: KernelLimits = { ...defaultLimits, maxInvocationsPerWorkgroup: 1024, workgroupStorageBytes: 49152, matrixUnits: true };
 const itself = (tensor: number): number => tensor;

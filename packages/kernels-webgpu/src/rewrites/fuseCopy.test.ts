@@ -1,11 +1,11 @@
 import { cast, copy, layerNorm, layerNormGrad, matmul, opTable, rmsNorm, rmsNormGrad, Tape, type Program, type Value } from "@sft/kernels";
 import { expect, it } from "vitest";
-import { defaultLimits, type KernelLimits } from "./dispatch.ts";
+import { defaultLimits, type KernelLimits } from "../dispatch.ts";
 import { fuseCopy } from "./fuseCopy.ts";
-import { listDispatches } from "./listDispatches.ts";
-import { createBackend } from "./node.ts";
-import { createNodeDevice } from "./nodeDevice.ts";
-import { describeOnGpu, testDeviceOptions } from "./testing/testDevice.ts";
+import { listDispatches } from "../listDispatches.ts";
+import { createBackend } from "../node.ts";
+import { createNodeDevice } from "../nodeDevice.ts";
+import { describeOnGpu, testDeviceOptions } from "../testing/testDevice.ts";
 
 type Norm = "rmsNormGrad" | "layerNormGrad";
 

@@ -3,8 +3,8 @@ import { createCpuBackend } from "@sft/kernels-cpu";
 import { relativeL2 } from "@sft/kernels/testing";
 import { expect, it } from "vitest";
 import { fuseResidual } from "./fuseResidual.ts";
-import { createBackend } from "./node.ts";
-import { describeOnGpu, testDeviceOptions } from "./testing/testDevice.ts";
+import { createBackend } from "../node.ts";
+import { describeOnGpu, testDeviceOptions } from "../testing/testDevice.ts";
 
 /** y = s + g or g + s, with s a stream and g a norm's gradient; `alsoReads` makes somebody else read g. */
 function sum(order: "stream first" | "stream last", alsoReads = false): { readonly program: Program; readonly y: Value } {

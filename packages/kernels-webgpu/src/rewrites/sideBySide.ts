@@ -1,7 +1,7 @@
 import type { Attributes, Instruction } from "@sft/kernels";
-import type { Emitter, OpCall, OpEmitter } from "./dispatch.ts";
-import { kernelVariant, type Kernel } from "./kernel.ts";
-import type { Operand, OperandRange } from "./operand.ts";
+import type { Emitter, OpCall, OpEmitter } from "../dispatch.ts";
+import { kernelVariant, type Kernel } from "../kernel.ts";
+import type { Operand, OperandRange } from "../operand.ts";
 
 /** Storage buffers that one launch may bind; a device with matrix units binds ten. */
 export const MOST_BUFFERS = 10;

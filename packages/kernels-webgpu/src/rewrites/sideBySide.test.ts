@@ -2,15 +2,15 @@ import { copy, rope, Tape, type Program } from "@sft/kernels";
 import { createCpuBackend } from "@sft/kernels-cpu";
 import { relativeL2 } from "@sft/kernels/testing";
 import { expect, it } from "vitest";
-import { defaultLimits, type Emitter } from "./dispatch.ts";
-import { defineKernel, type Kernel } from "./kernel.ts";
-import { createNodeDevice } from "./nodeDevice.ts";
-import type { Operand } from "./operand.ts";
-import { shapedKernel } from "./ops/matmul/shapedKernel.ts";
+import { defaultLimits, type Emitter } from "../dispatch.ts";
+import { defineKernel, type Kernel } from "../kernel.ts";
+import { createNodeDevice } from "../nodeDevice.ts";
+import type { Operand } from "../operand.ts";
+import { shapedKernel } from "../ops/matmul/shapedKernel.ts";
 import { emitSideBySide, membersOf, sideBySideInstruction, sideBySideKernel } from "./sideBySide.ts";
-import { emulateMatrixUnits } from "./testing/emulatedMatrixUnits.ts";
-import { describeOnGpu, testDeviceOptions } from "./testing/testDevice.ts";
-import { createWebGpuBackend } from "./webGpuBackend.ts";
+import { emulateMatrixUnits } from "../testing/emulatedMatrixUnits.ts";
+import { describeOnGpu, testDeviceOptions } from "../testing/testDevice.ts";
+import { createWebGpuBackend } from "../webGpuBackend.ts";
 
 it("takes instructions apart again", () => {
   const members = [

@@ -1,6 +1,6 @@
 import type { Instruction, Program, TensorRole } from "@sft/kernels";
-import type { KernelLimits } from "./dispatch.ts";
-import { lowRankDefinition } from "./ops/matmul/lowRankProduct.ts";
+import type { KernelLimits } from "../dispatch.ts";
+import { lowRankDefinition } from "../ops/matmul/lowRankProduct.ts";
 import { MOST_BUFFERS, sideBySideInstruction } from "./sideBySide.ts";
 
 /** Roles of bound tensors that an instruction of a group may read. */

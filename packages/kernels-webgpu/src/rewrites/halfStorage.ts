@@ -1,5 +1,5 @@
 import type { Program } from "@sft/kernels";
-import type { KernelLimits } from "./dispatch.ts";
+import type { KernelLimits } from "../dispatch.ts";
 import { castOperands } from "./halfCasts.ts";
 import { halfOperands, type HalfSlots } from "./halfOperands.ts";
 

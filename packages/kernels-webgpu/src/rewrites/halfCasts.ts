@@ -1,5 +1,5 @@
 import { elementCount, type Instruction, type Program, type TensorSpec } from "@sft/kernels";
-import { LONGEST_SHORT_DEPTH } from "./ops/matmul/shortDepth.ts";
+import { LONGEST_SHORT_DEPTH } from "../ops/matmul/shortDepth.ts";
 
 /** Multiplications of a product from which on a copy of its operand in float16 costs less than reading the float32 in every block. */
 const LARGE_PRODUCT = 2 ** 31;

@@ -1,7 +1,7 @@
 import { byteLength, type Attributes, type Instruction, type Program } from "@sft/kernels";
-import type { OpEmitter } from "./dispatch.ts";
-import { lossAndGradients } from "./ops/crossEntropy/lossAndGradients.ts";
-import { ENOUGH_ROWS, LOGIT_BYTES } from "./ops/crossEntropy/logitChunks.ts";
+import type { OpEmitter } from "../dispatch.ts";
+import { lossAndGradients } from "../ops/crossEntropy/lossAndGradients.ts";
+import { ENOUGH_ROWS, LOGIT_BYTES } from "../ops/crossEntropy/logitChunks.ts";
 
 /** Name of the instruction that stands for a loss and its gradients. */
 const TOGETHER = "lossAndGradients";

@@ -20,10 +20,10 @@ import {
 } from "@sft/kernels";
 import { createCpuBackend } from "@sft/kernels-cpu";
 import { expect, it } from "vitest";
-import { defaultLimits, type KernelLimits } from "./dispatch.ts";
+import { defaultLimits, type KernelLimits } from "../dispatch.ts";
 import { groupAlike } from "./groupAlike.ts";
-import { listDispatches } from "./listDispatches.ts";
-import { createNodeDevice } from "./nodeDevice.ts";
+import { listDispatches } from "../listDispatches.ts";
+import { createNodeDevice } from "../nodeDevice.ts";
 import { membersOf } from "./sideBySide.ts";
 
 const limits: KernelLimits = { ...defaultLimits, maxInvocationsPerWorkgroup: 1024, workgroupStorageBytes: 49152, matrixUnits: true };

@@ -17,11 +17,11 @@ import {
 import { createCpuBackend } from "@sft/kernels-cpu";
 import { describeProgram, relativeL2 } from "@sft/kernels/testing";
 import { describe, expect, it } from "vitest";
-import { defaultLimits } from "./dispatch.ts";
+import { defaultLimits } from "../dispatch.ts";
 import { fuseLoss } from "./fuseLoss.ts";
-import { listDispatches } from "./listDispatches.ts";
-import { createBackend } from "./node.ts";
-import { describeOnGpu, testDeviceOptions } from "./testing/testDevice.ts";
+import { listDispatches } from "../listDispatches.ts";
+import { createBackend } from "../node.ts";
+import { describeOnGpu, testDeviceOptions } from "../testing/testDevice.ts";
 
 const apart = (a: number, b: number): boolean => a === b;
 

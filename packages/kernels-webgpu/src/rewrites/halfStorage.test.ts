@@ -1,6 +1,6 @@
 import { add, gatedActivation, matmul, opTable, planMemory, rmsNorm, rmsNormGrad, Tape, type Program, type Value } from "@sft/kernels";
 import { describe, expect, it } from "vitest";
-import { defaultLimits, type KernelLimits } from "./dispatch.ts";
+import { defaultLimits, type KernelLimits } from "../dispatch.ts";
 import type { HalfSlots } from "./halfOperands.ts";
 import { storeHalf } from "./halfStorage.ts";
 

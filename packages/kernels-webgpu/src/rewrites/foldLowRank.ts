@@ -1,7 +1,7 @@
 import type { Instruction, Program, TensorRole } from "@sft/kernels";
-import type { KernelLimits, OpCall, OpEmitter } from "./dispatch.ts";
-import type { Operand } from "./operand.ts";
-import { lowRankDefinition, lowRankProduct, lowRankTile } from "./ops/matmul/lowRankProduct.ts";
+import type { KernelLimits, OpCall, OpEmitter } from "../dispatch.ts";
+import type { Operand } from "../operand.ts";
+import { lowRankDefinition, lowRankProduct, lowRankTile } from "../ops/matmul/lowRankProduct.ts";
 import { tensorUses } from "./tensorUses.ts";
 
 /** Roles of bound tensors that nothing between two products of one pass writes, nor any view of them. */

@@ -18,10 +18,10 @@ import {
 import { createCpuBackend } from "@sft/kernels-cpu";
 import { relativeL2 } from "@sft/kernels/testing";
 import { expect, it } from "vitest";
-import { defaultLimits, type KernelLimits } from "./dispatch.ts";
+import { defaultLimits, type KernelLimits } from "../dispatch.ts";
 import { foldLowRank } from "./foldLowRank.ts";
-import { listDispatches } from "./listDispatches.ts";
-import { createNodeDevice } from "./nodeDevice.ts";
+import { listDispatches } from "../listDispatches.ts";
+import { createNodeDevice } from "../nodeDevice.ts";
 
 const limits: KernelLimits = {
   ...defaultLimits,

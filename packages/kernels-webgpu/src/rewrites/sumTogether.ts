@@ -1,6 +1,6 @@
 import { byteLength, type Instruction, type Program, type TensorRole, type TensorSpec } from "@sft/kernels";
-import type { KernelLimits, OpEmitter } from "./dispatch.ts";
-import { matmulParts, partsOfDepth, sumParts } from "./ops/matmul/sumParts.ts";
+import type { KernelLimits, OpEmitter } from "../dispatch.ts";
+import { matmulParts, partsOfDepth, sumParts } from "../ops/matmul/sumParts.ts";
 
 /** Products whose parts one launch adds up: two buffers each, and a device with matrix units binds ten. */
 const MOST_PRODUCTS = 5;

@@ -25,7 +25,7 @@ for m, n, k, layout, dtypes in CASES:
         a = torch.randn(*((k, m) if layout[0] == "t" else (m, k)), device="cuda", dtype=dtype)
         b = torch.randn(*((n, k) if layout[1] == "t" else (k, n)), device="cuda", dtype=dtype)
         left, right = a.T if layout[0] == "t" else a, b.T if layout[1] == "t" else b
-        ms = time(lambda: left @ right, max(4, min(50, round(2e12 / (2 * m * n * k)))))
+        ms = time(lambda: left @ right, max(4, min(400, round(2e13 / (2 * m * n * k)))))
         print(f"cublas {m}x{n}x{k} {layout} {str(dtype)[6:]}: {ms*1000:.1f} us, {2*m*n*k/ms/1e9:.1f} TFLOP/s", flush=True)
 x = torch.empty(1 << 28, device="cuda", dtype=torch.float32); y = torch.empty_like(x); ms = time(lambda: y.copy_(x), 10)
 print(f"copy {8 * x.numel() / ms / 1e9:.2f} TB/s")

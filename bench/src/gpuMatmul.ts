@@ -37,7 +37,8 @@ function record({ m, n, k, layout, a, b, addend, alpha = 1, inner }: Shape, repe
   const attributes = { transposeA: layout === "tn", transposeB: layout === "nt", alpha };
   if (inner) {
     let [last] = tape.apply(matmul, [left, right], attributes);
-    for (let i = 1; i < repeat; i++) [last] = tape.apply(matmul, [left, right], attributes);
+    // Products with the same factor would share launches.
+    for (let i = 1; i < repeat; i++) [last] = tape.apply(matmul, [left, right], { ...attributes, alpha: alpha * (1 + i / 1024) });
     if (repeat > 1) return tape;
     if (addend) [last] = tape.apply(matmul, [left, right, last!], attributes);
     tape.apply(reshape, [last!], { rows: m }, [y]);
@@ -179,7 +180,7 @@ const timed: Shape[] = [
 ];
 /** Milliseconds a product, the median of three rounds. */
 async function time(shape: Shape): Promise<number> {
-  const repeat = Math.max(4, Math.min(50, Math.round(2e12 / (2 * shape.m * shape.n * shape.k))));
+  const repeat = Math.max(4, Math.min(400, Math.round(2e13 / (2 * shape.m * shape.n * shape.k))));
   const { executable, buffers } = await prepare(gpu, shape, repeat);
   const times: number[] = [];
   await warmUp(async () => {

@@ -17,6 +17,7 @@ export interface Verb {
 
 /** Every verb of `sft`. A new one is one file in commands/ and one row here. */
 export const commandTable: Readonly<Record<string, Verb>> = {
+  init: { summary: "write a recipe to begin with, set up for your rows and your model", load: () => import("./commands/init.ts") },
   train: { summary: "fine-tune a model as a recipe says", load: () => import("./commands/train.ts") },
   eval: { summary: "measure the loss of a model on rows", load: () => import("./commands/eval.ts") },
   generate: { summary: "answer prompts with a model or a trained adapter", load: () => import("./commands/generate.ts") },

@@ -6,6 +6,7 @@ export type CliErrorCode =
   | "bad-config"
   | "bad-backend"
   | "output-folder-in-use"
+  | "output-file-in-use"
   | "nothing-to-resume"
   | "no-supervised-rows"
   | "not-found"

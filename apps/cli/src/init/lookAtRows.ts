@@ -1,0 +1,72 @@
+import { readRows } from "@sft/data";
+import { defaultMaskPolicy } from "@sft/mask";
+import type { Tokenizer } from "@sft/tokenizer";
+import { type RecordFormat, readRecord } from "@sft/templates";
+import { chooseTemplate } from "../rows/chooseTemplate.ts";
+import { encodeRow, type EncodedRow, type RowPlace, type RowSource } from "../rows/encodeRows.ts";
+import { promptsOfRows } from "../samples/answerPrompts.ts";
+
+/** What the first rows of files say about how to train on them. */
+export interface RowsSeen {
+  /** Record formats in the order in which they were met. */
+  readonly formats: readonly RecordFormat[];
+  /** Records looked at. */
+  readonly count: number;
+  /** Whether the files hold no others. */
+  readonly all: boolean;
+  /** Name of the template that suits them; undefined where they ask for several. */
+  readonly template: string | undefined;
+  /** Name of the mask policy that suits them; undefined where they ask for several. */
+  readonly policy: string | undefined;
+  /** What only a tokenizer can tell. */
+  readonly encoded: EncodedLook | undefined;
+}
+
+export interface EncodedLook {
+  /** Tokens of each example that can be trained, shortest first. */
+  readonly lengths: readonly number[];
+  /** Whether the rows have prompts that a model can be asked. */
+  readonly haveQuestions: boolean;
+}
+
+/** Looks at the first `limit` rows of each file. Throws what reading, rendering and encoding them throws, with their places. */
+export async function lookAtRows(sources: readonly RowSource[], tokenizer: Tokenizer | undefined, limit: number): Promise<RowsSeen> {
+  const rows: { readonly value: unknown; readonly place: RowPlace; readonly type: RecordFormat | undefined }[] = [];
+  let all = true;
+  for (const { path, type } of sources) {
+    let count = 0;
+    for await (const { row, line, value } of readRows(path)) {
+      if (count++ === limit) {
+        all = false;
+        break;
+      }
+      rows.push({ value, place: { file: path, row, ...(line === undefined ? {} : { line }) }, type });
+    }
+  }
+  const conversations = rows.map(({ value, place, type }) => readRecord(value, { ...place, ...(type ? { format: type } : {}) }));
+  const formats = [...new Set(conversations.map(({ record }) => record!.format))];
+  const templateFor = await chooseTemplate(undefined, { chatTemplate: tokenizer?.chatTemplate ?? null });
+  const template = onlyOne(formats.map((format) => templateFor(format).template.name));
+  const policy = onlyOne(conversations.map((conversation) => defaultMaskPolicy(conversation).name));
+  const seen = { formats, count: rows.length, all, template, policy };
+  if (tokenizer === undefined) return { ...seen, encoded: undefined };
+  const examples = rows
+    .flatMap(({ value, place, type }) => encodeRow(value, place, type, { tokenizer, templateFor }))
+    .filter(({ example }) => example.weights.some((weight) => weight > 0));
+  const lengths = examples.map(({ example }) => example.ids.length).sort((a, b) => a - b);
+  return { ...seen, encoded: { lengths, haveQuestions: haveQuestions(examples, tokenizer) } };
+}
+
+function onlyOne(names: readonly string[]): string | undefined {
+  const [first, ...others] = new Set(names);
+  return others.length === 0 ? first : undefined;
+}
+
+/** Text rows have no prompt, and a template that rewrites its prompts has none that begins its rows. */
+function haveQuestions(rows: readonly EncodedRow[], tokenizer: Tokenizer): boolean {
+  try {
+    return rows.length > 0 && promptsOfRows(rows, tokenizer).every(({ length }) => length > 0);
+  } catch {
+    return false;
+  }
+}

@@ -1,6 +1,7 @@
 import { createBackend } from "@sft/kernels-cpu";
 import type { Backend } from "@sft/kernels";
 import { mkdir, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { testFolder } from "../testing/testFolder.ts";
@@ -25,6 +26,21 @@ async function chosen(cwd = "/"): Promise<string> {
   made.push(backend);
   return backend.capabilities.backend;
 }
+
+test("the CPU gets at most as many threads as there are cores, with a word about it", async () => {
+  const said = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+  const cores = availableParallelism();
+  const used = async (threads: number): Promise<string> => {
+    const backend = await selectBackend({ backend: "cpu", threads }, "/");
+    made.push(backend);
+    return backend.capabilities.adapter;
+  };
+  expect(await used(1)).toContain("1 thread");
+  expect(said).not.toHaveBeenCalled();
+  expect(await used(cores + 200)).toBe(`CPU, float32, ${cores === 1 ? "1 thread" : `${cores} threads`}`);
+  expect(said).toHaveBeenCalledWith(expect.stringMatching(new RegExp(`^note: threads ${cores + 200} is more than .*: ${cores} used\n$`)));
+  said.mockRestore();
+});
 
 test("auto takes a GPU of hardware", async () => {
   gpu.create = () => fakeGpu(true);

@@ -5,6 +5,7 @@ import { mayHaveGpu } from "./mayHaveGpu.ts";
 import { setUpSoftwareGpu } from "./softwareGpu.ts";
 import { loadBackendModule } from "./loadBackendModule.ts";
 import { tileCachePath } from "./tileCachePath.ts";
+import { usableThreads } from "./usableThreads.ts";
 
 export interface BackendChoice {
   /** "auto", "cpu", "webgpu", an npm specifier or a path. */
@@ -24,7 +25,7 @@ type Create = (options: Omit<BackendChoice, "backend">) => Promise<Backend>;
 const builtIn: Readonly<Record<string, () => Promise<Create>>> = {
   cpu: async () => {
     const { createBackend } = await import("@sft/kernels-cpu");
-    return ({ threads }) => createBackend(threads === undefined ? {} : { threads });
+    return ({ threads }) => createBackend(threads === undefined ? {} : { threads: threadsToUse(threads) });
   },
   webgpu: async () => createGpuBackend,
 };
@@ -43,6 +44,16 @@ export async function selectBackend({ backend, threads, precision, autotune, pro
   if (backend === "auto") return (await realGpu(options)) ?? (await builtIn.cpu!())(options);
   const load = Object.hasOwn(builtIn, backend) ? builtIn[backend]! : (): Promise<CreateBackend> => loadBackendModule(backend, cwd);
   return (await load())(options);
+}
+
+/** The asked number of threads within this machine's cores, with a word where it is not the same. */
+function threadsToUse(asked: number): number {
+  const threads = usableThreads(asked);
+  if (threads < asked)
+    process.stderr.write(
+      `note: threads ${asked} is more than the cores that there are, and more would wait for each other: ${threads} used\n`,
+    );
+  return threads;
 }
 
 /** A GPU of this machine; without one, the software GPU of a development checkout, with a word about it. */

@@ -1,9 +1,10 @@
-import { openModelFolder } from "@sft/checkpoint";
+import { openModelFolder, readJsonObject } from "@sft/checkpoint";
 import { estimateFlops, type Backend } from "@sft/kernels";
 import type { TokenBatch } from "@sft/mask";
-import { frozenWeightsFor, LanguageModel, type LoraConfig, type TrainingMethod } from "@sft/model";
+import { findFamily, frozenWeightsFor, LanguageModel, type LoraConfig, type TrainingMethod } from "@sft/model";
 import { defaultSettings, microBatchProgram, OptimiserStep, shapeOf, updateProgram } from "@sft/trainer";
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
+import { usageError } from "../failure/cliError.ts";
 import { memoryOf } from "../plan/memoryOf.ts";
 import { planTraining } from "../plan/planTraining.ts";
 import { meterBackend } from "./meteredBackend.ts";
@@ -75,14 +76,29 @@ export async function benchTrain(inner: Backend, options: TrainBenchOptions): Pr
   };
 }
 
-async function load(backend: Backend, { model, method, sequence }: TrainBenchOptions): Promise<LanguageModel> {
+/** Refuses rows for which the model has no positions, as training does. @throws CliError "bad-flag" */
+function refuseTooLong(config: Readonly<Record<string, unknown>>, { model, sequence }: TrainBenchOptions): void {
+  const { maxPositions } = findFamily(config).readConfig(config);
+  if (sequence <= maxPositions) return;
+  throw usageError(
+    "bad-flag",
+    `--seq ${sequence} is longer than the model's ${maxPositions} positions (max_position_embeddings of ${model}).`,
+    `Give --seq ${maxPositions} or less, or a config.json with more positions.`,
+  );
+}
+
+async function load(backend: Backend, options: TrainBenchOptions): Promise<LanguageModel> {
+  const { model, method, sequence: positions } = options;
   const frozenWeights = method === "lora" ? frozenWeightsFor(backend.capabilities) : "float32";
-  if (!(await stat(model)).isDirectory()) {
-    const config = JSON.parse(await readFile(model, "utf8")) as Record<string, unknown>;
-    return LanguageModel.load({ backend, config, positions: sequence, frozenWeights });
+  const isFolder = (await stat(model).catch(() => undefined))?.isDirectory() ?? false;
+  if (!isFolder) {
+    const config = await readJsonObject(model);
+    refuseTooLong(config, options);
+    return LanguageModel.load({ backend, config, positions, frozenWeights });
   }
   await using folder = await openModelFolder(model);
-  return await LanguageModel.load({ backend, config: folder.config, weights: folder.tensors, positions: sequence, frozenWeights });
+  refuseTooLong(folder.config, options);
+  return await LanguageModel.load({ backend, config: folder.config, weights: folder.tensors, positions, frozenWeights });
 }
 
 function syntheticBatch(rows: number, length: number, vocabulary: number): TokenBatch {

@@ -3,6 +3,7 @@ import { scratchBytesOf } from "@sft/kernels-cpu";
 import { findFamily } from "@sft/model";
 import { defineCommand, type ArgsDef, type CommandDef } from "citty";
 import { availableParallelism } from "node:os";
+import { usableThreads } from "../backend/usableThreads.ts";
 import { CliError } from "../failure/cliError.ts";
 import { booleanOf, numberOf } from "../flagValues.ts";
 import { byteSizeOf } from "../merge/byteSize.ts";
@@ -50,7 +51,8 @@ const command: CommandDef<ArgsDef> = defineCommand({
       supervisedShare: numberOf(args, "supervised-share")!,
       ...(config.backend === "cpu"
         ? {
-            scratchOf: (program) => scratchBytesOf(program, config.threads ?? Math.min(16, availableParallelism())),
+            scratchOf: (program) =>
+              scratchBytesOf(program, config.threads === undefined ? Math.min(16, availableParallelism()) : usableThreads(config.threads)),
             capabilities: { halfWeights: true },
           }
         : gpuMemory(config.precision === "mixed")),

@@ -135,6 +135,19 @@ describe.concurrent("sft bench and schema", () => {
     expect(figures.peakBytes).toBeGreaterThanOrEqual(figures.plannedBytes! * 0.9);
   });
 
+  test("bench train refuses rows for which the model has no positions, and a model that is not there", async () => {
+    const train = ["bench", "train", "--backend", "cpu", "--batch", "1", "--steps", "1", "--model"];
+    const [long, gone] = await Promise.all([
+      runSft([...train, dictionary.model, "--seq", "5000"]),
+      runSft([...train, join(await testFolder(), "config.json")]),
+    ]);
+    expect([long.exitCode, long.stdout]).toEqual([2, ""]);
+    expect(long.stderr).toContain("--seq 5000 is longer than the model's 512 positions");
+    expect([gone.exitCode, gone.stdout]).toEqual([1, ""]);
+    expect(gone.stderr).toContain("config.json");
+    expect(gone.stderr).not.toContain("the operating system refused");
+  });
+
   test("bench gemm", async () => {
     const { stdout } = await runSft([
       "bench",

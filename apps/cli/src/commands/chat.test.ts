@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { dictionary, runSft } from "../testing/runSft.ts";
+import { dictionary, finished, runSft, startSft } from "../testing/runSft.ts";
 
 const chat = (input: string, ...flags: readonly string[]): ReturnType<typeof runSft> =>
   runSft(["chat", "--model", dictionary.model, "--backend", "cpu", "--max-new-tokens", "2", ...flags], { input });
@@ -11,6 +11,26 @@ describe.concurrent("sft chat", () => {
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/\(this conversation has \d+ tokens, and the model reads 512: the question is left out; \/new begins another\)/);
     expect(stdout.match(/model> /g)).toHaveLength(3);
+  });
+
+  test("Ctrl-C stops an answer between two tokens, and the conversation goes on", async () => {
+    const long = ["--template", "default", "--max-new-tokens", "450", "--repetition-penalty", "1.3"];
+    const child = startSft(["chat", "--model", dictionary.model, "--backend", "cpu", ...long]);
+    const ending = finished(child);
+    const said: string[] = [];
+    child.stdout.on("data", (text: string) => {
+      said.push(text);
+      // The first words of the first answer, which alone would fill the model.
+      if (said.join("").length > 60 && !child.killed) {
+        child.kill("SIGINT");
+        child.stdin.end("/quit\n");
+      }
+    });
+    child.stdin.write("It was a dark night, and\n");
+    const { exitCode, stdout, stderr } = await ending;
+    expect([exitCode, stderr]).toEqual([0, ""]);
+    expect(stdout.length).toBeLessThan(600);
+    expect(stdout.match(/you {2}> /g)).toHaveLength(2);
   });
 
   test("a flag that cannot be is refused before the model is asked", async () => {

@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { countOf, numberOf, textOf, textsOf } from "../flagValues.ts";
 import { modelFlags, modelOf } from "../model/modelFlags.ts";
 import { useModel } from "../model/useModel.ts";
+import { listenForInterruption } from "../run/interruption.ts";
 import { AnswerText } from "../samples/answerText.ts";
 import { promptIds, stopTokens } from "../samples/answerPrompts.ts";
 
@@ -14,7 +15,10 @@ export const examples: readonly string[] = [
 ];
 
 const command: CommandDef<ArgsDef> = defineCommand({
-  meta: { name: "chat", description: "Talk with a model in the terminal. /new forgets the conversation, /quit or Ctrl-D ends it." },
+  meta: {
+    name: "chat",
+    description: "Talk with a model in the terminal. Ctrl-C stops an answer, /new forgets the conversation, /quit or Ctrl-D ends it.",
+  },
   args: {
     ...modelFlags,
     template: { type: "string", description: "prompt style, chat template file, or `tokenizer`; default: what the model was trained with" },
@@ -51,6 +55,11 @@ const command: CommandDef<ArgsDef> = defineCommand({
           prompt: "you  > ",
           terminal: process.stdin.isTTY === true,
         });
+        // A terminal that edits lines takes Ctrl-C as a key; what listens for the signal is to hear it all the same.
+        terminal.on("SIGINT", () => {
+          if (process.listenerCount("SIGINT") > 0) process.emit("SIGINT");
+          else terminal.close();
+        });
         let messages: readonly Message[] = opening;
         let turn = 0;
         terminal.prompt();
@@ -74,8 +83,10 @@ const command: CommandDef<ArgsDef> = defineCommand({
             return asked.slice(0, -1);
           }
           process.stdout.write("model> ");
+          const interruption = listenForInterruption();
           await generate(model, [prompt], {
             ...sampling,
+            signal: interruption.signal,
             stopTokens: stops,
             shouldStop: (_, sofar) => text.hasStopped(sofar),
             seed: seed + number,
@@ -84,7 +95,7 @@ const command: CommandDef<ArgsDef> = defineCommand({
               tokens.push(token);
               process.stdout.write(text.next(tokens));
             },
-          });
+          }).finally(interruption.stopListening);
           process.stdout.write(`${text.next(tokens, true)}\n`);
           return [...asked, { role: "assistant", content: text.textOf(tokens) }];
         }

@@ -6,6 +6,7 @@ import { usageError } from "../failure/cliError.ts";
 import { booleanOf, countOf, type FlagValues, numberOf, textOf, textsOf } from "../flagValues.ts";
 import { modelFlags, modelOf } from "../model/modelFlags.ts";
 import { useModel, type ModelUse } from "../model/useModel.ts";
+import { listenForInterruption } from "../run/interruption.ts";
 import { encodeRows } from "../rows/encodeRows.ts";
 import { rowFlags, rowSettings } from "../rows/rowFlags.ts";
 import { AnswerText } from "../samples/answerText.ts";
@@ -51,10 +52,20 @@ const command: CommandDef<ArgsDef> = defineCommand({
       seed: countOf(args, "seed", 0),
       maxNewTokens: countOf(args, "max-new-tokens")!,
     };
-    await useModel({ ...modelOf(args), template }, process.cwd(), async (use) => {
+    return await useModel({ ...modelOf(args), template }, process.cwd(), async (use) => {
       const questions = textOf(args, "data") === undefined ? [singleQuestion(args, use)] : await questionsOfRows(args, use);
       const model = await use.load();
-      for (const question of questions) await answer(question, model, use, sampling, textsOf(rawArgs, "stop"), booleanOf(args, "json"));
+      const interruption = listenForInterruption();
+      try {
+        const settings = { ...sampling, signal: interruption.signal };
+        for (const question of questions) {
+          await answer(question, model, use, settings, textsOf(rawArgs, "stop"), booleanOf(args, "json"));
+          if (interruption.signal.aborted) return 130;
+        }
+        return 0;
+      } finally {
+        interruption.stopListening();
+      }
     });
   },
 });
@@ -123,10 +134,9 @@ async function answer(
     },
   });
   const { tokens, finish } = result!;
-  if (streamed) {
-    process.stdout.write(`${said.next(spoken, true)}\n`);
-    return;
-  }
+  if (streamed) process.stdout.write(`${said.next(spoken, true)}\n`);
+  // An answer that Ctrl-C cut off is no answer to print among others.
+  if (streamed || sampling.signal?.aborted) return;
   const text = said.textOf(spoken);
   const line = json
     ? JSON.stringify({

@@ -1,4 +1,5 @@
 import { frozenWeightsFor, type LanguageModel } from "@sft/model";
+import { hearingBackend } from "../backend/hearingBackend.ts";
 import { selectBackend, type BackendChoice } from "../backend/selectBackend.ts";
 import { chooseTemplate, type TemplateForFormat } from "../rows/chooseTemplate.ts";
 import { readPromptSettings } from "../runFolder/promptSettings.ts";
@@ -31,7 +32,7 @@ export async function useModel<T>(options: UseModelOptions, cwd: string, use: (m
     const templateFor =
       options.template === undefined && saved ? () => saved.chosen : await chooseTemplate(options.template, opened.tokenizer);
     const load = async (): Promise<LanguageModel> => {
-      const backend = await selectBackend(options, cwd);
+      const backend = hearingBackend(await selectBackend(options, cwd));
       loaded = await loadModel(opened, backend, { frozenWeights: frozenWeightsFor(backend.capabilities) });
       if (place.adapter !== undefined) await attachAdapter(loaded, place.adapter, opened.folder);
       return loaded;

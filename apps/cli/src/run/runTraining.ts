@@ -6,6 +6,7 @@ import { train, type TrainingEvent, type TrainResult } from "@sft/trainer";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import { hearingBackend } from "../backend/hearingBackend.ts";
 import { baseRecordFiles } from "../model/baseRecord.ts";
 import { companionFiles } from "../model/companionFiles.ts";
 import { loadModel } from "../model/openModel.ts";
@@ -40,7 +41,8 @@ export interface RunOutcome extends TrainResult {
 }
 
 /** Loads the model, answers the samples, trains, answers them again; everything that is written goes to the run folder. */
-export async function runTraining({ config, prepared, entry, backend, reporter, signal }: TrainingRun): Promise<RunOutcome> {
+export async function runTraining({ config, prepared, entry, backend: chosenBackend, reporter, signal }: TrainingRun): Promise<RunOutcome> {
+  const backend = hearingBackend(chosenBackend);
   const { opened, trainRows, heldOutRows, chosen } = prepared;
   const { tokenizer } = opened;
   const { maxPositions } = opened.config;
@@ -69,6 +71,7 @@ export async function runTraining({ config, prepared, entry, backend, reporter, 
       ? []
       : answerPrompts(model, tokenizer, prompts, {
           maxNewTokens: config.sample_max_new_tokens,
+          signal,
           stopTokens: stopTokens(chosen.template, tokenizer, opened.config.eosTokenIds),
         });
   const before = await answer();

@@ -16,32 +16,17 @@ import {
   type TensorType,
 } from "@sft/kernels";
 import { compileProgram, type CompileContext } from "./compileProgram.ts";
+import { capabilitiesOf, limitsOf, type AdapterInfo, type Precision } from "./deviceAbilities.ts";
 import { DeviceFaults } from "./deviceFaults.ts";
 import { timeDispatches, type KernelTiming } from "./dispatchTimer.ts";
 import { encodeDispatches, type GpuExecutable } from "./executable.ts";
 import { asGpuTensor, isFreed, paddedBytes, PART_ALIGNMENT, TENSOR_USAGE, type GpuTensor } from "./gpuBuffer.ts";
-import { toDeviceArray, toHostArray } from "./hostData.ts";
-import { opEmitters } from "./ops/index.ts";
 import { PipelineCache } from "./pipelineCache.ts";
 import { ScratchPool } from "./scratchPool.ts";
-import { MAX_STAGING_BYTES, StagingRing } from "./stagingRing.ts";
+import { StagingRing } from "./stagingRing.ts";
+import { downloadFrom, uploadTo } from "./transfers.ts";
 import { measureProduct } from "./tuning/measureProduct.ts";
 import { TileTuner, type TileStore } from "./tuning/tileTuner.ts";
-
-/** What a device calls itself; GPUAdapterInfo has these. */
-export type AdapterInfo = Pick<GPUAdapterInfo, "vendor" | "architecture" | "device" | "description"> & {
-  readonly isFallbackAdapter?: boolean;
-  readonly subgroupMinSize?: number;
-  readonly subgroupMaxSize?: number;
-  /** Shapes of the matrix units, as Dawn tells them. */
-  readonly subgroupMatrixConfigs?: Iterable<{
-    readonly componentType: string;
-    readonly resultComponentType: string;
-    readonly M: number;
-    readonly N: number;
-    readonly K: number;
-  }>;
-};
 
 export interface WebGpuBackendOptions {
   readonly device: GPUDevice;
@@ -74,38 +59,12 @@ export interface WebGpuBackendOptions {
   readonly ownsDevice?: boolean;
 }
 
-export type Precision = "float32" | "mixed";
-
-/** Drivers that compute on the processor under a GPU's interface. */
-const SOFTWARE_ADAPTER = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|software|\bcpu\b/i;
-
-/** Bindings stay below 2^31 bytes: some drivers miscount longer ones. */
-const LARGEST_BINDING = 2 ** 31 - 256;
-
 /**
  * A Backend on any GPUDevice. The device should have been requested with the adapter's own limits; on a device with WebGPU's
  * default limits large tensors are worked on in more pieces. The caller keeps the device unless `ownsDevice` is set.
  */
 export async function createWebGpuBackend(options: WebGpuBackendOptions): Promise<Backend> {
   return new WebGpuBackend(options);
-}
-
-/** Storage buffers that a kernel for matrix units may bind. */
-const MATRIX_UNIT_BUFFERS = 10;
-
-/** Whether the kernels' one shape is there: 16x16x16 with float16 operands and float32 sums, for subgroups of 32. */
-function hasMatrixUnits(device: GPUDevice, info: AdapterInfo): boolean {
-  const shapes = [...(info.subgroupMatrixConfigs ?? [])];
-  return (
-    device.features.has("shader-f16") &&
-    device.features.has("chromium-experimental-subgroup-matrix") &&
-    info.subgroupMaxSize === 32 &&
-    device.limits.maxStorageBuffersPerShaderStage >= MATRIX_UNIT_BUFFERS &&
-    shapes.some(
-      ({ componentType, resultComponentType, M, N, K }) =>
-        componentType === "f16" && resultComponentType === "f32" && M === 16 && N === 16 && K === 16,
-    )
-  );
 }
 
 class WebGpuBackend implements Backend {
@@ -138,32 +97,8 @@ class WebGpuBackend implements Backend {
     this.faults = new DeviceFaults(device);
     this.lost = this.faults.lost;
     const queue = device.queue;
-    const bindable = Math.min(
-      device.limits.maxStorageBufferBindingSize,
-      device.limits.maxBufferSize,
-      LARGEST_BINDING,
-      maxBindingBytes ?? Infinity,
-    );
-    const limits = {
-      maxBindingBytes: bindable - (bindable % 256),
-      maxWorkgroupsPerDimension: device.limits.maxComputeWorkgroupsPerDimension,
-      maxInvocationsPerWorkgroup: device.limits.maxComputeInvocationsPerWorkgroup,
-      workgroupStorageBytes: device.limits.maxComputeWorkgroupStorageSize,
-      matrixUnits: precision === "mixed" && hasMatrixUnits(device, adapterInfo),
-    };
-    const words = [adapterInfo.vendor, adapterInfo.architecture, adapterInfo.device, adapterInfo.description].filter(Boolean).join(" ");
-    this.capabilities = {
-      backend: "webgpu",
-      adapter: adapterInfo.device || adapterInfo.description || words || "unknown adapter",
-      hardwareAccelerated: !adapterInfo.isFallbackAdapter && !SOFTWARE_ADAPTER.test(words),
-      float64: false,
-      ...(limits.matrixUnits ? { productRoundoff: 2 ** -11 } : {}),
-      halfWeights: device.features.has("shader-f16"),
-      maxBindingBytes: limits.maxBindingBytes,
-      partAlignment: PART_ALIGNMENT,
-      ops: new Set(opEmitters.keys()),
-      deterministic: true,
-    };
+    const limits = limitsOf(device, adapterInfo, { precision, maxBindingBytes });
+    this.capabilities = capabilitiesOf(device, adapterInfo, limits);
     this.staging = new StagingRing(device, queue, this.faults, sleepsBeforeReads);
     const context = {
       device,
@@ -226,55 +161,15 @@ class WebGpuBackend implements Backend {
   upload(buffer: BackendBuffer, data: HostArray, elementOffset: number = 0): void {
     this.expectAlive();
     const tensor = asGpuTensor(buffer, this.buffers);
-    const array = toDeviceArray(tensor.dtype, data);
-    expectRange("upload", tensor, elementOffset, array.length);
-    const size = bytesPerElement(tensor.dtype);
-    if ((elementOffset * size) % 4 !== 0 || (array.byteLength % 4 !== 0 && elementOffset + array.length !== tensor.length)) {
-      throw new BackendError(
-        "bad-buffer",
-        `upload of ${array.length} ${tensor.dtype} at ${elementOffset}: pieces of 2-byte elements must be whole words`,
-      );
-    }
-    if (array.length === 0) return;
-    let bytes = new Uint8Array(array.buffer as ArrayBuffer, array.byteOffset, array.byteLength);
-    if (bytes.length % 4 !== 0) {
-      const padded = new Uint8Array(paddedBytes(bytes.length));
-      padded.set(bytes);
-      bytes = padded;
-    }
-    // In parts, each followed by a submit: the driver gives back the copy that it keeps of a part when that submit is done.
-    for (let at = 0; at < bytes.length; at += MAX_STAGING_BYTES) {
-      this.context.queue.writeBuffer(
-        tensor.gpu,
-        tensor.byteOffset + elementOffset * size + at,
-        bytes,
-        at,
-        Math.min(MAX_STAGING_BYTES, bytes.length - at),
-      );
-      if (bytes.length > MAX_STAGING_BYTES) this.context.queue.submit([]);
-    }
+    uploadTo(this.context.queue, tensor, data, elementOffset);
   }
 
   async download(buffer: BackendBuffer, elementOffset: number = 0, length?: number): Promise<HostArray> {
     this.expectAlive();
     const tensor = asGpuTensor(buffer, this.buffers);
-    const count = length ?? tensor.length - elementOffset;
-    expectRange("download", tensor, elementOffset, count);
-    if (count === 0) return toHostArray(tensor.dtype, new ArrayBuffer(0));
-    const size = bytesPerElement(tensor.dtype);
-    const start = tensor.byteOffset + elementOffset * size;
-    const firstByte = start - (start % 4);
-    const bytes = paddedBytes(start + count * size - firstByte);
-    const result = new Uint8Array(bytes);
-    // All parts are queued now, so that later runs and uploads cannot change what is read.
-    const parts: Promise<void>[] = [];
-    for (let at = 0; at < bytes; at += MAX_STAGING_BYTES) {
-      const part = Math.min(MAX_STAGING_BYTES, bytes - at);
-      parts.push(this.staging.read(tensor.gpu, firstByte + at, part).then((data) => result.set(new Uint8Array(data), at)));
-    }
-    await Promise.all(parts);
+    const data = await downloadFrom(this.staging, tensor, elementOffset, length);
     this.faults.check();
-    return toHostArray(tensor.dtype, result.buffer.slice(start - firstByte, start - firstByte + count * size));
+    return data;
   }
 
   async compile(program: Program, bindings: ReadonlyMap<string, BackendBuffer>): Promise<Executable> {
@@ -321,11 +216,5 @@ class WebGpuBackend implements Backend {
   private expectAlive(): void {
     if (this.disposed) throw new BackendError("device-lost", "the backend was disposed", { hint: "Make a new one." });
     this.faults.check();
-  }
-}
-
-function expectRange(act: string, tensor: GpuTensor, start: number, count: number): void {
-  if (!Number.isInteger(start) || !Number.isInteger(count) || start < 0 || count < 0 || start + count > tensor.length) {
-    throw new BackendError("bad-buffer", `${act} of ${count} elements at ${start}: the buffer holds ${tensor.length}`);
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { AdapterInfo } from "../webGpuBackend.ts";
+import type { AdapterInfo } from "../deviceAbilities.ts";
 import type { TileChoices, TileStore } from "./tileTuner.ts";
 
 export interface TileCacheFileOptions {

@@ -1,4 +1,4 @@
-import { doctor, type Severity } from "@sft/mask";
+import type { Severity } from "@sft/mask";
 import { findFamily } from "@sft/model";
 import { loadTokenizer, readTokenizerFiles } from "@sft/tokenizer/node";
 import { defineCommand, type ArgsDef, type CommandDef } from "citty";
@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { usageError } from "../failure/cliError.ts";
 import { booleanOf, textOf, type FlagValues } from "../flagValues.ts";
+import { examineRows } from "../findings/examineRows.ts";
 import { type PlacedFinding, toSarif } from "../findings/sarif.ts";
 import { inspectMachine, type MachineCheck } from "../machine/inspectMachine.ts";
 import { chooseTemplate } from "../rows/chooseTemplate.ts";
@@ -63,28 +64,32 @@ async function examine(file: string, tokenizerFolder: string, args: FlagValues):
   const given = rowSettings(args);
   const settings = { ...given, maxLength: given.maxLength ?? (await positionsOf(tokenizerFolder)) };
   const templateFor = await chooseTemplate(settings.template, tokenizer);
-  const rows: EncodedRow[] = [];
-  for await (const row of encodeRows([{ path: file, type: settings.type }], {
+  const encoded = encodeRows([{ path: file, type: settings.type }], {
     tokenizer,
     templateFor,
     mask: settings.mask,
     maxLength: settings.maxLength,
     truncation: settings.truncation,
-  }))
-    rows.push(row);
-  const lines = new Map(rows.map(({ place }) => [place.row, place.line]));
-  const findings = doctor(rows, {
-    tokenizer,
-    ...(settings.maxLength === undefined ? {} : { maxLength: settings.maxLength }),
-    render: (conversation) =>
-      templateFor(conversation.record!.format).template.render(conversation, { specialTokens: specialTokensOf(tokenizer) }),
   });
-  const placed = findings.map((finding): PlacedFinding => {
-    const line = finding.row === null ? undefined : lines.get(finding.row);
-    return { ...finding, ...(line === undefined ? {} : { line }) };
-  });
-  const texts = rows.map(({ rendering }) => rendering.segments.map(({ text }) => text).join(""));
-  return { findings: [...placed, ...(await libraryFindings(tokenizerFolder, texts))], count: rows.length };
+  const texts: string[] = [];
+  const { findings, count } = await examineRows(
+    passing(encoded, ({ rendering }) => texts.push(rendering.segments.map(({ text }) => text).join(""))),
+    {
+      tokenizer,
+      ...(settings.maxLength === undefined ? {} : { maxLength: settings.maxLength }),
+      render: (conversation) =>
+        templateFor(conversation.record!.format).template.render(conversation, { specialTokens: specialTokensOf(tokenizer) }),
+    },
+  );
+  return { findings: [...findings, ...(await libraryFindings(tokenizerFolder, texts))], count };
+}
+
+/** The same rows, each shown to `see` as it passes. */
+async function* passing(rows: AsyncIterable<EncodedRow>, see: (row: EncodedRow) => void): AsyncGenerator<EncodedRow> {
+  for await (const row of rows) {
+    see(row);
+    yield row;
+  }
 }
 
 /** Where the tokenizer lies beside its model, the longest row that the model reads; undefined where that cannot be told. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { dictionary, finished, startSft } from "../testing/runSft.ts";
+import { dictionary, finished, runSft, startSft } from "../testing/runSft.ts";
 
 test("Ctrl-C ends an answer between two tokens: what was said ends its line, and the exit code says so", async () => {
   const question = ["--prompt", "It was a dark night, and", "--template", "default", "--repetition-penalty", "1.3"];
@@ -11,4 +11,10 @@ test("Ctrl-C ends an answer between two tokens: what was said ends its line, and
   expect(stdout).toMatch(/^.+\n$/);
   // The whole answer has some 1,900 characters.
   expect(stdout.length).toBeLessThan(600);
+});
+
+test("a question beside those of rows is refused, not passed over", async () => {
+  const asked = await runSft(["generate", "--model", dictionary.model, "--data", dictionary.test, "--system", "Be terse."]);
+  expect([asked.exitCode, asked.stdout]).toEqual([2, ""]);
+  expect(asked.stderr).toContain("--data asks the questions of rows, and --system would not be asked.");
 });

@@ -43,6 +43,10 @@ const command: CommandDef<ArgsDef> = defineCommand({
   } as ArgsDef,
   async run({ args, rawArgs }) {
     const { template } = rowSettings(args);
+    const unasked =
+      textOf(args, "data") === undefined ? undefined : ["prompt", "input", "system"].find((flag) => textOf(args, flag) !== undefined);
+    if (unasked !== undefined)
+      throw usageError("bad-flag", `--data asks the questions of rows, and --${unasked} would not be asked.`, "Give one of the two.");
     const sampling = {
       temperature: numberOf(args, "temperature", { least: 0 }),
       topK: countOf(args, "top-k", 0),

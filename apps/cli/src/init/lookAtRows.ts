@@ -14,8 +14,10 @@ export interface RowsSeen {
   readonly count: number;
   /** Whether the files hold no others. */
   readonly all: boolean;
-  /** Name of the template that suits them; undefined where they ask for several. */
-  readonly template: string | undefined;
+  /** Name of the template that suits them all. */
+  readonly template: string;
+  /** Whether their formats, left to themselves, would ask for several. */
+  readonly needsOneTemplate: boolean;
   /** Name of the mask policy that suits them; undefined where they ask for several. */
   readonly policy: string | undefined;
   /** What only a tokenizer can tell. */
@@ -45,10 +47,13 @@ export async function lookAtRows(sources: readonly RowSource[], tokenizer: Token
   }
   const conversations = rows.map(({ value, place, type }) => readRecord(value, { ...place, ...(type ? { format: type } : {}) }));
   const formats = [...new Set(conversations.map(({ record }) => record!.format))];
-  const templateFor = await chooseTemplate(undefined, { chatTemplate: tokenizer?.chatTemplate ?? null });
-  const template = onlyOne(formats.map((format) => templateFor(format).template.name));
+  const own = { chatTemplate: tokenizer?.chatTemplate ?? null };
+  const byFormat = await chooseTemplate(undefined, own);
+  const usual = onlyOne(formats.map((format) => byFormat(format).template.name));
+  const template = usual ?? (own.chatTemplate === null ? "chatml" : "tokenizer");
+  const templateFor = usual === undefined ? await chooseTemplate(template, own) : byFormat;
   const policy = onlyOne(conversations.map((conversation) => defaultMaskPolicy(conversation).name));
-  const seen = { formats, count: rows.length, all, template, policy };
+  const seen = { formats, count: rows.length, all, template, needsOneTemplate: usual === undefined, policy };
   if (tokenizer === undefined) return { ...seen, encoded: undefined };
   const examples = rows
     .flatMap(({ value, place, type }) => encodeRow(value, place, type, { tokenizer, templateFor }))
@@ -57,6 +62,7 @@ export async function lookAtRows(sources: readonly RowSource[], tokenizer: Token
   return { ...seen, encoded: { lengths, haveQuestions: haveQuestions(examples, tokenizer) } };
 }
 
+/** The name that all of them are; undefined where they differ. */
 function onlyOne(names: readonly string[]): string | undefined {
   const [first, ...others] = new Set(names);
   return others.length === 0 ? first : undefined;

@@ -32,8 +32,7 @@ export function proposeSettings(method: Method, rows: RowsSeen | undefined, posi
   return {
     values: {
       ...values,
-      // Rows that ask for several templates need one named; chatml takes every record.
-      chat_template: rows.template ?? "chatml",
+      chat_template: rows.template,
       ...(rows.policy === undefined ? {} : { train_on: rows.policy }),
       ...(examples < 2 ? {} : { val_set_size: rows.all && examples * heldOutShare <= mostHeldOut ? heldOutShare : mostHeldOut }),
       ...(examples >= 2 && rows.encoded?.haveQuestions ? { sample_prompts: 4 } : {}),
@@ -42,7 +41,10 @@ export function proposeSettings(method: Method, rows: RowsSeen | undefined, posi
         : {}),
     },
     remarks: {
-      ...(rows.template === undefined ? { chat_template: `the rows' formats (${rows.formats.join(", ")}) need one template for all` } : {}),
+      ...(rows.encoded && examples === 0
+        ? { train_on: "this trains no token of the rows that were looked at; sft preview shows why" }
+        : {}),
+      ...(rows.needsOneTemplate ? { chat_template: `the rows' formats (${rows.formats.join(", ")}) need one template for all` } : {}),
       ...(rows.encoded && examples > 0 ? { sequence_len: describeLengths(rows, rows.encoded.lengths, positions) } : {}),
     },
   };

@@ -7,7 +7,7 @@ import { usageError } from "../failure/cliError.ts";
  * @throws CliError "bad-flag", "output-file-in-use"
  */
 export async function checkRecipePlace(path: string, shown: string, overwrite: boolean, reads: readonly string[]): Promise<void> {
-  if (!/\.(ya?ml|json)$/i.test(path))
+  if (!/\.ya?ml$/i.test(path))
     throw usageError("bad-flag", `A recipe's name ends in .yaml, and ${shown} does not.`, `Write for example sft init ${shown}.yaml.`);
   const found = await stat(path).catch(() => undefined);
   if (found === undefined) return;

@@ -108,11 +108,17 @@ describe("what the rows say", () => {
 
   test("two record formats: one template for both, each with its own mask", async () => {
     const { text, path, folder } = await recipeFor("lora", [...count("alpaca", 2), ...count("messages", 2)]);
-    expect(text).toContain("# the rows' formats (alpaca, messages) need one template for all:\nchat_template: chatml ");
+    expect(text).toContain("# the rows' formats (alpaca, messages) need one template for all:\nchat_template: tokenizer ");
     const { config } = await resolveRunConfig(path, {}, folder);
     const { training, opened } = await prepareRun(config);
     await opened.folder.close();
     expect([training.policy, training.rows.length]).toEqual(["completion+assistant", 4]);
+  });
+
+  test("rows without a token to train", async () => {
+    const { text } = await recipeFor("lora", [{ messages: [{ role: "user", content: "Hello?" }] }]);
+    expect(text).toContain("# this trains no token of the rows that were looked at; sft preview shows why:\ntrain_on: assistant ");
+    expect(text).toContain("\n# val_set_size: 0 ");
   });
 
   test("rows behind the first ones are not read; a single row leaves none to hold out", async () => {
@@ -120,7 +126,15 @@ describe("what the rows say", () => {
     const data = join(folder, "rows.jsonl");
     await writeFile(data, `${JSON.stringify(rowOf.alpaca(1))}\n${JSON.stringify(rowOf.alpaca(2))}\n{"broken`);
     const seen = await lookAtRows([{ path: data }], undefined, 1);
-    expect(seen).toEqual({ formats: ["alpaca"], count: 1, all: false, template: "alpaca", policy: "completion", encoded: undefined });
+    expect(seen).toEqual({
+      formats: ["alpaca"],
+      count: 1,
+      all: false,
+      template: "alpaca",
+      needsOneTemplate: false,
+      policy: "completion",
+      encoded: undefined,
+    });
     expect(proposeSettings("lora", seen, undefined).values).not.toHaveProperty("val_set_size");
     const many = { ...seen, count: 1000 };
     expect(proposeSettings("lora", many, undefined).values).toMatchObject({ val_set_size: 200, num_epochs: 1 });

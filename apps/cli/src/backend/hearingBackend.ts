@@ -1,7 +1,7 @@
 import type { Backend } from "@sft/kernels";
 
 /**
- * The same backend, which takes a turn of the event loop before each download: one that computes on this thread would
+ * The same backend, which takes a turn of the event loop with each download: one that computes on this thread would
  * otherwise let no Ctrl-C through between the tokens of an answer.
  */
 export function hearingBackend(inner: Backend): Backend {
@@ -12,8 +12,9 @@ export function hearingBackend(inner: Backend): Backend {
     free: (resource) => inner.free(resource),
     upload: (...given) => inner.upload(...given),
     download: async (...given) => {
-      await new Promise<void>((resolve) => void setImmediate(resolve));
-      return inner.download(...given);
+      // Asked for at once, before the turn: what is queued meanwhile may write to the buffer.
+      const [data] = await Promise.all([inner.download(...given), new Promise<void>((resolve) => void setImmediate(resolve))]);
+      return data;
     },
     compile: (...given) => inner.compile(...given),
     run: (executable) => inner.run(executable),

@@ -57,7 +57,7 @@ describe.concurrent("sft init", () => {
     const texts = refused.map(({ stderr }) => stderr.split("\n")[0]);
     expect(texts).toEqual([
       "error: sft.yaml is there already.",
-      "error: The recipe would be written over rows.json, which it reads.",
+      "error: A recipe's name ends in .yaml, and rows.json does not.",
       "error: folder.yaml is a folder.",
       "error: A recipe's name ends in .yaml, and recipe.txt does not.",
     ]);

@@ -41,7 +41,7 @@ const command: CommandDef<ArgsDef> = defineCommand({
     const [modelText, dataText] = [textOf(args, "base-model"), textOf(args, "data")];
     const model = modelText === undefined ? undefined : resolve(modelText);
     const datasets = dataText === undefined ? undefined : datasetsOf(dataText);
-    await checkRecipePlace(recipe, shown, booleanOf(args, "overwrite"), datasets?.map(({ path }) => path) ?? []);
+    await checkRecipePlace(recipe, shown, booleanOf(args, "overwrite"));
 
     await using opened = model === undefined ? undefined : await openModel(model);
     const rows = datasets && (await lookAtRows(datasets, opened?.tokenizer, rowsToLookAt));

@@ -1,4 +1,4 @@
-import { realpath, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { dirname, isAbsolute, relative } from "node:path";
 import { usageError } from "../failure/cliError.ts";
 
@@ -6,16 +6,12 @@ import { usageError } from "../failure/cliError.ts";
  * Refuses a place where a new recipe (absolute path) must not lie, before anything is read.
  * @throws CliError "bad-flag", "output-file-in-use"
  */
-export async function checkRecipePlace(path: string, shown: string, overwrite: boolean, reads: readonly string[]): Promise<void> {
+export async function checkRecipePlace(path: string, shown: string, overwrite: boolean): Promise<void> {
   if (!/\.ya?ml$/i.test(path))
     throw usageError("bad-flag", `A recipe's name ends in .yaml, and ${shown} does not.`, `Write for example sft init ${shown}.yaml.`);
   const found = await stat(path).catch(() => undefined);
   if (found === undefined) return;
   if (found.isDirectory()) throw usageError("output-file-in-use", `${shown} is a folder.`, "Give the recipe another name.");
-  const own = await realpath(path);
-  for (const read of reads)
-    if (own === (await realpath(read).catch(() => read)))
-      throw usageError("output-file-in-use", `The recipe would be written over ${shown}, which it reads.`, "Give the recipe another name.");
   if (!overwrite)
     throw usageError(
       "output-file-in-use",

@@ -6,8 +6,17 @@ import { appendFile, readFile } from "node:fs/promises";
 export function metricsLine(event: TrainingEvent): Readonly<Record<string, number>> | undefined {
   switch (event.type) {
     case "step": {
-      const { step, epoch, loss, gradNorm, learningRate, tokensPerSecond } = event;
-      return { step, epoch, loss, grad_norm: gradNorm, learning_rate: learningRate, tokens_per_second: tokensPerSecond };
+      const { step, epoch, loss, gradNorm, learningRate, tokensPerSecond, tokens, supervisedTokens } = event;
+      return {
+        step,
+        epoch,
+        loss,
+        grad_norm: gradNorm,
+        learning_rate: learningRate,
+        tokens_per_second: tokensPerSecond,
+        tokens,
+        supervised_tokens: supervisedTokens,
+      };
     }
     case "evaluation":
       return { step: event.step, epoch: event.epoch, eval_loss: event.loss, eval_runtime: event.milliseconds / 1000 };

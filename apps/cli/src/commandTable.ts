@@ -31,5 +31,11 @@ export const commandTable: Readonly<Record<string, Verb>> = {
   merge: { summary: "merge an adapter into its base model", load: () => import("./commands/merge.ts") },
   export: { summary: "write a model for other programs: Hugging Face or GGUF", load: () => import("./commands/export.ts") },
   download: { summary: "fetch a model from the Hugging Face hub", load: () => import("./commands/download.ts") },
+  report: {
+    summary: "tell what came of runs, side by side, from their folders",
+    load: () => import("./commands/report.ts"),
+    variadic: true,
+  },
+  dashboard: { summary: "follow runs live on a local page", load: () => import("./commands/dashboard.ts") },
   schema: { summary: "print the JSON Schema of a recipe", load: () => import("./commands/schema.ts") },
 };

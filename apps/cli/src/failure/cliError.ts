@@ -6,6 +6,8 @@ export type CliErrorCode =
   | "bad-config"
   | "bad-backend"
   | "output-folder-in-use"
+  | "not-our-file"
+  | "port-in-use"
   | "output-file-in-use"
   | "nothing-to-resume"
   | "no-supervised-rows"

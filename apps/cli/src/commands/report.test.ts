@@ -2,8 +2,8 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { RunSummary } from "../report/runSummary.ts";
-import { runSft } from "../testing/runSft.ts";
-import { testFolder } from "../testing/testFolder.ts";
+import { dictionary, runSft } from "../testing/runSft.ts";
+import { someRows, testFolder } from "../testing/testFolder.ts";
 
 const config = "base_model: /models/small\nadapter: lora\nlora_r: 4\nlora_alpha: 8\ndatasets: [{ path: /data/a.jsonl }]\n";
 
@@ -94,6 +94,41 @@ describe.concurrent("sft report", () => {
     expect(text).toContain("- tokens:          4,000, 25.0 % supervised\n");
     expect(text).toContain("- held-out loss:   5.0000 (step 0), 2.2500 (step 4)\n");
     expect(text).toContain("**Hello?**\n- before:    (nothing)\n- after:     Ho.\n- reference: Hi.");
+  });
+
+  test("reads what a training run wrote", async () => {
+    const root = await testFolder();
+    const data = await someRows(root, 6);
+    const flags = ["--base-model", dictionary.model, "--datasets", data, "--val-set-size", "2", "--max-steps", "3"];
+    const begun = performance.now();
+    await runSft(["train", ...flags, "--micro-batch-size", "2", "--backend", "cpu", "--quiet", "--output-dir", "out"], { cwd: root });
+    const passed = (performance.now() - begun) / 1000;
+    const { stdout, stderr } = await runSft(["report", "out", "--json"], { cwd: root });
+    const [summary] = summariesOf(stdout);
+    const lines = (await readFile(join(root, "out/metrics.jsonl"), "utf8")).trimEnd().split("\n");
+    const metrics = lines.map((line) => JSON.parse(line) as Record<string, number>);
+    const steps = metrics.filter(({ loss }) => loss !== undefined);
+    const total = (key: string): number => steps.reduce((sum, line) => sum + line[key]!, 0);
+    expect(stderr).toBe("");
+    expect(summary).toMatchObject({
+      state: "done",
+      step: 3,
+      maxSteps: 3,
+      model: dictionary.model,
+      data: [data],
+      template: "alpaca",
+      mask: "completion",
+      tokens: total("tokens"),
+      supervisedShare: total("supervised_tokens") / total("tokens"),
+      loss: { last: { step: 3, value: steps[2]!.loss } },
+      heldOut: [
+        { step: 0, value: metrics[0]!.eval_loss },
+        { step: 3, value: metrics[4]!.eval_loss },
+      ],
+      bestCheckpoint: { step: 3, heldOutLoss: metrics[4]!.eval_loss },
+    });
+    expect(summary!.seconds).toBeGreaterThan(0);
+    expect(summary!.seconds).toBeLessThan(passed);
   });
 
   test("states: in progress, stopped, ended in values that are not finite; steps of epochs when the recipe names none", async () => {

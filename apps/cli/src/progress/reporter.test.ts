@@ -82,7 +82,17 @@ describe("machines and silence", () => {
       .map((line) => JSON.parse(line) as unknown);
     expect(objects).toEqual([
       { event: "start", step: 0, maxSteps: 10, trainableParameters: 1234, backend: "cpu", adapter: "two threads" },
-      { event: "step", step: 1, epoch: 0.1, loss: 3.875, grad_norm: 1.5, learning_rate: 1e-3, tokens_per_second: 200 },
+      {
+        event: "step",
+        step: 1,
+        epoch: 0.1,
+        loss: 3.875,
+        grad_norm: 1.5,
+        learning_rate: 1e-3,
+        tokens: 200,
+        supervised_tokens: 20,
+        tokens_per_second: 200,
+      },
       { event: "evaluation", step: 2, epoch: 0.2, eval_loss: 3.5, eval_runtime: 61 },
       { event: "said" },
     ]);

@@ -93,106 +93,109 @@ function halfValue(bits: number): number {
   return bits & 0x8000 ? -magnitude : magnitude;
 }
 
+/** Layout, shape, and what is special about a case. */
+function nameOf({ layout, m, n, k, tile, ...special }: Case): string {
+  const words = Object.entries(special).map(([name, value]) => `${name} ${value}`);
+  const block = tile ? [`blocks of ${tile.tileM} x ${tile.tileN}`] : [];
+  return [`${layout} ${m} x ${n} x ${k}`, ...block, ...words].join(", ");
+}
+
 describeOnGpu("products with shapes of their own", () => {
-  it.each(cases)(
-    "$layout $m x $n x $k, a $a, b $b, y $y, addend $addend, whole lines $lines, parts of $partDepth, rows of a $rowOfA, rank $rank",
-    async (options) => {
-      const {
-        m,
+  it.each(cases.map((one) => [nameOf(one), one] as const))("%s", async (_, options) => {
+    const {
+      m,
+      n,
+      k,
+      layout,
+      tile = square,
+      a = "f16",
+      b = "f16",
+      y = "f16",
+      addend = "none",
+      partDepth,
+      rowOfA = options.layout === "tn" ? options.m : options.k,
+      rank = 0,
+      thin = "f16",
+    } = { y: "f32" as const, ...options };
+    const kernel = emulateMatrixUnits(
+      shapedKernel({
+        tile,
+        transposeA: layout === "tn",
+        transposeB: layout === "nt",
+        aStride: rowOfA,
+        longRows: layout !== "tn" && rowOfA !== k,
+        bStride: layout === "nt" ? k : n,
         n,
-        k,
-        layout,
-        tile = square,
-        a = "f16",
-        b = "f16",
-        y = "f16",
-        addend = "none",
-        partDepth,
-        rowOfA = options.layout === "tn" ? options.m : options.k,
-        rank = 0,
-        thin = "f16",
-      } = { y: "f32" as const, ...options };
-      const kernel = emulateMatrixUnits(
-        shapedKernel({
-          tile,
-          transposeA: layout === "tn",
-          transposeB: layout === "nt",
-          aStride: rowOfA,
-          longRows: layout !== "tn" && rowOfA !== k,
-          bStride: layout === "nt" ? k : n,
-          n,
-          wholeRows: m % tile.tileM === 0,
-          parts: partDepth !== undefined,
-          a,
-          b,
-          y,
-          addend,
-          wholeLines: options.lines === true,
-          ...(rank > 0 ? { lowRank: { rank, transposeWide: layout === "nt", thin } } : {}),
-        }),
-      );
-      const planes = partDepth === undefined ? 1 : Math.ceil(k / partDepth);
-      const data = {
-        a: random(rowOfA * (layout === "tn" ? k : m), 11),
-        b: random(k * n, 12),
-        addend: random(m * n, 13),
-        y: random(planes * m * n, 14),
-        thin: random(m * rank, 15),
-        wide: random(rank * n, 16),
-      };
-      const { device } = await createNodeDevice(testDeviceOptions);
-      const types = { a, b, addend: y, y, thin, wide: "f32" };
-      const buffers = kernel.bindings.map(({ name }) => {
-        const values = data[name as "a"];
-        const bytes = types[name as "a"] === "f16" ? Uint16Array.from(values, halfBits) : values;
-        const buffer = device.createBuffer({ size: bytes.byteLength, usage: STORAGE });
-        device.queue.writeBuffer(buffer, 0, bytes);
-        return buffer;
-      });
-      const parameters = device.createBuffer({ size: 32, usage: 0x40 | 0x8 });
-      device.queue.writeBuffer(parameters, 0, Uint32Array.of(m, k, partDepth ?? k, 0));
-      device.queue.writeBuffer(parameters, 12, Float32Array.of(0.5, 0.25));
-      const pipeline = await device.createComputePipelineAsync({
-        layout: "auto",
-        compute: { module: device.createShaderModule({ code: kernel.wgsl }), entryPoint: "main" },
-      });
-      const result = buffers.at(-1)!;
-      const read = device.createBuffer({ size: result.size, usage: 0x1 | 0x8 });
-      const encoder = device.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(
-        0,
-        device.createBindGroup({
-          layout: pipeline.getBindGroupLayout(0),
-          entries: [...buffers, parameters].map((buffer, binding) => ({ binding, resource: { buffer } })),
-        }),
-      );
-      pass.dispatchWorkgroups(Math.ceil(n / tile.tileN), Math.ceil(m / tile.tileM), planes);
-      pass.end();
-      encoder.copyBufferToBuffer(result, 0, read, 0, result.size);
-      device.queue.submit([encoder.finish()]);
-      await read.mapAsync(1);
-      const actual =
-        y === "f16" ? Array.from(new Uint16Array(read.getMappedRange()), halfValue) : [...new Float32Array(read.getMappedRange())];
-      const expected = Array.from({ length: planes * m * n }, (_, slot) => {
-        const [plane, row, column] = [Math.floor(slot / (m * n)), Math.floor((slot % (m * n)) / n), slot % n];
-        const [first, last] = [plane * (partDepth ?? k), Math.min(k, (plane + 1) * (partDepth ?? k))];
-        let sum = 0;
-        for (let d = first; d < last; d++) {
-          sum +=
-            data.a[layout === "tn" ? d * rowOfA + row : row * rowOfA + d]! * data.b[layout === "nt" ? column * k + d : d * n + column]!;
-        }
-        for (let d = 0; d < rank; d++) {
-          sum += 0.25 * data.thin[row * rank + d]! * data.wide[layout === "nt" ? column * rank + d : d * n + column]!;
-        }
-        return 0.5 * sum + (addend === "none" ? 0 : data[addend === "inPlace" ? "y" : "addend"][slot]!);
-      });
-      // Multiples of 1/2048 are exact in float32 sums; where y is float16, one rounding of 2^-11.
-      const relative = y === "f16" ? 2 ** -11 : 0;
-      const wrong = expected.flatMap((value, slot) => (Math.abs(value - actual[slot]!) <= relative * Math.abs(value) ? [] : [slot]));
-      expect(wrong).toEqual([]);
-      device.destroy();
-    },
-  );
+        wholeRows: m % tile.tileM === 0,
+        parts: partDepth !== undefined,
+        a,
+        b,
+        y,
+        addend,
+        wholeLines: options.lines === true,
+        ...(rank > 0 ? { lowRank: { rank, transposeWide: layout === "nt", thin } } : {}),
+      }),
+    );
+    const planes = partDepth === undefined ? 1 : Math.ceil(k / partDepth);
+    const data = {
+      a: random(rowOfA * (layout === "tn" ? k : m), 11),
+      b: random(k * n, 12),
+      addend: random(m * n, 13),
+      y: random(planes * m * n, 14),
+      thin: random(m * rank, 15),
+      wide: random(rank * n, 16),
+    };
+    const { device } = await createNodeDevice(testDeviceOptions);
+    const types = { a, b, addend: y, y, thin, wide: "f32" };
+    const buffers = kernel.bindings.map(({ name }) => {
+      const values = data[name as "a"];
+      const bytes = types[name as "a"] === "f16" ? Uint16Array.from(values, halfBits) : values;
+      const buffer = device.createBuffer({ size: bytes.byteLength, usage: STORAGE });
+      device.queue.writeBuffer(buffer, 0, bytes);
+      return buffer;
+    });
+    const parameters = device.createBuffer({ size: 32, usage: 0x40 | 0x8 });
+    device.queue.writeBuffer(parameters, 0, Uint32Array.of(m, k, partDepth ?? k, 0));
+    device.queue.writeBuffer(parameters, 12, Float32Array.of(0.5, 0.25));
+    const pipeline = await device.createComputePipelineAsync({
+      layout: "auto",
+      compute: { module: device.createShaderModule({ code: kernel.wgsl }), entryPoint: "main" },
+    });
+    const result = buffers.at(-1)!;
+    const read = device.createBuffer({ size: result.size, usage: 0x1 | 0x8 });
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(
+      0,
+      device.createBindGroup({
+        layout: pipeline.getBindGroupLayout(0),
+        entries: [...buffers, parameters].map((buffer, binding) => ({ binding, resource: { buffer } })),
+      }),
+    );
+    pass.dispatchWorkgroups(Math.ceil(n / tile.tileN), Math.ceil(m / tile.tileM), planes);
+    pass.end();
+    encoder.copyBufferToBuffer(result, 0, read, 0, result.size);
+    device.queue.submit([encoder.finish()]);
+    await read.mapAsync(1);
+    const actual =
+      y === "f16" ? Array.from(new Uint16Array(read.getMappedRange()), halfValue) : [...new Float32Array(read.getMappedRange())];
+    const expected = Array.from({ length: planes * m * n }, (_, slot) => {
+      const [plane, row, column] = [Math.floor(slot / (m * n)), Math.floor((slot % (m * n)) / n), slot % n];
+      const [first, last] = [plane * (partDepth ?? k), Math.min(k, (plane + 1) * (partDepth ?? k))];
+      let sum = 0;
+      for (let d = first; d < last; d++) {
+        sum += data.a[layout === "tn" ? d * rowOfA + row : row * rowOfA + d]! * data.b[layout === "nt" ? column * k + d : d * n + column]!;
+      }
+      for (let d = 0; d < rank; d++) {
+        sum += 0.25 * data.thin[row * rank + d]! * data.wide[layout === "nt" ? column * rank + d : d * n + column]!;
+      }
+      return 0.5 * sum + (addend === "none" ? 0 : data[addend === "inPlace" ? "y" : "addend"][slot]!);
+    });
+    // Multiples of 1/2048 are exact in float32 sums; where y is float16, one rounding of 2^-11.
+    const relative = y === "f16" ? 2 ** -11 : 0;
+    const wrong = expected.flatMap((value, slot) => (Math.abs(value - actual[slot]!) <= relative * Math.abs(value) ? [] : [slot]));
+    expect(wrong).toEqual([]);
+    device.destroy();
+  });
 });

@@ -17,14 +17,12 @@ describe.concurrent("sft chat", () => {
     const long = ["--template", "default", "--max-new-tokens", "450", "--repetition-penalty", "1.3"];
     const child = startSft(["chat", "--model", dictionary.model, "--backend", "cpu", ...long]);
     const ending = finished(child);
-    const said: string[] = [];
+    let said = "";
     child.stdout.on("data", (text: string) => {
-      said.push(text);
-      // The first words of the first answer, which alone would fill the model.
-      if (said.join("").length > 60 && !child.killed) {
-        child.kill("SIGINT");
-        child.stdin.end("/quit\n");
-      }
+      said += text;
+      // The first words of the first answer, which alone would fill the model; then the prompt after it.
+      if (said.length > 60 && !child.killed) child.kill("SIGINT");
+      if (said.lastIndexOf("you  > ") > 0 && child.stdin.writable) child.stdin.end("/quit\n");
     });
     child.stdin.write("It was a dark night, and\n");
     const { exitCode, stdout, stderr } = await ending;

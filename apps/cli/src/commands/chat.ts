@@ -60,15 +60,21 @@ const command: CommandDef<ArgsDef> = defineCommand({
           if (process.listenerCount("SIGINT") > 0) process.emit("SIGINT");
           else terminal.close();
         });
+        // Piped input ends while its lines are still being answered, and a closed terminal refuses to prompt.
+        let isOpen = true;
+        terminal.once("close", () => (isOpen = false));
+        const promptUser = (): void => {
+          if (isOpen) terminal.prompt();
+        };
         let messages: readonly Message[] = opening;
         let turn = 0;
-        terminal.prompt();
+        promptUser();
         for await (const line of terminal) {
           if (line.trim() === "/quit") break;
           if (line.trim() === "/new") messages = opening;
           else if (line.trim() !== "")
             messages = await answer([...messages, { role: "user", content: line, fields: { instruction: line, input: "" } }], turn++);
-          terminal.prompt();
+          promptUser();
         }
         terminal.close();
 

@@ -21,7 +21,7 @@ import { expect, it } from "vitest";
 import { defaultLimits, type KernelLimits } from "../dispatch.ts";
 import { foldLowRank } from "./foldLowRank.ts";
 import { listDispatches } from "../listDispatches.ts";
-import { createNodeDevice } from "../nodeDevice.ts";
+import { expectAccepted } from "../testing/expectAccepted.ts";
 
 const limits: KernelLimits = {
   ...defaultLimits,
@@ -145,19 +145,13 @@ it("launches a pair with its base product's tile, and in place where what it is 
 });
 
 it("writes WGSL that Dawn accepts, for all ranks that have a kernel", async () => {
-  const { device } = await createNodeDevice({ graphics: "null" });
   const programs = [trainingStep(), ...[8, 24, 32, 64].map((rank) => forward({ rank }))];
   const kernels = new Map(
     programs.flatMap((one) => listDispatches(one, opTable, limits).dispatches.map(({ kernel }) => [kernel.wgsl, kernel])),
   );
   const pairs = [...kernels.values()].filter(({ label }) => /and rank (8|16|24|32|64)/.test(label));
   expect(pairs.length).toBeGreaterThanOrEqual(8);
-  for (const { wgsl, label } of pairs) {
-    device.pushErrorScope("validation");
-    const { messages } = await device.createShaderModule({ code: wgsl }).getCompilationInfo();
-    expect(messages.map(({ message, lineNum }) => `${label}, line ${lineNum}: ${message}`)).toEqual([]);
-    expect(await device.popErrorScope()).toBeNull();
-  }
+  await expectAccepted(pairs);
 });
 
 it("scales both products by the base's factor at the end, and the pair before by the quotient", () => {

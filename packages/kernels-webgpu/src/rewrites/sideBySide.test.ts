@@ -10,6 +10,7 @@ import { shapedKernel } from "../ops/matmul/shapedKernel.ts";
 import { emitSideBySide, membersOf, sideBySideInstruction, sideBySideKernel } from "./sideBySide.ts";
 import { emulateMatrixUnits } from "../testing/emulatedMatrixUnits.ts";
 import { describeOnGpu, testDeviceOptions } from "../testing/testDevice.ts";
+import { launchKernel, type Workgroups } from "../testing/launchKernel.ts";
 import { createWebGpuBackend } from "../webGpuBackend.ts";
 
 it("takes instructions apart again", () => {
@@ -97,7 +98,7 @@ describeOnGpu("kernels side by side", () => {
       bound: readonly GPUBuffer[],
       words: readonly number[],
       results: readonly GPUBuffer[],
-      size: number[],
+      workgroups: Workgroups,
     ) => {
       const parameters = device.createBuffer({ size: 256, usage: 0x40 | 0x8 });
       const view = new DataView(new ArrayBuffer(256));
@@ -105,29 +106,9 @@ describeOnGpu("kernels side by side", () => {
         type === "f32" ? view.setFloat32(4 * i, words[i]!, true) : view.setUint32(4 * i, words[i]!, true),
       );
       device.queue.writeBuffer(parameters, 0, view.buffer);
-      const pipeline = await device.createComputePipelineAsync({
-        layout: "auto",
-        compute: { module: device.createShaderModule({ code: one.wgsl }), entryPoint: "main" },
-      });
-      const entries = [...bound, parameters].map((resource, binding) => ({ binding, resource: { buffer: resource } }));
-      const encoder = device.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
-      pass.dispatchWorkgroups(size[0]!, size[1], size[2]);
-      pass.end();
-      const reads = results.map((result) => {
-        const read = device.createBuffer({ size: result.size, usage: 0x1 | 0x8 });
-        encoder.copyBufferToBuffer(result, 0, read, 0, result.size);
-        return read;
-      });
-      device.queue.submit([encoder.finish()]);
-      return Promise.all(
-        reads.map(async (read) => {
-          await read.mapAsync(1);
-          return [...new Float32Array(read.getMappedRange())];
-        }),
-      );
+      const bindings = [...bound, parameters].map((one) => ({ buffer: one }));
+      const read = await launchKernel(device, one.wgsl, bindings, workgroups, results);
+      return read.map((bytes) => [...new Float32Array(bytes)]);
     };
     const result = (m: number): GPUBuffer => buffer(new Float32Array(2 * m * 72));
     const alone: number[][] = [];

@@ -6,6 +6,7 @@ import { createNodeDevice } from "../nodeDevice.ts";
 import { sumSeveralKernel } from "../ops/matmul/sumParts.ts";
 import { sumTogether } from "./sumTogether.ts";
 import { describeOnGpu, testDeviceOptions } from "../testing/testDevice.ts";
+import { launchKernel } from "../testing/launchKernel.ts";
 import { createWebGpuBackend } from "../webGpuBackend.ts";
 
 const limits: KernelLimits = { ...defaultLimits, maxInvocationsPerWorkgroup: 1024, workgroupStorageBytes: 49152, matrixUnits: true };
@@ -124,10 +125,6 @@ describeOnGpu("the sum of several products", () => {
       parameters.setUint32(16 * i + 12, accumulate, true);
     });
     const kernel = sumSeveralKernel(5);
-    const pipeline = await device.createComputePipelineAsync({
-      layout: "auto",
-      compute: { module: device.createShaderModule({ code: kernel.wgsl }), entryPoint: "main" },
-    });
     const resources = [
       ...members.flatMap(({ length }, i) => [
         { buffer: filled(planes[i]!, 0x80) },
@@ -135,23 +132,8 @@ describeOnGpu("the sum of several products", () => {
       ]),
       { buffer: filled(new Uint8Array(parameters.buffer), 0x40) },
     ];
-    const read = device.createBuffer({ size: results.size, usage: 0x1 | 0x8 });
-    const encoder = device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(
-      0,
-      device.createBindGroup({
-        layout: pipeline.getBindGroupLayout(0),
-        entries: resources.map((resource, binding) => ({ binding, resource })),
-      }),
-    );
-    pass.dispatchWorkgroups(Math.ceil(1728 / 4 / 256));
-    pass.end();
-    encoder.copyBufferToBuffer(results, 0, read, 0, results.size);
-    device.queue.submit([encoder.finish()]);
-    await read.mapAsync(1);
-    const actual = new Float32Array(read.getMappedRange());
+    const [bytes] = await launchKernel(device, kernel.wgsl, resources, [Math.ceil(1728 / 4 / 256)], [results]);
+    const actual = new Float32Array(bytes!);
     const expected = members.flatMap(({ length, count, alpha, accumulate }, i) =>
       Array.from({ length }, (_, at) => {
         let sum = 0;

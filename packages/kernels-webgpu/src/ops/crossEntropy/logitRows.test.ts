@@ -5,6 +5,8 @@ import { createNodeDevice } from "../../nodeDevice.ts";
 import type { Operand } from "../../operand.ts";
 import { packParameters } from "../../parameterBlock.ts";
 import { describeOnGpu, testDeviceOptions } from "../../testing/testDevice.ts";
+import { halfValue } from "../../testing/float16.ts";
+import { launchKernel } from "../../testing/launchKernel.ts";
 import { emitLogitRows } from "./logitRows.ts";
 
 const [ROWS, FIRST] = [3, 2];
@@ -35,12 +37,6 @@ function launch(vocabulary: number, gradient: "f32" | "f16"): Dispatch {
   return dispatch!;
 }
 
-function halfValue(bits: number): number {
-  const exponent = (bits >> 10) & 31;
-  const magnitude = exponent === 0 ? (bits & 1023) * 2 ** -24 : (1 + (bits & 1023) / 1024) * 2 ** (exponent - 15);
-  return bits & 0x8000 ? -magnitude : magnitude;
-}
-
 /** Logits from -6 to 6, the second of three rows being padding. */
 async function run(device: GPUDevice, vocabulary: number, gradient: "f32" | "f16"): Promise<readonly ArrayBuffer[]> {
   const { kernel, bindings, parameters, workgroups } = launch(vocabulary, gradient);
@@ -61,31 +57,15 @@ async function run(device: GPUDevice, vocabulary: number, gradient: "f32" | "f16
   const block = packParameters([{ kernel, bindings, parameters, workgroups }]);
   const uniform = device.createBuffer({ size: block.bytes.length, usage: 0x40 | 0x8 });
   device.queue.writeBuffer(uniform, 0, block.bytes);
-  const pipeline = await device.createComputePipelineAsync({
-    layout: "auto",
-    compute: { module: device.createShaderModule({ code: kernel.wgsl }), entryPoint: "main" },
-  });
   const bound = [...bindings.map(({ storage }) => buffers[storage]!), uniform];
-  const encoder = device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  pass.setPipeline(pipeline);
-  pass.setBindGroup(
-    0,
-    device.createBindGroup({
-      layout: pipeline.getBindGroupLayout(0),
-      entries: bound.map((buffer, binding) => ({ binding, resource: { buffer } })),
-    }),
+  const results = [0, 3, 4].map((index) => buffers[index]!);
+  return launchKernel(
+    device,
+    kernel.wgsl,
+    bound.map((buffer) => ({ buffer })),
+    workgroups,
+    results,
   );
-  pass.dispatchWorkgroups(...workgroups);
-  pass.end();
-  const reads = [0, 3, 4].map((index) => {
-    const read = device.createBuffer({ size: buffers[index]!.size, usage: 0x1 | 0x8 });
-    encoder.copyBufferToBuffer(buffers[index]!, 0, read, 0, read.size);
-    return read;
-  });
-  device.queue.submit([encoder.finish()]);
-  await Promise.all(reads.map((read) => read.mapAsync(1)));
-  return reads.map((read) => read.getMappedRange().slice(0));
 }
 
 describeOnGpu("rows of logits", () => {

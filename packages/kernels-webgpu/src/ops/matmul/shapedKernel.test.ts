@@ -2,6 +2,8 @@ import { expect, it } from "vitest";
 import { createNodeDevice } from "../../nodeDevice.ts";
 import { emulateMatrixUnits } from "../../testing/emulatedMatrixUnits.ts";
 import { describeOnGpu, testDeviceOptions } from "../../testing/testDevice.ts";
+import { halfBits, halfValue } from "../../testing/float16.ts";
+import { launchKernel } from "../../testing/launchKernel.ts";
 import { matrixUnitTiles, type MatrixUnitTile } from "./matrixUnitTile.ts";
 import { shapedKernel, type ShapedVariant } from "./shapedKernel.ts";
 
@@ -80,19 +82,6 @@ function random(length: number, seed: number): Float32Array<ArrayBuffer> {
   });
 }
 
-/** Float16 bits of multiples of 1/256 below 2048. */
-function halfBits(value: number): number {
-  if (value === 0) return 0;
-  const exponent = Math.floor(Math.log2(Math.abs(value)));
-  return (value < 0 ? 0x8000 : 0) | ((exponent + 15) << 10) | Math.round((Math.abs(value) / 2 ** exponent - 1) * 1024);
-}
-
-function halfValue(bits: number): number {
-  const exponent = (bits >> 10) & 31;
-  const magnitude = exponent === 0 ? (bits & 1023) * 2 ** -24 : (1 + (bits & 1023) / 1024) * 2 ** (exponent - 15);
-  return bits & 0x8000 ? -magnitude : magnitude;
-}
-
 /** Layout, shape, and what is special about a case. */
 function nameOf({ layout, m, n, k, tile, ...special }: Case): string {
   const words = Object.entries(special).map(([name, value]) => `${name} ${value}`);
@@ -157,29 +146,11 @@ describeOnGpu("products with shapes of their own", () => {
     const parameters = device.createBuffer({ size: 32, usage: 0x40 | 0x8 });
     device.queue.writeBuffer(parameters, 0, Uint32Array.of(m, k, partDepth ?? k, 0));
     device.queue.writeBuffer(parameters, 12, Float32Array.of(0.5, 0.25));
-    const pipeline = await device.createComputePipelineAsync({
-      layout: "auto",
-      compute: { module: device.createShaderModule({ code: kernel.wgsl }), entryPoint: "main" },
-    });
     const result = buffers.at(-1)!;
-    const read = device.createBuffer({ size: result.size, usage: 0x1 | 0x8 });
-    const encoder = device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(
-      0,
-      device.createBindGroup({
-        layout: pipeline.getBindGroupLayout(0),
-        entries: [...buffers, parameters].map((buffer, binding) => ({ binding, resource: { buffer } })),
-      }),
-    );
-    pass.dispatchWorkgroups(Math.ceil(n / tile.tileN), Math.ceil(m / tile.tileM), planes);
-    pass.end();
-    encoder.copyBufferToBuffer(result, 0, read, 0, result.size);
-    device.queue.submit([encoder.finish()]);
-    await read.mapAsync(1);
-    const actual =
-      y === "f16" ? Array.from(new Uint16Array(read.getMappedRange()), halfValue) : [...new Float32Array(read.getMappedRange())];
+    const bindings = [...buffers, parameters].map((buffer) => ({ buffer }));
+    const workgroups = [Math.ceil(n / tile.tileN), Math.ceil(m / tile.tileM), planes] as const;
+    const [bytes] = await launchKernel(device, kernel.wgsl, bindings, workgroups, [result]);
+    const actual = y === "f16" ? Array.from(new Uint16Array(bytes!), halfValue) : [...new Float32Array(bytes!)];
     const expected = Array.from({ length: planes * m * n }, (_, slot) => {
       const [plane, row, column] = [Math.floor(slot / (m * n)), Math.floor((slot % (m * n)) / n), slot % n];
       const [first, last] = [plane * (partDepth ?? k), Math.min(k, (plane + 1) * (partDepth ?? k))];

@@ -50,7 +50,7 @@ interface QueuedStep {
 const stepsInFlight = 2;
 
 /** Steps in a row that may be skipped for a non-finite gradient before the run gives up. */
-const nonFiniteLimit = 5;
+export const nonFiniteLimit: number = 5;
 
 /**
  * Trains a model. Reads top to bottom: queue a step, report the steps whose figures have come, evaluate and save when due.

@@ -4,7 +4,7 @@ import type { ConfigDifference } from "./configDifferences.ts";
 import { curveData } from "./curveData.ts";
 import type { Run } from "./readRun.ts";
 import type { RunSummary } from "./runSummary.ts";
-import { summaryLines } from "./summaryLines.ts";
+import { comparedLines } from "./summaryLines.ts";
 
 /** What a page of this verb says of itself, near its beginning. */
 export const reportMark = '<meta name="generator" content="sft report">';
@@ -17,6 +17,7 @@ export interface ReportedRun {
 /** A page of its own: the figures, the curves of all runs over each other, and the sample answers. */
 export function htmlReport(runs: readonly ReportedRun[], differences: readonly ConfigDifference[]): Promise<string> {
   const names = runs.map(({ run }) => run.name);
+  const summaries = runs.map(({ summary }) => summary);
   const title = names.join(", ");
   return curvePage({
     title: `sft report: ${title}`,
@@ -25,18 +26,9 @@ export function htmlReport(runs: readonly ReportedRun[], differences: readonly C
     data: runs.map(({ run }) => ({ name: run.name, ...curveData(run.log) })),
     body: `<header><h1>${escape(title)}</h1></header>
 <main><div id="chosen"></div><div id="curves"></div>
-<h2>Figures</h2>${figures(runs.map(({ summary }) => summary))}
+<h2>Figures</h2>${table(["", ...names], comparedLines(summaries, "–"))}
 ${runs.length > 1 ? differing(names, differences) : ""}${runs.map(({ summary }) => samples(summary, runs.length > 1)).join("")}</main>`,
   });
-}
-
-function figures(runs: readonly RunSummary[]): string {
-  const facts = runs.map((run) => new Map(summaryLines(run)));
-  const labels = [...new Set(facts.flatMap((lines) => [...lines.keys()]))];
-  return table(
-    ["", ...runs.map(({ run }) => run)],
-    labels.map((label) => [label, ...facts.map((lines) => lines.get(label) ?? "–")]),
-  );
 }
 
 function differing(names: readonly string[], differences: readonly ConfigDifference[]): string {

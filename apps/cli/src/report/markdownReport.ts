@@ -1,6 +1,6 @@
 import type { ConfigDifference } from "./configDifferences.ts";
 import type { RunSummary } from "./runSummary.ts";
-import { summaryLines } from "./summaryLines.ts";
+import { comparedLines, summaryLines } from "./summaryLines.ts";
 
 /** One run: what came of it, and its sample answers. */
 export function markdownReport(run: RunSummary): string {
@@ -12,18 +12,8 @@ export function markdownReport(run: RunSummary): string {
 
 /** Several runs side by side, and the config keys in which they differ. */
 export function markdownComparison(runs: readonly RunSummary[], differences: readonly ConfigDifference[]): string {
-  const facts = runs.map((run) => new Map(summaryLines(run)));
-  const labels = [...new Set(facts.flatMap((lines) => [...lines.keys()]))];
   const heads = ["", ...runs.map(({ run }) => run)];
-  const parts = [
-    "# Runs",
-    "",
-    ...table(
-      heads,
-      labels.map((label) => [label, ...facts.map((lines) => lines.get(label) ?? "-")]),
-    ),
-    "",
-  ];
+  const parts = ["# Runs", "", ...table(heads, comparedLines(runs, "-")), ""];
   if (differences.length === 0) parts.push("Their configs are the same.");
   else
     parts.push(

@@ -1,10 +1,8 @@
+import { nonFiniteLimit } from "@sft/trainer";
 import type { Run } from "./readRun.ts";
 
 /** How far a run has come. "non-finite": it gave up, since gradients were no longer finite. */
 export type RunState = "done" | "running" | "stopped" | "non-finite";
-
-/** The trainer gives up after so many steps in a row whose gradient is not finite. */
-const nonFiniteLimit = 5;
 
 /** A run whose file has not grown for so long is taken for dead, unless its steps take longer. */
 const silence = 60_000;

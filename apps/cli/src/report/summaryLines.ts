@@ -34,6 +34,13 @@ export function summaryLines(run: RunSummary): readonly (readonly [label: string
   return lines.flatMap(([label, text]) => (text === null || text === undefined || text === false ? [] : [[label, text] as const]));
 }
 
+/** Summaries side by side: a label and what each run has for it, the dash where it has nothing. */
+export function comparedLines(runs: readonly RunSummary[], dash: string): readonly (readonly [label: string, ...texts: string[]])[] {
+  const lines = runs.map((run) => new Map(summaryLines(run)));
+  const labels = new Set(lines.flatMap((one) => [...one.keys()]));
+  return [...labels].map((label) => [label, ...lines.map((one) => one.get(label) ?? dash)]);
+}
+
 export function stateText({ state, step, maxSteps }: Pick<RunSummary, "state" | "step" | "maxSteps">): string {
   const place = `step ${step}${maxSteps === null ? "" : ` of ${maxSteps}`}`;
   switch (state) {

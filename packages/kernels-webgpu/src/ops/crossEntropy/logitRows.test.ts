@@ -1,11 +1,10 @@
-import type { LinearCrossEntropyAttributes } from "@sft/kernels";
+import { decodeHalf, type LinearCrossEntropyAttributes } from "@sft/kernels";
 import { expect, it } from "vitest";
 import { defaultLimits, resolveDispatch, type Dispatch } from "../../dispatch.ts";
 import { createNodeDevice } from "../../nodeDevice.ts";
 import type { Operand } from "../../operand.ts";
 import { packParameters } from "../../parameterBlock.ts";
 import { describeOnGpu, testDeviceOptions } from "../../testing/testDevice.ts";
-import { halfValue } from "../../testing/float16.ts";
 import { launchKernel } from "../../testing/launchKernel.ts";
 import { emitLogitRows } from "./logitRows.ts";
 
@@ -80,7 +79,7 @@ describeOnGpu("rows of logits", () => {
     expect(gradient.every((value, i) => (value === 0) === (Math.floor(i / vocabulary) === 1))).toBe(true);
     const halves = new Uint16Array(words!);
     const wrong = [...gradient].flatMap((value, i) => {
-      const half = halfValue(halves[Math.floor(i / vocabulary) * 2 * vocabulary + (i % vocabulary)]!);
+      const half = decodeHalf(halves[Math.floor(i / vocabulary) * 2 * vocabulary + (i % vocabulary)]!);
       // One rounding of 2^-11, or half of the smallest float16.
       return Math.abs(half - value) <= Math.max(2 ** -11 * Math.abs(value), 2 ** -25) ? [] : [i];
     });

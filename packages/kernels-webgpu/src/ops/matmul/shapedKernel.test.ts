@@ -1,8 +1,8 @@
+import { decodeHalf, encodeHalf } from "@sft/kernels";
 import { expect, it } from "vitest";
 import { createNodeDevice } from "../../nodeDevice.ts";
 import { emulateMatrixUnits } from "../../testing/emulatedMatrixUnits.ts";
 import { describeOnGpu, testDeviceOptions } from "../../testing/testDevice.ts";
-import { halfBits, halfValue } from "../../testing/float16.ts";
 import { launchKernel } from "../../testing/launchKernel.ts";
 import { matrixUnitTiles, type MatrixUnitTile } from "./matrixUnitTile.ts";
 import { shapedKernel, type ShapedVariant } from "./shapedKernel.ts";
@@ -138,7 +138,7 @@ describeOnGpu("products with shapes of their own", () => {
     const types = { a, b, addend: y, y, thin, wide: "f32" };
     const buffers = kernel.bindings.map(({ name }) => {
       const values = data[name as "a"];
-      const bytes = types[name as "a"] === "f16" ? Uint16Array.from(values, halfBits) : values;
+      const bytes = types[name as "a"] === "f16" ? Uint16Array.from(values, encodeHalf) : values;
       const buffer = device.createBuffer({ size: bytes.byteLength, usage: STORAGE });
       device.queue.writeBuffer(buffer, 0, bytes);
       return buffer;
@@ -150,7 +150,7 @@ describeOnGpu("products with shapes of their own", () => {
     const bindings = [...buffers, parameters].map((buffer) => ({ buffer }));
     const workgroups = [Math.ceil(n / tile.tileN), Math.ceil(m / tile.tileM), planes] as const;
     const [bytes] = await launchKernel(device, kernel.wgsl, bindings, workgroups, [result]);
-    const actual = y === "f16" ? Array.from(new Uint16Array(bytes!), halfValue) : [...new Float32Array(bytes!)];
+    const actual = y === "f16" ? Array.from(new Uint16Array(bytes!), decodeHalf) : [...new Float32Array(bytes!)];
     const expected = Array.from({ length: planes * m * n }, (_, slot) => {
       const [plane, row, column] = [Math.floor(slot / (m * n)), Math.floor((slot % (m * n)) / n), slot % n];
       const [first, last] = [plane * (partDepth ?? k), Math.min(k, (plane + 1) * (partDepth ?? k))];

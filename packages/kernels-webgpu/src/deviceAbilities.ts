@@ -26,6 +26,15 @@ const SOFTWARE_ADAPTER = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|so
 /** Bindings stay below 2^31 bytes: some drivers miscount longer ones. */
 const LARGEST_BINDING = 2 ** 31 - 256;
 
+/** Multiprocessors of whole devices by the names that Dawn has for them; WebGPU does not tell. */
+const MULTIPROCESSORS: ReadonlyMap<string, number> = new Map([
+  ["nvidia-h100-80gb-hbm3", 132],
+  ["nvidia-h200", 132],
+]);
+
+/** Workgroups of large blocks that the registers of a multiprocessor hold. */
+const LARGE_WORKGROUPS = 2;
+
 /** Storage buffers that a kernel for matrix units may bind. */
 const MATRIX_UNIT_BUFFERS = 10;
 
@@ -52,12 +61,14 @@ export function limitsOf(
 ): KernelLimits {
   const { limits } = device;
   const bindable = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize, LARGEST_BINDING, maxBindingBytes);
+  const multiprocessors = MULTIPROCESSORS.get(info.device);
   return {
     maxBindingBytes: bindable - (bindable % 256),
     maxWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     maxInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
     workgroupStorageBytes: limits.maxComputeWorkgroupStorageSize,
     matrixUnits: precision === "mixed" && hasMatrixUnits(device, info),
+    ...(multiprocessors === undefined ? {} : { largeWorkgroupsAtOnce: LARGE_WORKGROUPS * multiprocessors }),
   };
 }
 

@@ -11,6 +11,8 @@ export interface KernelLimits {
   readonly workgroupStorageBytes: number;
   /** Products run on matrix units: float16 operands, float32 sums, 16x16x16, subgroups of 32. */
   readonly matrixUnits?: boolean;
+  /** Workgroups of a product's large blocks on matrix units that run at a time, where that is known. */
+  readonly largeWorkgroupsAtOnce?: number;
   /** Activations that matrix units round anyway may be stored as float16. By default where there are matrix units. */
   readonly halfStorage?: boolean;
   /** Tiles of products that were chosen by measurement, by class (`nameProductClass`); others follow the tables. */

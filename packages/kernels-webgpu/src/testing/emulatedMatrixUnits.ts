@@ -24,7 +24,10 @@ export function emulateMatrixUnits(kernel: Kernel): Kernel {
     declarations: `${source.declarations ?? ""}
 var<private> matrices: array<f32, ${256 * matrices}>;
 var<private> leads: bool;
-fn zeroMatrix(matrix: u32) -> u32 { return matrix; }
+fn zeroMatrix(matrix: u32) -> u32 {
+  for (var slot = 0u; leads && slot < 256u; slot++) { matrices[matrix * 256u + slot] = 0.0; }
+  return matrix;
+}
 fn loadMatrix(matrix: u32, columnMajor: bool, offset: u32, pitch: u32) -> u32 {
   for (var slot = 0u; leads && slot < 256u; slot++) {
     let line = select(slot / 16u, slot % 16u, columnMajor);

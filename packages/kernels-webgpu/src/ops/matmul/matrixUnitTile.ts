@@ -20,6 +20,8 @@ const FEW_ROWS: MatrixUnitTile = { tileM: 16, tileN: 64, tileK: 128, subgroupM: 
 /** For 192 or 576, which are whole numbers of 96 and not of 128. */
 const BY_96_COLUMNS: MatrixUnitTile = { tileM: 128, tileN: 96, tileK: 32, subgroupM: 64, subgroupN: 48 };
 const BY_96_ROWS: MatrixUnitTile = { tileM: 96, tileN: 128, tileK: 32, subgroupM: 48, subgroupN: 64 };
+/** For 576 where that makes no more rounds of workgroups: it reads less for each product. */
+const BY_144_COLUMNS: MatrixUnitTile = { tileM: 128, tileN: 144, tileK: 32, subgroupM: 64, subgroupN: 48 };
 
 /** The tiles by name, as a choice by measurement speaks of them. */
 export const matrixUnitTiles: Readonly<Record<string, MatrixUnitTile>> = {
@@ -29,6 +31,7 @@ export const matrixUnitTiles: Readonly<Record<string, MatrixUnitTile>> = {
   fewRows: FEW_ROWS,
   by96Columns: BY_96_COLUMNS,
   by96Rows: BY_96_ROWS,
+  by144Columns: BY_144_COLUMNS,
 };
 
 /** Workgroups that keep a large GPU busy; below that the depth is split among more of them. */
@@ -49,12 +52,15 @@ export function chooseMatrixUnitTile(
   const blocks = (tile: MatrixUnitTile): number => Math.ceil(m / tile.tileM) * Math.ceil(n / tile.tileN);
   const partsOf = (tile: MatrixUnitTile): number => {
     const filling = BUSY / blocks(tile);
-    // Of the large tiles two run on a multiprocessor: a few workgroups more would wait for all of these, and take as long again.
-    const wanted = tile === LARGE ? Math.floor(filling) : Math.ceil(filling);
+    // Of the largest tiles two run on a multiprocessor: a few workgroups more would wait for all of these, and take as long again.
+    const wanted = tile === LARGE || tile === BY_144_COLUMNS ? Math.floor(filling) : Math.ceil(filling);
     return Math.max(1, Math.min(wanted, Math.floor(k / SHORTEST_PART), MOST_PARTS));
   };
   if (chosen) return { tile: chosen, depthParts: partsOf(chosen) };
-  const large = n % 128 !== 0 && n % 96 === 0 ? BY_96_COLUMNS : m % 128 !== 0 && m % 96 === 0 ? BY_96_ROWS : LARGE;
+  /** Time of all rounds of workgroups, in that of a column for a round. */
+  const rounds = (tile: MatrixUnitTile): number => Math.ceil(blocks(tile) / BUSY) * tile.tileN;
+  const columns = n % 144 === 0 && rounds(BY_144_COLUMNS) <= rounds(BY_96_COLUMNS) ? BY_144_COLUMNS : BY_96_COLUMNS;
+  const large = n % 128 !== 0 && n % 96 === 0 ? columns : m % 128 !== 0 && m % 96 === 0 ? BY_96_ROWS : LARGE;
   const fills = blocks(large) * partsOf(large) >= BUSY / 4;
   const tile = n <= 16 ? FEW_COLUMNS : m <= 16 ? FEW_ROWS : n <= 64 || m <= 64 || !fills ? MIDDLE : large;
   return { tile, depthParts: partsOf(tile) };

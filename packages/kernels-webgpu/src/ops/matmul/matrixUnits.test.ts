@@ -84,7 +84,6 @@ it("keeps within the 48 KiB of workgroup memory that such devices have", () => {
 it("writes a large product's strides into its kernel, and shares kernels among small ones", () => {
   const [large] = dispatchesOf({ m: 4096, n: 4096, k: 4096, layout: "nt" });
   expect(large!.kernel.wgsl).toContain("* 4096u");
-  expect(large!.workgroups).toEqual([32, 32, 1]);
   const small = [136, 264].map((n) => dispatchesOf({ m: 128, n, k: 64, layout: "nt" })[0]!.kernel);
   expect(small[0]).toBe(small[1]);
 });
@@ -99,6 +98,16 @@ it("fetches float16 by whole lines where its depth is contiguous and a number of
   expect(byLines({ ...size, layout: "nt", k: 544 })).toEqual([]);
   expect(byLines({ ...size, layout: "nt", type: "f32" })).toEqual([]);
   expect(byLines({ ...size, layout: "nt", n: 576 })).toEqual([]);
+});
+
+it("lets as many workgroups as run at a time take turns at the blocks of whole lines, and launches one a block where that is unknown", () => {
+  const workgroups = (product: Product, known: Partial<KernelLimits>) => dispatchesOf(product, { ...limits, ...known })[0]!.workgroups;
+  const size = { m: 4096, n: 4096, k: 4096 };
+  expect(workgroups({ ...size, layout: "nt" }, {})).toEqual([1024, 1, 1]);
+  expect(workgroups({ ...size, layout: "nt" }, { largeWorkgroupsAtOnce: 264 })).toEqual([264, 1, 1]);
+  expect(workgroups({ ...size, m: 512, n: 8192, layout: "nn" }, { largeWorkgroupsAtOnce: 264 })).toEqual([256, 1, 1]);
+  expect(workgroups({ ...size, layout: "nn" }, { maxWorkgroupsPerDimension: 512 })).toEqual([512, 1, 1]);
+  expect(workgroups({ ...size, layout: "tn" }, { largeWorkgroupsAtOnce: 264 })).toEqual([32, 32, 1]);
 });
 
 it("splits a depth of whole lines between lines", () => {
@@ -123,7 +132,7 @@ it("stores y as float16 where only other ops read it, and what it is added to li
 it("works on parts of the rows where y passes what a binding holds", () => {
   const parts = dispatchesOf({ m: 8192, n: 8192, k: 256, layout: "nt" }, { ...limits, maxBindingBytes: 2 ** 27 });
   expect(parts.map(({ kernel, workgroups }) => [kernel.label, workgroups])).toEqual(
-    [32, 32].map((down) => ["matmul NT 128x128x32 on matrix units, f16 f16 to f32", [64, down, 1]]),
+    [2048, 2048].map((blocks) => ["matmul NT 128x128x32 on matrix units, f16 f16 to f32", [blocks, 1, 1]]),
   );
   expect(parts.map(({ bindings }) => bindings.map(({ byteOffset }) => byteOffset))).toEqual([
     [0, 0, 0],

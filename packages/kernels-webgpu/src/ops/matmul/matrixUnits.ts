@@ -8,7 +8,7 @@ import { matrixUnitKernel } from "./matrixUnitKernel.ts";
 import type { RowRange } from "../../rowRanges.ts";
 import { chooseMatrixUnitTile, matrixUnitTiles, type MatrixUnitTile } from "./matrixUnitTile.ts";
 import { nameProductClass, productClassOf } from "./productClass.ts";
-import { shapedKernel } from "./shapedKernel.ts";
+import { shapedKernel, takesTurns } from "./shapedKernel.ts";
 import { LINE, suitsWholeLines } from "./wholeLines.ts";
 
 /** Elements of a 16x16 matrix. */
@@ -67,6 +67,9 @@ export function emitOnMatrixUnits(
   };
   const types = { a: elementOf(a), b: elementOf(b), y: elementOf(target) };
   if (deservesOwnText(tile, m, n, k)) {
+    const wholeLines = suitsWholeLines({ tile, transposeA, transposeB, ...types }, k);
+    const [across, down] = [Math.ceil(n / tile.tileN), Math.ceil(m / tile.tileM)];
+    const atOnce = emitter.limits.largeWorkgroupsAtOnce ?? emitter.limits.maxWorkgroupsPerDimension;
     const kind = separateAddend ? "separate" : accumulate ? "inPlace" : "none";
     emitter.dispatch(
       shapedKernel({
@@ -81,11 +84,11 @@ export function emitOnMatrixUnits(
         parts: split,
         ...types,
         addend: kind,
-        wholeLines: suitsWholeLines({ tile, transposeA, transposeB, ...types }, k),
+        wholeLines,
       }),
       bindings,
       { m, k, partDepth, alpha: split ? 1 : alpha },
-      [Math.ceil(n / tile.tileN), Math.ceil(m / tile.tileM), parts],
+      takesTurns({ wholeLines, parts: split }) ? [Math.min(across * down, atOnce)] : [across, down, parts],
     );
     if (split) addParts(emitter, target, parts, addend && rowsOfPart(addend), rowsOfPart(y), alpha);
     return;

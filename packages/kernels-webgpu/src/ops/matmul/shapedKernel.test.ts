@@ -4,12 +4,17 @@ import { createNodeDevice } from "../../nodeDevice.ts";
 import { emulateMatrixUnits } from "../../testing/emulatedMatrixUnits.ts";
 import { describeOnGpu, testDeviceOptions } from "../../testing/testDevice.ts";
 import { launchKernel } from "../../testing/launchKernel.ts";
+import type { LowRankPair } from "./lowRankSteps.ts";
 import { matrixUnitTiles, type MatrixUnitTile } from "./matrixUnitTile.ts";
-import { shapedKernel, type ShapedVariant } from "./shapedKernel.ts";
+import { shapedKernel, takesTurns, type ShapedVariant } from "./shapedKernel.ts";
 
 const STORAGE = 0x80 | 0x8 | 0x4; // STORAGE | COPY_DST | COPY_SRC
 const square = { tileM: 64, tileN: 64, tileK: 32, subgroupM: 32, subgroupN: 32 };
-const { large, by96Columns: by96 } = matrixUnitTiles as { large: MatrixUnitTile; by96Columns: MatrixUnitTile };
+const {
+  large,
+  by96Columns: by96,
+  by144Columns: by144,
+} = matrixUnitTiles as Record<"large" | "by96Columns" | "by144Columns", MatrixUnitTile>;
 const uneven = { tileM: 32, tileN: 96, tileK: 32, subgroupM: 32, subgroupN: 48 };
 
 interface Case {
@@ -27,6 +32,8 @@ interface Case {
   readonly rowOfA?: number;
   /** Float16 with contiguous depth comes by whole lines. */
   readonly lines?: true;
+  /** Workgroups, where a workgroup computes several blocks; otherwise as many as there are blocks. */
+  readonly workgroups?: number;
   /** A low-rank pair, its wide operand transposed as b is; thin in float16 unless told. */
   readonly rank?: number;
   readonly thin?: "f32";
@@ -71,6 +78,12 @@ const cases: readonly Case[] = [
   { m: 40, n: 104, k: 128, layout: "nt", lines: true, rank: 24, tile: uneven, thin: "f32" },
   { m: 136, n: 128, k: 128, layout: "nt", lines: true, tile: large },
   { m: 128, n: 104, k: 128, layout: "nn", lines: true, tile: by96, y: "f16" },
+  { m: 136, n: 144, k: 64, layout: "nt", tile: by144, y: "f16" },
+  { m: 128, n: 152, k: 64, layout: "nn", tile: by144, rank: 16 },
+  { m: 200, n: 136, k: 128, layout: "nt", lines: true, workgroups: 5, addend: "inPlace" },
+  { m: 328, n: 72, k: 128, layout: "nn", lines: true, workgroups: 7, y: "f16", addend: "separate" },
+  { m: 64, n: 320, k: 64, layout: "nt", lines: true, workgroups: 1, a: "f32" },
+  { m: 40, n: 296, k: 64, layout: "nn", lines: true, workgroups: 3, tile: uneven, rowOfA: 128 },
 ];
 
 /** Multiples of 1/16 up to 1, exact in float16; products of them are exact in float32, sums of 576 as well. */
@@ -106,6 +119,7 @@ describeOnGpu("products with shapes of their own", () => {
       rank = 0,
       thin = "f16",
     } = { y: "f32" as const, ...options };
+    const lowRank: LowRankPair | undefined = rank > 0 ? { rank, transposeWide: layout === "nt", thin } : undefined;
     const kernel = emulateMatrixUnits(
       shapedKernel({
         tile,
@@ -122,7 +136,7 @@ describeOnGpu("products with shapes of their own", () => {
         y,
         addend,
         wholeLines: options.lines === true,
-        ...(rank > 0 ? { lowRank: { rank, transposeWide: layout === "nt", thin } } : {}),
+        ...(lowRank ? { lowRank } : {}),
       }),
     );
     const planes = partDepth === undefined ? 1 : Math.ceil(k / partDepth);
@@ -148,7 +162,9 @@ describeOnGpu("products with shapes of their own", () => {
     device.queue.writeBuffer(parameters, 12, Float32Array.of(0.5, 0.25));
     const result = buffers.at(-1)!;
     const bindings = [...buffers, parameters].map((buffer) => ({ buffer }));
-    const workgroups = [Math.ceil(n / tile.tileN), Math.ceil(m / tile.tileM), planes] as const;
+    const [across, down] = [Math.ceil(n / tile.tileN), Math.ceil(m / tile.tileM)];
+    const turns = takesTurns({ wholeLines: options.lines === true, parts: partDepth !== undefined, lowRank });
+    const workgroups = turns ? ([options.workgroups ?? across * down, 1, 1] as const) : ([across, down, planes] as const);
     const [bytes] = await launchKernel(device, kernel.wgsl, bindings, workgroups, [result]);
     const actual = y === "f16" ? Array.from(new Uint16Array(bytes!), decodeHalf) : [...new Float32Array(bytes!)];
     const expected = Array.from({ length: planes * m * n }, (_, slot) => {

@@ -1,4 +1,5 @@
 import { kernelVariant, type Kernel } from "../../kernel.ts";
+import { blocksOfY } from "./blocksOfY.ts";
 import { depthLoop } from "./depthLoop.ts";
 import { lowRankSteps, type LowRankPair } from "./lowRankSteps.ts";
 import { SUBGROUP_SIZE, subgroupsOf, type MatrixUnitTile } from "./matrixUnitTile.ts";
@@ -36,14 +37,12 @@ export interface ShapedVariant {
   readonly lowRank?: LowRankPair;
 }
 
-/** Rows of blocks that are worked through column by column, so that what they read stays in the cache. */
-const BAND = 4;
-
 /**
  * y = alpha (op(a) op(b) + factor thin op(wide)) + addend on matrix units, with strides as constants of the text. What bounds it on a large GPU is the way
  * from the cache to workgroup memory: each step's blocks are fetched into registers during the step before, and each subgroup keeps
  * as large a part of y as its registers hold. The sums leave through workgroup memory in whole lines, where they are scaled, added
- * to and converted. The last block of a row or column of blocks is moved back to end with y; it stores only what is its own.
+ * to and converted. The last block of a row or column of blocks is moved back to end with y; it stores only what is its own. With
+ * `takesTurns` there may be fewer workgroups than blocks.
  */
 export function shapedKernel(variant: ShapedVariant): Kernel {
   const {
@@ -68,7 +67,7 @@ export function shapedKernel(variant: ShapedVariant): Kernel {
   const threads = SUBGROUP_SIZE * subgroups;
   const layout = `${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
   const [rows, columns] = [subgroupM / UNIT, subgroupN / UNIT];
-  const across = Math.ceil(n / tileN);
+  const turns = takesTurns(variant);
   const key = `shaped|${layout}|${aStride}|${bStride}|${n}|${longRows}|${wholeRows}|${parts}|${Object.values(tile).join("x")}|${a}|${b}|${y}|${addend}|${wholeLines}|${Object.values(lowRank ?? {}).join("x")}`;
   return kernelVariant(key, () => {
     const left = stagedOperand(wholeLines, {
@@ -99,6 +98,7 @@ export function shapedKernel(variant: ShapedVariant): Kernel {
     // 16 rows of each subgroup's part of y in float32, padded by one vec4u a row.
     const pitch = subgroupN / 4 + 1;
     const memory = Math.max(left.size + right.size, low?.size ?? 0, subgroups * UNIT * pitch);
+    const blocks = blocksOfY({ tile, n, wholeRows, turns, operands: [left, right] });
     const lastDepth = parts ? "lastDepth" : transposeA || longRows ? "p.k" : `${aStride}u`;
     return {
       label: `matmul ${layout} ${tileM}x${tileN}x${tileK} on matrix units, ${a} ${b} to ${y}${lowRank ? `, and rank ${lowRank.rank}` : ""}`,
@@ -118,34 +118,37 @@ fn packed(low: vec4f, high: vec4f) -> vec4u {
   return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
 }`,
       body: `
-  let flat = group.y * ${across}u + group.x;
-  let band = flat / ${BAND * across}u;
-  let inBand = flat % ${BAND * across}u;
-  let bandRows = min(${BAND}u, groups.y - band * ${BAND}u);
-  let ownRow = (band * ${BAND}u + inBand % bandRows) * ${tileM}u;
-  let ownColumn = inBand / bandRows * ${tileN}u;
-  let firstRow = ${wholeRows ? "ownRow" : `min(ownRow, p.m - ${tileM}u)`};
-  let firstColumn = ${n % tileN === 0 ? "ownColumn" : `min(ownColumn, ${n - tileN}u)`};
+${blocks.setup}
   let subgroupRow = subgroup / ${tileN / subgroupN}u * ${subgroupM}u;
   let subgroupColumn = subgroup % ${tileN / subgroupN}u * ${subgroupN}u;
   var depth = ${parts ? "group.z * p.partDepth" : "0u"};
 ${parts ? "  let lastDepth = min(p.k, depth + p.partDepth);" : ""}
-${each(rows, columns, (i, j) => `  var sum${i}_${j} = subgroup_matrix_result<f32, 16, 16>(0.0);`)}
 ${left.setup}
 ${right.setup}${low ? `\n${low.setup}` : ""}
-${depthLoop({ tile, left, leftColumnMajor: transposeA, right, rightColumnMajor: transposeB, lastDepth, low })}
+${left.fetch}
+${right.fetch}
+${blocks.begin}
+${each(rows, columns, (i, j) => `  var sum${i}_${j} = subgroup_matrix_result<f32, 16, 16>(0.0);`)}
+${depthLoop({ tile, left, leftColumnMajor: transposeA, right, rightColumnMajor: transposeB, lastDepth, nextBlock: blocks.next, low })}
   let stash = subgroup * ${UNIT * pitch}u;
-  let row = firstRow + subgroupRow;
-  let column = firstColumn + subgroupColumn;
 ${list(
   rows,
   (i) => `${addend === "none" ? "" : `${fetchAddend(variant, i)}\n`}  workgroupBarrier();
 ${list(columns, (j) => `  subgroupMatrixStore<row_major>(&staged, stash + ${(j * UNIT) / 4}u, sum${i}_${j}, ${pitch}u);`)}
   workgroupBarrier();
 ${storeLines(variant, i, pitch)}`,
-)}`,
+)}
+${blocks.end}`,
     };
   });
+}
+
+/**
+ * Whether a workgroup computes one block after another, each a launch's number of workgroups after the last. With whole lines that pays
+ * even where it is one block: what is fetched during the last step is the next block's start, and no step asks whether to fetch.
+ */
+export function takesTurns({ wholeLines, parts, lowRank }: Pick<ShapedVariant, "wholeLines" | "parts" | "lowRank">): boolean {
+  return wholeLines === true && !parts && lowRank === undefined;
 }
 
 /** Where a lane works in 16 rows of a subgroup's part of y, 16 bytes at a time, round after round. */

@@ -28,6 +28,8 @@ export interface StagedBlock {
   readonly size: number;
   readonly pitch: number;
   readonly setup: string;
+  /** Where it starts again after `firstRow`, `firstColumn` or `depth` was changed. */
+  readonly start: string;
   readonly fetch: string;
   readonly store: string;
   /** Where a fetch brings two steps: stores the second, after the first was stored and used. */
@@ -104,6 +106,7 @@ export function stagedBlock(options: StagedBlockOptions): StagedBlock {
         type === "f32" ? `  var ${name}Low${round} = vec4f(); var ${name}High${round} = vec4f();` : `  var ${name}Next${round} = vec4u();`,
       ),
     ].join("\n"),
+    start: regular ? `  ${name}At = ${address(0)};` : "",
     fetch: [...range(rounds).map((round) => `    ${load(round)}`), ...(regular ? [`    ${name}At += ${advance}u;`] : [])].join("\n"),
     store: range(rounds)
       .map((round) => `    ${guard(round)}{ staged[${offset}u + ${rowOf(round)} * ${pitch}u + ${pieceOf(round)}] = ${value(round)}; }`)

@@ -75,7 +75,8 @@ describe("candidates", () => {
     expect(tileCandidates(product(256, 256, 60), large)).toEqual(["square", "large"]);
     expect(tileCandidates(product(8, 256, 64), defaultLimits)).toEqual(["fewRows", "square"]);
     const onUnits = (m: number, n: number) => tileCandidates(product(m, n, 512, { matrixUnits: true }), large).toSorted();
-    expect(onUnits(1024, 576)).toEqual(["by96Columns", "large", "middle"]);
+    expect(onUnits(1024, 576)).toEqual(["by144Columns", "by96Columns", "large", "middle"]);
+    expect(onUnits(1024, 192)).toEqual(["by96Columns", "large", "middle"]);
     expect(onUnits(576, 1024)).toEqual(["by96Rows", "large", "middle"]);
     expect(onUnits(1024, 16)).toEqual(["fewColumns", "middle"]);
     expect(onUnits(1024, 64)).toEqual(["middle"]);
@@ -84,6 +85,18 @@ describe("candidates", () => {
       const texts = tileCandidates(one, large).map((tile) => labels(productProgram(one), { ...limits, tiles: { get: () => tile } })[0]);
       expect(new Set(texts).size).toBe(texts.length);
     }
+  });
+
+  it("of 144 columns are the table's where they need no more rounds of workgroups than those of 96", () => {
+    const first = (m: number) => tileCandidates(product(m, 576, 1536, { matrixUnits: true }), large)[0];
+    expect([2048, 4096, 8192, 8448, 8576, 16384].map(first)).toEqual([
+      "by96Columns",
+      "by96Columns",
+      "by144Columns",
+      "by144Columns",
+      "by96Columns",
+      "by144Columns",
+    ]);
   });
 
   it("fall back on the table where one product of the class cannot use the tile", () => {

@@ -23,7 +23,7 @@ export function tileCandidates(product: ProductClass, limits: KernelLimits): rea
   const most = product.matrixUnits ? THIN_ON_MATRIX_UNITS : THIN;
   const thin = [...(m <= most ? ["fewRows"] : []), ...(n <= most ? ["fewColumns"] : [])];
   const large = product.matrixUnits
-    ? ["large", ...(n % 96 === 0 ? ["by96Columns"] : []), ...(m % 96 === 0 ? ["by96Rows"] : [])]
+    ? ["large", ...(n % 96 === 0 ? ["by96Columns"] : []), ...(n % 144 === 0 ? ["by144Columns"] : []), ...(m % 96 === 0 ? ["by96Rows"] : [])]
     : [...(largeTiles(limits) ? ["large"] : []), ...(canBeWhole(product, limits) ? [WHOLE] : [])];
   const wide = [product.matrixUnits ? "middle" : "square", ...(Math.min(m, n) <= THIN ? [] : large)];
   return [...new Set([tableTile(product, limits), ...thin, ...wide])];

@@ -51,12 +51,14 @@ function stagedLines(options: StagedBlockOptions): StagedBlock {
   const each = (line: (round: number) => string): string => Array.from({ length: rounds }, (_, round) => line(round)).join("\n");
   const next = (round: number): string => ` + ${(round * roundRows * stride) / PIECES}u`;
   const below = (round: number): string => ` + ${round * roundRows * pitch}u`;
+  const at = `((${first} + ${name}Row) * ${stride}u + depth) / ${PIECES}u + ${name}Piece`;
   return {
     ...block,
+    start: `  ${name}At = ${at};`,
     setup: `  let ${name}Row = lane / ${PIECES}u;
   let ${name}Piece = lane % ${PIECES}u;
   let ${name}OwnFirst = ${name}Piece < ${HALF}u;
-  var ${name}At = ((${first} + ${name}Row) * ${stride}u + depth) / ${PIECES}u + ${name}Piece;
+  var ${name}At = ${at};
   let ${name}Across = ${(rows * stride) / PIECES}u + (${name}Piece ^ ${HALF}u) - ${name}Piece;
   let ${name}To = ${offset}u + ${name}Row * ${pitch}u + ${name}Piece;
   let ${name}SecondTo = ${offset}u + ${name}Row * ${pitch}u + (${name}Piece ^ ${HALF}u);

@@ -1,4 +1,4 @@
-import { copy, matmul, opTable, Tape, type Program, type Value } from "@sft/kernels";
+import { copy, matmul, opTable, rmsNormWeightGrad, Tape, type Program, type Value } from "@sft/kernels";
 import { expect, it } from "vitest";
 import { defaultLimits, type KernelLimits } from "../dispatch.ts";
 import { listDispatches } from "../listDispatches.ts";
@@ -84,6 +84,33 @@ it("adds up before anything touches a result: a reader, another product into it,
   const shared = gradients([64, 64]);
   const firstOf = (tensor: number): number => (shared.tensors[tensor]!.name === "y1" ? 2 : tensor);
   expect(sumTogether(shared, limits, firstOf).instructions.map(({ op }) => op)).toEqual(["matmul", "sumParts", "matmul", "sumParts"]);
+});
+
+it("goes on waiting where a norm's gradient, in a tensor of its own, lies between products", () => {
+  const norm = (tape: Tape, into: Value): void => {
+    const [dy, x, rstd] = [tape.input("dy", [64, 128]), tape.input("x", [64, 128]), tape.input("rstd", [64])];
+    tape.apply(rmsNormWeightGrad, [dy, x, rstd], { width: 128 }, [into]);
+  };
+  const between = gradients([64], true, (tape) => {
+    norm(tape, tape.output("dWeight", [128]));
+    const [a, b, y] = [tape.input("c", [2048, 16], "f16"), tape.input("d", [2048, 64], "f16"), tape.output("y", [16, 64])];
+    tape.apply(matmul, [a, b, y], { transposeA: true, transposeB: false, alpha: 1 }, [y]);
+  });
+  expect(ops(between)).toEqual(["matmul", "rmsNormWeightGrad", "matmul", "sumParts"]);
+});
+
+it("lets no more parts wait than 64 MiB", () => {
+  const tape = new Tape("large");
+  for (let i = 0; i < 5; i++) {
+    const [a, b] = [tape.input(`a${i}`, [8192, 512], "f16"), tape.input(`b${i}`, [8192, 2048], "f16")];
+    // Four parts of 4 MiB each.
+    tape.apply(matmul, [a, b], { transposeA: true, transposeB: false, alpha: alphaOf(i) }, [tape.output(`y${i}`, [512, 2048])]);
+  }
+  const bound = { ...limits, maxBindingBytes: 2 ** 30 };
+  expect(sumTogether(tape.finish(), bound, itself).instructions.map(({ op }) => op)).toEqual([
+    ...["matmul", "matmul", "matmul", "matmul", "sumParts"],
+    ...["matmul", "sumParts"],
+  ]);
 });
 
 it("leaves a program alone without matrix units, and products that have one part", () => {

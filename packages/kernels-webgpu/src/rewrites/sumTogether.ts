@@ -4,8 +4,11 @@ import { matmulParts, partsOfDepth, sumParts } from "../ops/matmul/sumParts.ts";
 
 /** Products whose parts one launch adds up: two buffers each, and a device with matrix units binds ten. */
 const MOST_PRODUCTS = 5;
-/** Bytes of parts that may wait for their sum. */
-const MOST_BYTES = 16 * 2 ** 20;
+/** Bytes of parts that may wait for their sum: the gradients of a narrow model's layer, less than its activations. */
+const MOST_BYTES = 64 * 2 ** 20;
+
+/** Ops whose bound tensors each belong to one parameter, so that none is a view of what a product writes. */
+const OWN_TENSORS: ReadonlySet<string> = new Set(["matmul", "rmsNormGrad", "rmsNormWeightGrad"]);
 
 /** Roles of bound tensors that products may write. */
 const WRITTEN: ReadonlySet<TensorRole> = new Set(["gradient", "state", "output"]);
@@ -24,8 +27,8 @@ interface Waiting {
 
 /**
  * Lets products on matrix units that split their depth, as the gradients of LoRA's matrices do, leave their parts to one sum of
- * several, which saves the others' launches. It stands before the first instruction that touches one of the results, or that is no
- * product and touches a tensor besides weights and inputs that the caller binds, which may be a larger view of one. Only products
+ * several, which saves the others' launches. It stands before the first instruction that touches one of the results, or that touches
+ * a tensor besides weights and inputs that the caller binds, where that may be a larger view of one. Only products
  * into a float32 tensor that the caller binds wait. Pure; the sums are the same bits. `sameBuffer` as for `listDispatches`.
  */
 export function sumTogether(program: Program, limits: KernelLimits, sameBuffer: (tensor: number) => number): Program {
@@ -42,7 +45,7 @@ export function sumTogether(program: Program, limits: KernelLimits, sameBuffer: 
   for (const instruction of program.instructions) {
     const touched = [...instruction.inputs, ...instruction.outputs];
     const buffers = new Set(touched.map(buffer));
-    const mayOverlap = instruction.op !== "matmul" && touched.some((index) => WRITTEN.has(program.tensors[index]!.role));
+    const mayOverlap = !OWN_TENSORS.has(instruction.op) && touched.some((index) => WRITTEN.has(program.tensors[index]!.role));
     if (mayOverlap || waiting.some(({ y }) => buffers.has(buffer(y)))) addUp();
     const parts = partsThatCanWait(program, instruction, limits, buffer);
     const [y] = instruction.outputs as [number];

@@ -2,9 +2,8 @@
 // Only Node and npm have to be there. Installation speaks on standard error, so that a command's output stays its own.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const pnpm = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).packageManager;
@@ -12,7 +11,7 @@ const pnpm = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).packag
 const npx = process.platform === "win32" ? "npx.cmd" : "npx";
 
 /** The command line, the examples, tsx and what they need to run: no build tools and no test data. */
-const runtimeOfCli = ["--prod", "--filter-prod=@sft/cli...", "--filter-prod=./examples/*", "--filter-prod=sft-monorepo"];
+const runtimeOfCli = ["--prod", "--filter-prod=@sft/cli...", "--filter-prod=./examples/*", "--filter-prod=@sft/scripts"];
 
 const [command, ...rest] = process.argv.slice(2);
 const commands = { start, sft, test };
@@ -57,8 +56,11 @@ function install(scope, filter) {
 
 function runCli(args, cwd) {
   // tsx is looked for from this file: the current folder may be anywhere.
-  const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
-  return run(process.execPath, ["--import", tsx, "--conditions", "@sft/source", join(root, "apps/cli/src/main.ts"), ...args], { cwd });
+  return run(
+    process.execPath,
+    ["--import", import.meta.resolve("tsx"), "--conditions", "@sft/source", join(root, "apps/cli/src/main.ts"), ...args],
+    { cwd },
+  );
 }
 
 /** Runs a command on this one's terminal. @returns its exit code; 130, as for Ctrl-C, when a signal ended it */

@@ -1,7 +1,6 @@
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
-import { createRequire } from "node:module";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 
 /** What a call of `sft` left behind. */
 export interface Finished {
@@ -21,7 +20,6 @@ export interface SftOptions {
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const main = join(here, "../main.ts");
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 
 /** The folder of this application, where its dictionary lies. */
 export const cliFolder: string = join(here, "../..");
@@ -37,7 +35,7 @@ export function startSft(
   args: readonly string[],
   { cwd = cliFolder, env = {}, preload = [] }: SftOptions = {},
 ): ChildProcessWithoutNullStreams {
-  const imports = [tsx, ...preload].flatMap((module) => ["--import", module]);
+  const imports = [import.meta.resolve("tsx"), ...preload].flatMap((module) => ["--import", module]);
   return spawn(process.execPath, [...imports, "--conditions", "@sft/source", main, ...args], {
     cwd,
     env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0", ...env },

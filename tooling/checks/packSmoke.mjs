@@ -1,4 +1,4 @@
-// Packs every published package, installs the tarballs into empty projects as a user would, and runs them there.
+// Packs every published package, installs the tarballs into empty projects as a user would, and runs them there; then a bare checkout.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,6 +23,7 @@ try {
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
+await import("./bareCheckout.mjs");
 
 /** @returns {Map<string, string>} package name -> tarball path */
 function packAll() {

@@ -35,7 +35,7 @@ import { Workspace } from "./workspace.ts";
 export interface CpuBackendOptions {
   /** "float64" computes and stores every "f32" tensor in float64: the oracle. Default "float32". */
   readonly precision?: Precision;
-  /** Threads to compute on, the calling one included. Default: SFT_THREADS, else all cores up to 16; 1 for float64. */
+  /** Threads to compute on, the calling one included: up to 16, or the cores where those are more. Default: see `defaultThreads`; 1 for float64. */
   readonly threads?: number;
   /**
    * Programs of fewer floating-point operations, roughly counted, run on the calling thread alone, since waking the others

@@ -2,3 +2,4 @@ export { type CpuBackendOptions, createCpuBackend, createCpuBackend as createBac
 export type { Precision } from "./elements.ts";
 export type { Profile } from "./threads/control.ts";
 export { scratchBytesOf } from "./scratchBytes.ts";
+export { defaultThreads } from "./threads/chooseThreads.ts";

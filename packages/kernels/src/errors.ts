@@ -23,6 +23,7 @@ export class BackendError extends Error {
     | "shader-compile"
     | "buffer-freed"
     | "bad-buffer"
+    | "bad-option"
     | "device-error";
   readonly hint: string | undefined;
   constructor(code: BackendError["code"], message: string, options: { hint?: string; cause?: unknown } = {}) {

@@ -42,6 +42,27 @@ test("the CPU gets at most as many threads as there are cores, with a word about
   said.mockRestore();
 });
 
+test("SFT_THREADS beyond the cores is cut to them with a word, and one that is no number is refused by name", async () => {
+  const said = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+  const cores = availableParallelism();
+  const adapter = async (text: string): Promise<string> => {
+    vi.stubEnv("SFT_THREADS", text);
+    const backend = await selectBackend({ backend: "cpu" }, "/");
+    made.push(backend);
+    return backend.capabilities.adapter;
+  };
+  try {
+    expect(await adapter("1")).toContain("1 thread");
+    expect(said).not.toHaveBeenCalled();
+    expect(await adapter("100000")).toContain(cores === 1 ? "1 thread" : `${cores} threads`);
+    expect(said).toHaveBeenCalledWith(expect.stringMatching(new RegExp(`^note: SFT_THREADS 100000 is more than .*: ${cores} used\n$`)));
+    await expect(adapter("many")).rejects.toMatchObject({ code: "bad-option", message: expect.stringContaining("SFT_THREADS") });
+  } finally {
+    vi.unstubAllEnvs();
+    said.mockRestore();
+  }
+});
+
 test("auto takes a GPU of hardware", async () => {
   gpu.create = () => fakeGpu(true);
   expect(await chosen()).toBe("webgpu");

@@ -25,7 +25,7 @@ type Create = (options: Omit<BackendChoice, "backend">) => Promise<Backend>;
 const builtIn: Readonly<Record<string, () => Promise<Create>>> = {
   cpu: async () => {
     const { createBackend } = await import("@sft/kernels-cpu");
-    return ({ threads }) => createBackend(threads === undefined ? {} : { threads: threadsToUse(threads) });
+    return async ({ threads }) => createBackend({ threads: await threadsToUse(threads) });
   },
   webgpu: async () => createGpuBackend,
 };
@@ -46,12 +46,13 @@ export async function selectBackend({ backend, threads, precision, autotune, pro
   return (await load())(options);
 }
 
-/** The asked number of threads within this machine's cores, with a word where it is not the same. */
-function threadsToUse(asked: number): number {
-  const threads = usableThreads(asked);
-  if (threads < asked)
+/** The asked number of threads, by flag or environment, within this machine's cores, with a word where it is not the same. */
+async function threadsToUse(asked: number | undefined): Promise<number> {
+  const threads = await usableThreads(asked);
+  const [name, wanted] = asked === undefined ? ["SFT_THREADS", Number(process.env["SFT_THREADS"])] : ["threads", asked];
+  if (threads < wanted)
     process.stderr.write(
-      `note: threads ${asked} is more than the cores that there are, and more would wait for each other: ${threads} used\n`,
+      `note: ${name} ${wanted} is more than the cores that there are, and more would wait for each other: ${threads} used\n`,
     );
   return threads;
 }

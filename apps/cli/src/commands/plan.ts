@@ -2,7 +2,6 @@ import { openModelFolder } from "@sft/checkpoint";
 import { scratchBytesOf } from "@sft/kernels-cpu";
 import { findFamily } from "@sft/model";
 import { defineCommand, type ArgsDef, type CommandDef } from "citty";
-import { availableParallelism } from "node:os";
 import { usableThreads } from "../backend/usableThreads.ts";
 import { CliError } from "../failure/cliError.ts";
 import { booleanOf, numberOf } from "../flagValues.ts";
@@ -40,6 +39,7 @@ const command: CommandDef<ArgsDef> = defineCommand({
     const { config } = await resolveRunConfig(args.recipe as string | undefined, givenRecipeFlags(args), process.cwd());
     await using folder = await openModelFolder(config.base_model);
     const length = config.sequence_len ?? findFamily(folder.config).readConfig(folder.config).maxPositions;
+    const threads = config.backend === "cpu" ? await usableThreads(config.threads) : undefined;
     const budget = await planTraining({
       config: folder.config,
       lora: loraOf(config),
@@ -49,13 +49,9 @@ const command: CommandDef<ArgsDef> = defineCommand({
       rows: config.micro_batch_size,
       length,
       supervisedShare: numberOf(args, "supervised-share")!,
-      ...(config.backend === "cpu"
-        ? {
-            scratchOf: (program) =>
-              scratchBytesOf(program, config.threads === undefined ? Math.min(16, availableParallelism()) : usableThreads(config.threads)),
-            capabilities: { halfWeights: true },
-          }
-        : gpuMemory(config.precision === "mixed")),
+      ...(threads === undefined
+        ? gpuMemory(config.precision === "mixed")
+        : { scratchOf: (program) => scratchBytesOf(program, threads), capabilities: { halfWeights: true } }),
     });
     const limit = byteSizeOf(args, "budget");
     const fits = limit === undefined ? undefined : budget.peak <= limit;

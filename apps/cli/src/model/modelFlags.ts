@@ -7,7 +7,10 @@ import type { BackendChoice } from "../backend/selectBackend.ts";
 /** Flags of every verb that computes. */
 export const backendFlags: ArgsDef = {
   backend: { type: "string", default: "auto", description: "auto, cpu, webgpu, or a module that exports createBackend" },
-  threads: { type: "string", description: "threads of the CPU backend, at most the cores that there are" },
+  threads: {
+    type: "string",
+    description: "threads of the CPU backend, at most the cores that there are; default: SFT_THREADS, else all cores up to 16",
+  },
   precision: {
     type: "string",
     default: "float32",

@@ -186,7 +186,9 @@ export const runConfigSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe("on a GPU, time the tiles of each shape of product once and keep the choices in the user's cache folder"),
-  threads: count.optional().describe("threads of the CPU backend, at most the cores that there are"),
+  threads: count
+    .optional()
+    .describe("threads of the CPU backend, at most the cores that there are; default: SFT_THREADS, else all cores up to 16"),
 });
 
 /** A recipe with its defaults filled in; keys as in the file. */

@@ -1,9 +1,10 @@
 import { tokenizerFolder } from "@sft/fixtures";
-import type { Rendering } from "@sft/templates";
+import type { Rendering, Segment } from "@sft/templates";
 import type { Tokenizer } from "@sft/tokenizer";
 import { loadTokenizer } from "@sft/tokenizer/node";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createMaskPolicy, doctor, encodeRendering, type Example, type StraddlePolicy } from "./index.ts";
+import { encodeWords, warningCodes } from "./testing/encodeWords.ts";
 import { mockTokenizer } from "./testing/mockTokenizer.ts";
 import { promptAnswer } from "./testing/renderings.ts";
 
@@ -95,5 +96,57 @@ describe("joint encoding of a record with control-token text", () => {
     expect(() => encodeRendering(hostile, mockTokenizer, { mask: joint("mask"), control: "reject" })).toThrow(
       expect.objectContaining({ code: "control-token-in-content" }),
     );
+  });
+});
+
+describe("joint encoding", () => {
+  const merging = promptAnswer("Foo", "Bar baz");
+  it("gives a token across prompt and answer to the straddle policy", () => {
+    for (const [straddle, weight] of [
+      ["mask", 0],
+      ["train", 1],
+    ] as const) {
+      const example = encodeWords(merging, { mask: joint(straddle) });
+      expect([...example.weights]).toEqual([0, 0, weight, 1, 1]);
+      expect(example.warnings).toEqual([
+        {
+          code: "straddling-token",
+          token: 2,
+          message: "Token 2 reaches from the header of message 1 (assistant) into the body of message 1 (assistant).",
+        },
+      ]);
+      expect(example.spans[2]?.reason).toBe(
+        `token 2 crosses the border of two segments; straddle: "${straddle}" gives it weight ${weight}`,
+      );
+    }
+    expect(() => encodeWords(merging, { mask: joint("error") })).toThrow(
+      "token 2 crosses the border of two segments, with weights 0 and 1.",
+    );
+  });
+  it("has nothing to say of tokens inside one part", () => {
+    const { segments, ...rest } = promptAnswer("Foo", "Bar", { after: " Out: " });
+    const split = segments.flatMap((segment): Segment[] =>
+      segment.text === "Foo"
+        ? [
+            { ...segment, text: "Fo" },
+            { ...segment, text: "o", fieldStart: 2 },
+          ]
+        : [segment],
+    );
+    const example = encodeWords({ ...rest, segments: split }, { mask: joint("error") });
+    expect(warningCodes(example)).toEqual([]);
+    expect(example.ids).toHaveLength(5);
+  });
+  it("names text outside messages", () => {
+    const rendering = promptAnswer("Foo", "Bar", { bos: "begin:", after: " Out: " });
+    expect(encodeWords(rendering, { mask: joint("mask") }).warnings.map(({ message }) => message)).toEqual([
+      "Token 0 reaches from the outside of no message into the header of message 0 (user).",
+    ]);
+  });
+  it("takes an empty rendering", () => {
+    const empty = { ...merging, segments: [] };
+    for (const mask of [joint("mask"), "completion", "litgpt"]) {
+      expect(encodeWords(empty, { mask })).toMatchObject({ ids: new Int32Array(0), spans: [], warnings: [{ code: "all-masked" }] });
+    }
   });
 });

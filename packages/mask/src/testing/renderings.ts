@@ -59,3 +59,7 @@ export function promptAnswer(
     template: { name: "in-out", hash: "by hand" },
   };
 }
+
+/** The shortest conversation: a question of one character and an answer of three. */
+export const user: Message = { role: "user", content: "u" };
+export const assistant: Message = { role: "assistant", content: "abc" };

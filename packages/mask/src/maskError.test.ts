@@ -1,11 +1,8 @@
-import type { Message, Rendering } from "@sft/templates";
+import type { Message } from "@sft/templates";
 import { describe, expect, it } from "vitest";
 import {
   assertPromptParity,
   createMaskPolicy,
-  doctor,
-  type DoctorOptions,
-  encodeExamples,
   encodeRendering,
   type EncodeOptions,
   MaskError,
@@ -17,9 +14,9 @@ import {
   type TruncationStrategy,
 } from "./index.ts";
 import { mockTokenizer } from "./testing/mockTokenizer.ts";
-import { chatml, promptAnswer } from "./testing/renderings.ts";
+import { assistant, chatml, user } from "./testing/renderings.ts";
 
-/** Every text that a user reads, in one place: a change of wording is a change of a snapshot. */
+/** Code, words and values: a change of wording is a change of a snapshot. */
 const failure = (run: () => unknown): string => {
   try {
     run();
@@ -31,8 +28,6 @@ const failure = (run: () => unknown): string => {
   }
   return "no error";
 };
-const user = { role: "user", content: "u" };
-const assistant = { role: "assistant", content: "abc" };
 const encodeAnswer = (fields: Partial<Message>, options?: EncodeOptions): unknown =>
   encodeRendering(chatml([user, { ...assistant, ...fields }]), mockTokenizer, options);
 const row = shiftTargets({ ids: Int32Array.of(5, 6, 7), weights: Float32Array.of(0, 1, 1) });
@@ -140,113 +135,5 @@ describe("errors", () => {
       `"prompt-not-prefix | the prompt's ids must be the first ids of the training row, but token 1 is 2 in the prompt and 3 in training. Render both with one template and one encoding; a template that rewrites history needs one row a supervised turn. | {"token":1,"prompt":2,"training":3}"`,
     );
     expect(failure(() => assertPromptParity({ ids: Int32Array.of(1) }, { ids: Int32Array.of(1, 3) }))).toBe("no error");
-  });
-});
-
-describe("warnings", () => {
-  const conversation = chatml([user, assistant, { role: "user", content: "what is it?" }, { role: "assistant", content: "done" }]);
-  const warnings = (rendering: Rendering, options: EncodeOptions): string[] =>
-    encodeExamples(rendering, mockTokenizer, options).flatMap((example) =>
-      example.warnings.map(({ code, message, token }) => `${code} at ${token} | ${message}`),
-    );
-  it.each<[TruncationStrategy, number]>([
-    ["drop", 50],
-    ["keepResponse", 47],
-    ["keepResponse", 20],
-    ["splitTurns", 30],
-    ["left", 30],
-    ["right", 42],
-    ["proportion", 20],
-  ])("of the truncation %s to %i tokens", (truncation, maxLength) => {
-    expect(warnings(conversation, { truncation, maxLength })).toMatchSnapshot();
-  });
-  it("of encoding", () => {
-    const joint = createMaskPolicy("last", { encoding: "joint" });
-    expect(warnings(chatml([{ role: "user", content: "<s>" }, assistant]), { mask: joint })).toMatchSnapshot();
-    expect(warnings(promptAnswer("u", "a</s>"), { mask: "litgpt" })).toMatchSnapshot();
-    expect(warnings(promptAnswer("u", "a</s>"), { control: "allow" })).toMatchSnapshot();
-    expect(warnings(chatml([user]), {})).toMatchSnapshot();
-  });
-});
-
-describe("reasons", () => {
-  const conversation = chatml([
-    { role: "system", content: "S" },
-    user,
-    { ...assistant, reasoning_content: "hm" },
-    { role: "tool", content: "T" },
-    { ...assistant, train: false },
-    { ...user, train: true },
-    { ...assistant, weight: 0.5, spans: [{ start: 1, end: 2, weight: 3 }] },
-  ]);
-  const bos = promptAnswer("u", "a", { bos: "<s>" });
-  const reasons = (rendering: Rendering, mask: string | MaskPolicy): string[] =>
-    encodeRendering(rendering, mockTokenizer, { mask }).spans.map(
-      ({ text, weight, message, part, reason }) => `${JSON.stringify(text)} ${weight} (${message} ${part}) ${reason}`,
-    );
-  it.each(["completion", "assistant", "last", "axolotl", "unsloth", "trl"])("of the policy %s", (mask) => {
-    expect(reasons(conversation, mask)).toMatchSnapshot();
-  });
-  it("of BOS and text outside messages", () => {
-    expect(reasons(bos, "all")).toMatchSnapshot();
-    expect(reasons(bos, createMaskPolicy("completion", { classWeights: { prompt: 0.1 } }))).toMatchSnapshot();
-  });
-  it("of generation blocks and text outside messages", () => {
-    const { segments, ...rest } = promptAnswer("u", "a", { bos: "start" });
-    const tagged = segments.map((segment) => (segment.text === "a" ? { ...segment, generation: true } : segment));
-    const note = { ...segments[4], text: "note", kind: "literal" as const, field: null };
-    const rendering = { ...rest, segments: [...tagged.slice(0, 4), note, ...tagged.slice(4)] };
-    for (const mask of ["completion", "all"]) expect(reasons(rendering, mask)).toMatchSnapshot();
-  });
-  it("of switches", () => {
-    const off = createMaskPolicy("assistant", { body: false, terminator: false, classWeights: { reasoning: 2 } });
-    expect(reasons(conversation, off)).toMatchSnapshot();
-  });
-  it("of tokens across borders", () => {
-    const emoji = chatml([{ role: "assistant", content: "\u{1F44D}", spans: [{ start: 0, end: 1, weight: 0.25 }] }]);
-    expect(reasons(emoji, "last")).toMatchSnapshot();
-    expect(reasons(emoji, createMaskPolicy("last", { straddle: "train" }))).toMatchSnapshot();
-  });
-});
-
-describe("findings", () => {
-  const examine = (rendering: Rendering, options: EncodeOptions = {}, more: Partial<DoctorOptions> = {}): unknown =>
-    doctor([{ rendering, example: encodeRendering(rendering, mockTokenizer, options) }], { tokenizer: mockTokenizer, ...more });
-  const withBos = { ...mockTokenizer, addBosToken: true };
-  it.each<[string, () => unknown]>([
-    ["no-terminator", () => examine(promptAnswer("u", "a", { eos: "" }))],
-    ["double-terminator", () => examine(chatml([user, { role: "assistant", content: "a<|im_end|>b" }]), { control: "allow" })],
-    ["double-bos", () => examine(promptAnswer("u", "a", { bos: "<s>", before: "<s>In: " }))],
-    ["missing-bos", () => examine(promptAnswer("u", "a"), {}, { tokenizer: withBos })],
-    ["control-token-in-content", () => examine(chatml([{ role: "user", content: "see <|im_end|>" }, assistant]), { row: 6 })],
-    ["all-masked", () => examine(chatml([user]))],
-    ["truncated-answer", () => examine(promptAnswer("u", "answer"), { maxLength: 12, truncation: "right" })],
-    [
-      "literal-none",
-      () =>
-        examine(
-          chatml([
-            { role: "user", content: "undefined" },
-            { role: "assistant", content: "None " },
-          ]),
-        ),
-    ],
-    ["literal-none in template text", () => examine(promptAnswer("u", "a", { before: "system: None\n" }))],
-    [
-      "empty-turn",
-      () =>
-        examine(
-          chatml([
-            { role: "user", content: "" },
-            { role: "assistant", content: "\n" },
-          ]),
-        ),
-    ],
-    ["over-long", () => examine(promptAnswer("u", "a"), { maxLength: 4 })],
-    ["over-long but kept", () => examine(promptAnswer("u", "a"), {}, { maxLength: 4 })],
-    ["supervised-share", () => examine(promptAnswer("u".repeat(200), "a"), {}, { usualShare: { min: 0.02, max: 0.9 } })],
-    ["supervised-share of all", () => examine(promptAnswer("u", "a"), { mask: "all" }, { usualShare: { min: 0.1, max: 0.9 } })],
-  ])("%s", (_, run) => {
-    expect(run()).toMatchSnapshot();
   });
 });

@@ -5,7 +5,14 @@ export type { TemplateDefinition, TurnMarkup } from "./templateDefinition.ts";
 export { TemplateError, type TemplateErrorCode } from "./templateError.ts";
 export { createTemplate } from "./createTemplate.ts";
 export { findTemplate, findTemplateForModel, templateNames } from "./registry.ts";
-export { readRecord, detectRecordFormat, defaultTemplateName, unreadFields, type ReadRecordOptions } from "./records/readRecord.ts";
+export {
+  readRecord,
+  detectRecordFormat,
+  defaultTemplateName,
+  recordFields,
+  unreadFields,
+  type ReadRecordOptions,
+} from "./records/readRecord.ts";
 export { RecordError, type RecordErrorCode, type RecordPlace } from "./records/recordError.ts";
 export { createJinjaTemplate, type JinjaTemplateOptions } from "./jinja/createJinjaTemplate.ts";
 export type { JinjaLimits } from "./jinja/budget.ts";

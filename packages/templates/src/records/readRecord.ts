@@ -24,6 +24,9 @@ const formats: Readonly<Record<RecordFormat, Format>> = {
   text: { keys: ["text"], also: [], read: readText, template: "text" },
 };
 
+/** Every field of a row that some format reads. */
+export const recordFields: readonly string[] = [...new Set(Object.values(formats).flatMap(({ keys, also }) => [...keys, ...also]))];
+
 export interface ReadRecordOptions extends RecordPlace {
   /** Reads the row as this format instead of detecting it. */
   readonly format?: RecordFormat;
@@ -37,10 +40,7 @@ export function readRecord(row: unknown, { format, ...place }: ReadRecordOptions
   if (!isObject(row)) throw wrongType("row", "an object", row, place);
   const found = format ?? detectRecordFormat(row);
   if (!found) {
-    const alike = sameNames(
-      row,
-      Object.values(formats).flatMap(({ keys, also }) => [...keys, ...also]),
-    );
+    const alike = sameNames(row, recordFields);
     throw new RecordError(
       "unknown-format",
       `Its keys are ${

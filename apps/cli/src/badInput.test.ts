@@ -112,6 +112,14 @@ describe.concurrent("bad input ends with one message, and leaves nothing behind"
     expect((await readdir(join(folder, "other"))).sort()).toEqual(["checkpoint-7", "config.yaml"]);
   });
 
+  test.runIf(process.platform === "linux")("an output folder in a file system that takes none", async () => {
+    const folder = await testFolder();
+    const { exitCode, stderr } = await refused(folder, ["--data", await someRows(folder, 2), "--output-dir", "/proc/none/run"]);
+    expect(stderr).toContain("could not write a folder at /proc/none/run: the system refuses at /proc/none (ENOENT)");
+    expect(stderr).toContain("Give a path inside a folder in which you may write.");
+    expect(exitCode).toBe(1);
+  });
+
   test("a disk that is full while the adapter is saved: no half-written checkpoint", async () => {
     const folder = await testFolder();
     const args = [

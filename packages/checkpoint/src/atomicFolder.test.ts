@@ -62,6 +62,6 @@ test("a parent that is a file is named", async () => {
   const file = join(testFolder(), "file");
   writeFileSync(file, "");
   const path = join(file, "checkpoint-20");
-  await expect(replaceFolder(path, async () => undefined)).rejects.toMatchObject({ code: "not-writable", path });
+  await expect(replaceFolder(path, async () => undefined)).rejects.toMatchObject({ code: "not-writable", path: file });
   expect(existsSync(path)).toBe(false);
 });

@@ -2,6 +2,7 @@ import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { syncFolder, temporaryName } from "./atomicFile.ts";
 import { CheckpointError, systemCode, writeFailure } from "./checkpointError.ts";
+import { makeFolder } from "./makeFolder.ts";
 
 /**
  * Replaces the folder `path` as a whole: `build` fills an empty folder beside it, which then takes its name.
@@ -12,7 +13,7 @@ export async function replaceFolder(path: string, build: (folder: string) => Pro
   const temporary = temporaryName(path);
   const retired = temporaryName(path);
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await mkdir(temporary);
     await build(temporary);
     await syncFolder(temporary);

@@ -15,6 +15,7 @@ export { bfloat16ToFloat32, float32ToBfloat16 } from "./bfloat16.ts";
 export type { WriteAll } from "./atomicFile.ts";
 export { streamFileAtomic, writeFileAtomic } from "./atomicFile.ts";
 export { checkFolder, replaceFolder } from "./atomicFolder.ts";
+export { checkFolderPlace, makeFolder } from "./makeFolder.ts";
 export { formatJson, readJsonObject } from "./jsonFile.ts";
 export type { ModelFolder } from "./modelFolder.ts";
 export { openModelFolder } from "./modelFolder.ts";

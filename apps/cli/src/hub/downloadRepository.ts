@@ -1,6 +1,6 @@
-import { mkdir, copyFile, lstat, rm, stat, symlink } from "node:fs/promises";
+import { copyFile, lstat, rm, stat, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
-import { writeFileAtomic } from "@sft/checkpoint";
+import { makeFolder, writeFileAtomic } from "@sft/checkpoint";
 import { CliError, usageError } from "../failure/cliError.ts";
 import { fetchBlob } from "./fetchBlob.ts";
 import { refusedBy } from "./refusedBy.ts";
@@ -65,7 +65,7 @@ export async function downloadRepository(request: DownloadRequest): Promise<Down
     const blob = join(storage, "blobs", file.blob);
     const isThere = await exists(blob);
     onFile?.(file, isThere);
-    await mkdir(dirname(blob), { recursive: true });
+    await makeFolder(dirname(blob));
     if (!isThere) {
       const url = `${request.hubUrl ?? hub.HUB_URL}/${repository}/resolve/${commit}/${file.path.split("/").map(encodeURIComponent).join("/")}`;
       await fetchBlob({ url, token, file, path: blob });
@@ -75,7 +75,7 @@ export async function downloadRepository(request: DownloadRequest): Promise<Down
   // Last, so that a name never stands for a snapshot that is not whole.
   if (revision !== commit) {
     const ref = join(storage, "refs", revision);
-    await mkdir(dirname(ref), { recursive: true });
+    await makeFolder(dirname(ref));
     await writeFileAtomic(ref, commit);
   }
   return { folder, commit, files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) };
@@ -84,7 +84,7 @@ export async function downloadRepository(request: DownloadRequest): Promise<Down
 /** Puts the file's place in the snapshot: a relative link, or a copy where the system has no links. */
 async function point(place: string, blob: string): Promise<void> {
   if (await exists(place)) return;
-  await mkdir(dirname(place), { recursive: true });
+  await makeFolder(dirname(place));
   if (
     await lstat(place).then(
       () => true,

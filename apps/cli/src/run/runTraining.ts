@@ -1,9 +1,8 @@
-import { writeFileAtomic } from "@sft/checkpoint";
+import { makeFolder, writeFileAtomic } from "@sft/checkpoint";
 import type { Backend } from "@sft/kernels";
 import type { LanguageModel } from "@sft/model";
 import { shiftTargets } from "@sft/mask";
 import { train, type TrainingEvent, type TrainResult } from "@sft/trainer";
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { hearingBackend } from "../backend/hearingBackend.ts";
@@ -116,7 +115,7 @@ export async function runTraining({ config, prepared, entry, backend: chosenBack
 /** Makes the run folder ready. */
 async function enterFolder(config: RunConfig, entry: Entry, metrics: string): Promise<void> {
   await clearFolder(config.output_dir, entry);
-  await mkdir(config.output_dir, { recursive: true });
+  await makeFolder(config.output_dir);
   await writeFileAtomic(join(config.output_dir, runFiles.config), stringify(config));
   await rewindMetrics(metrics, entry.kind === "resume" ? entry.from.step : -1);
 }

@@ -1,3 +1,4 @@
+import { checkFolderPlace } from "@sft/checkpoint";
 import { readdir, realpath, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { CliError } from "../failure/cliError.ts";
@@ -42,11 +43,12 @@ export interface EntryOptions {
 /**
  * Decides how a run may enter `folder` (absolute), without touching it. A run that goes on from a checkpoint writes the
  * later ones anew, so those that are there belong to another course: they are in the way until `overwrite` gives them up.
- * @throws CliError "output-folder-in-use", "nothing-to-resume"
+ * @throws CliError "output-folder-in-use", "nothing-to-resume"; CheckpointError "not-writable"
  */
 export async function decideEntry(folder: string, options: EntryOptions): Promise<Entry> {
   await refuseOwnFiles(folder, options);
   const entry = await findEntry(folder, options);
+  await checkFolderPlace(folder);
   if (entry.kind === "new") return entry;
   for (const read of options.reads ?? []) {
     const source = await realpath(read).catch(() => read);

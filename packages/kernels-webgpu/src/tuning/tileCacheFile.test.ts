@@ -70,3 +70,10 @@ it("tells drivers of one device apart", () => {
   const info = { vendor: "nvidia", architecture: "hopper", device: "NVIDIA H100", description: "NVIDIA: 550.54.15" };
   expect(deviceKey(info)).not.toBe(deviceKey({ ...info, description: "NVIDIA: 560.1.2" }));
 });
+
+// Linux says ENOENT for a new folder in /proc, at which Node's recursive mkdir makes the parent for ever.
+it.runIf(process.platform === "linux")("says so and goes on where the folder cannot be made", async () => {
+  path = "/proc/none/sft/tiles.json";
+  await open("first").save({ a: "square" });
+  expect(notices).toEqual([expect.stringMatching(/^the tile cache \/proc\/none\/sft\/tiles.json could not be written: ENOENT/)]);
+});

@@ -52,7 +52,7 @@ export function tileCacheFile({ path, version, device, notice = () => undefined 
         const { devices } = await read(() => undefined);
         const kept = Object.hasOwn(devices, device) ? devices[device] : {};
         const cache: TileCache = { version, devices: { ...devices, [device]: { ...kept, ...choices } } };
-        await mkdir(dirname(path), { recursive: true });
+        await makeFolder(dirname(path));
         await writeFile(temporary, `${JSON.stringify(cache, null, 1)}\n`);
         await rename(temporary, path);
       } catch (error) {
@@ -66,6 +66,21 @@ export function tileCacheFile({ path, version, device, notice = () => undefined 
 /** What tells one device and driver from another; Dawn's description names the driver and its version. */
 export function deviceKey({ vendor, architecture, device, description }: AdapterInfo): string {
   return [vendor, architecture, device, description].join(" | ");
+}
+
+/** Makes a folder and those above it. Node's recursive mkdir never returns where folders are refused as missing, as in /proc. */
+async function makeFolder(path: string): Promise<void> {
+  const attempt = async (): Promise<string | undefined> =>
+    mkdir(path).then(
+      () => undefined,
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === "EEXIST" || error.code === "ENOENT") return error.code;
+        throw error;
+      },
+    );
+  if ((await attempt()) !== "ENOENT") return;
+  if (dirname(path) !== path) await makeFolder(dirname(path));
+  await attempt();
 }
 
 function parseCache(text: string): TileCache | undefined {

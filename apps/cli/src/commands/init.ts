@@ -8,7 +8,6 @@ import { methods, proposeSettings } from "../init/proposeSettings.ts";
 import { besideRecipe, checkRecipePlace } from "../init/recipePlace.ts";
 import { recipeText } from "../init/recipeText.ts";
 import { openModel } from "../model/openModel.ts";
-import { columnsFlag, columnsOf, type Columns } from "../rows/columns.ts";
 import { runConfigSchema, type RunConfig } from "../runConfig/schema.ts";
 
 export const examples: readonly string[] = [
@@ -30,7 +29,6 @@ const command: CommandDef<ArgsDef> = defineCommand({
     recipe: { type: "positional", required: false, default: "sft.yaml", description: "file to write" },
     "base-model": { type: "string", description: "folder of the base model, in Hugging Face's layout" },
     data: { type: "string", description: "rows to train on: their first 1,000 say which template, mask and length suit them" },
-    ...columnsFlag,
     method: { type: "string", default: "lora", description: `what is trained: ${methods.join(", ")} (LoRA on a base in 4 bits)` },
     overwrite: { type: "boolean", description: "write over a file that is there" },
     json: { type: "boolean", description: "print one JSON object" },
@@ -41,7 +39,7 @@ const command: CommandDef<ArgsDef> = defineCommand({
     const method = wordOf(args, "method", methods)!;
     const [modelText, dataText] = [textOf(args, "base-model"), textOf(args, "data")];
     const model = modelText === undefined ? undefined : resolve(modelText);
-    const datasets = dataText === undefined ? undefined : datasetsOf(dataText, columnsOf(args));
+    const datasets = dataText === undefined ? undefined : datasetsOf(dataText);
     await checkRecipePlace(recipe, shown, booleanOf(args, "overwrite"));
 
     await using opened = model === undefined ? undefined : await openModel(model);
@@ -50,14 +48,14 @@ const command: CommandDef<ArgsDef> = defineCommand({
     const values: Partial<RunConfig> = {
       ...proposal.values,
       base_model: model === undefined ? "./model" : besideRecipe(recipe, model),
-      datasets: datasets?.map((set) => ({ ...set, path: besideRecipe(recipe, set.path), ...typeOf(rows!) })) ?? [{ path: "./rows.jsonl" }],
+      datasets: datasets?.map((set) => ({ path: besideRecipe(recipe, set.path), ...typeOf(rows!) })) ?? [{ path: "./rows.jsonl" }],
       output_dir: `runs/${basename(shown, extname(shown))}`,
     };
     await makeFolder(dirname(recipe));
     await writeFileAtomic(recipe, recipeText(method, { ...proposal, values }));
 
     const missing = [...(model === undefined ? ["base_model"] : []), ...(datasets === undefined ? ["datasets"] : [])];
-    const next = nextCalls(shown, modelText, dataText, textOf(args, "columns"), values);
+    const next = nextCalls(shown, modelText, dataText, values);
     if (booleanOf(args, "json")) {
       const { encoded, ...seen } = rows ?? {};
       const tokens = encoded?.lengths.length ? { longest_tokens: encoded.lengths.at(-1) } : {};
@@ -71,10 +69,10 @@ const command: CommandDef<ArgsDef> = defineCommand({
 export default command;
 
 /** Files, several with commas, as `sft train --data` takes them. @throws CliError "bad-flag" */
-function datasetsOf(text: string, columns: Columns | undefined): RunConfig["datasets"] {
+function datasetsOf(text: string): RunConfig["datasets"] {
   const read = runConfigSchema.shape.datasets.safeParse(text);
   if (!read.success) throw usageError("bad-flag", "--data names a file that has no name.", "Write --data rows.jsonl, several with commas.");
-  return read.data.map((set) => ({ path: resolve(set.path), ...(columns ? { columns } : {}) }));
+  return read.data.map((set) => ({ ...set, path: resolve(set.path) }));
 }
 
 /** One format for all rows is named, so that a row of another is refused with its place. */
@@ -85,14 +83,12 @@ function nextCalls(
   recipe: string,
   model: string | undefined,
   data: string | undefined,
-  columns: string | undefined,
   { chat_template: template }: Partial<RunConfig>,
 ): string[] {
   const canPreview = model !== undefined && data !== undefined && !data.includes(",");
   const style = template === undefined ? "" : ` --template ${template}`;
-  const names = columns === undefined ? "" : ` --columns ${quoted(columns)}`;
   return [
-    ...(canPreview ? [`sft preview --data ${quoted(data)} --tokenizer ${quoted(model)}${names}${style}`] : []),
+    ...(canPreview ? [`sft preview --data ${quoted(data)} --tokenizer ${quoted(model)}${style}`] : []),
     `sft plan ${quoted(recipe)}`,
     `sft train ${quoted(recipe)}`,
   ];

@@ -21,7 +21,7 @@ interface Cost {
 }
 
 const MIB = 2 ** 20;
-const STEPS = 4;
+const STEPS = 2;
 const ROUNDS = 3;
 /** Rows and length of all models in the table over sizes. */
 const SIZE_ROWS = 4;

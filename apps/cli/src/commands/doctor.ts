@@ -64,7 +64,7 @@ async function examine(file: string, tokenizerFolder: string, args: FlagValues):
   const given = rowSettings(args);
   const settings = { ...given, maxLength: given.maxLength ?? (await positionsOf(tokenizerFolder)) };
   const templateFor = await chooseTemplate(settings.template, tokenizer);
-  const encoded = encodeRows([{ path: file, type: settings.type }], {
+  const encoded = encodeRows([{ path: file, type: settings.type, columns: settings.columns }], {
     tokenizer,
     templateFor,
     mask: settings.mask,

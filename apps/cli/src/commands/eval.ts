@@ -34,7 +34,7 @@ const command: CommandDef<ArgsDef> = defineCommand({
     const batchSize = countOf(args, "batch-size")!;
     await useModel({ ...modelOf(args), template: rows.template }, process.cwd(), async ({ place, opened, templateFor, policy, load }) => {
       const { maxPositions } = opened.config;
-      const data = await readTrainingRows([{ path, type: rows.type }], {
+      const data = await readTrainingRows([{ path, type: rows.type, columns: rows.columns }], {
         tokenizer: opened.tokenizer,
         templateFor,
         mask: rows.mask ?? savedPolicy(policy),

@@ -99,9 +99,9 @@ function singleQuestion(args: FlagValues, { opened, templateFor }: ModelUse): Qu
 }
 
 async function questionsOfRows(args: FlagValues, { opened, templateFor, policy }: ModelUse): Promise<Question[]> {
-  const { type, mask = policy?.includes("+") ? undefined : policy } = rowSettings(args);
+  const { type, columns, mask = policy?.includes("+") ? undefined : policy } = rowSettings(args);
   const questions: Question[] = [];
-  for await (const row of encodeRows([{ path: resolve(textOf(args, "data")!), type }], {
+  for await (const row of encodeRows([{ path: resolve(textOf(args, "data")!), type, columns }], {
     tokenizer: opened.tokenizer,
     templateFor,
     mask,

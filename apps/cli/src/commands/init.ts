@@ -1,5 +1,6 @@
-import { makeFolder, writeFileAtomic } from "@sft/checkpoint";
+import { writeFileAtomic } from "@sft/checkpoint";
 import { defineCommand, type ArgsDef, type CommandDef } from "citty";
+import { mkdir } from "node:fs/promises";
 import { basename, dirname, extname, resolve } from "node:path";
 import { usageError } from "../failure/cliError.ts";
 import { booleanOf, textOf, wordOf } from "../flagValues.ts";
@@ -8,6 +9,7 @@ import { methods, proposeSettings } from "../init/proposeSettings.ts";
 import { besideRecipe, checkRecipePlace } from "../init/recipePlace.ts";
 import { recipeText } from "../init/recipeText.ts";
 import { openModel } from "../model/openModel.ts";
+import { columnsFlag, columnsOf, type Columns } from "../rows/columns.ts";
 import { runConfigSchema, type RunConfig } from "../runConfig/schema.ts";
 
 export const examples: readonly string[] = [
@@ -29,6 +31,7 @@ const command: CommandDef<ArgsDef> = defineCommand({
     recipe: { type: "positional", required: false, default: "sft.yaml", description: "file to write" },
     "base-model": { type: "string", description: "folder of the base model, in Hugging Face's layout" },
     data: { type: "string", description: "rows to train on: their first 1,000 say which template, mask and length suit them" },
+    ...columnsFlag,
     method: { type: "string", default: "lora", description: `what is trained: ${methods.join(", ")} (LoRA on a base in 4 bits)` },
     overwrite: { type: "boolean", description: "write over a file that is there" },
     json: { type: "boolean", description: "print one JSON object" },
@@ -39,7 +42,7 @@ const command: CommandDef<ArgsDef> = defineCommand({
     const method = wordOf(args, "method", methods)!;
     const [modelText, dataText] = [textOf(args, "base-model"), textOf(args, "data")];
     const model = modelText === undefined ? undefined : resolve(modelText);
-    const datasets = dataText === undefined ? undefined : datasetsOf(dataText);
+    const datasets = dataText === undefined ? undefined : datasetsOf(dataText, columnsOf(args));
     await checkRecipePlace(recipe, shown, booleanOf(args, "overwrite"));
 
     await using opened = model === undefined ? undefined : await openModel(model);
@@ -48,14 +51,14 @@ const command: CommandDef<ArgsDef> = defineCommand({
     const values: Partial<RunConfig> = {
       ...proposal.values,
       base_model: model === undefined ? "./model" : besideRecipe(recipe, model),
-      datasets: datasets?.map((set) => ({ path: besideRecipe(recipe, set.path), ...typeOf(rows!) })) ?? [{ path: "./rows.jsonl" }],
+      datasets: datasets?.map((set) => ({ ...set, path: besideRecipe(recipe, set.path), ...typeOf(rows!) })) ?? [{ path: "./rows.jsonl" }],
       output_dir: `runs/${basename(shown, extname(shown))}`,
     };
-    await makeFolder(dirname(recipe));
+    await mkdir(dirname(recipe), { recursive: true });
     await writeFileAtomic(recipe, recipeText(method, { ...proposal, values }));
 
     const missing = [...(model === undefined ? ["base_model"] : []), ...(datasets === undefined ? ["datasets"] : [])];
-    const next = nextCalls(shown, modelText, dataText, values);
+    const next = nextCalls(shown, modelText, dataText, textOf(args, "columns"), values);
     if (booleanOf(args, "json")) {
       const { encoded, ...seen } = rows ?? {};
       const tokens = encoded?.lengths.length ? { longest_tokens: encoded.lengths.at(-1) } : {};
@@ -69,10 +72,10 @@ const command: CommandDef<ArgsDef> = defineCommand({
 export default command;
 
 /** Files, several with commas, as `sft train --data` takes them. @throws CliError "bad-flag" */
-function datasetsOf(text: string): RunConfig["datasets"] {
+function datasetsOf(text: string, columns: Columns | undefined): RunConfig["datasets"] {
   const read = runConfigSchema.shape.datasets.safeParse(text);
   if (!read.success) throw usageError("bad-flag", "--data names a file that has no name.", "Write --data rows.jsonl, several with commas.");
-  return read.data.map((set) => ({ ...set, path: resolve(set.path) }));
+  return read.data.map((set) => ({ path: resolve(set.path), ...(columns ? { columns } : {}) }));
 }
 
 /** One format for all rows is named, so that a row of another is refused with its place. */
@@ -83,12 +86,14 @@ function nextCalls(
   recipe: string,
   model: string | undefined,
   data: string | undefined,
+  columns: string | undefined,
   { chat_template: template }: Partial<RunConfig>,
 ): string[] {
   const canPreview = model !== undefined && data !== undefined && !data.includes(",");
   const style = template === undefined ? "" : ` --template ${template}`;
+  const names = columns === undefined ? "" : ` --columns ${quoted(columns)}`;
   return [
-    ...(canPreview ? [`sft preview --data ${quoted(data)} --tokenizer ${quoted(model)}${style}`] : []),
+    ...(canPreview ? [`sft preview --data ${quoted(data)} --tokenizer ${quoted(model)}${names}${style}`] : []),
     `sft plan ${quoted(recipe)}`,
     `sft train ${quoted(recipe)}`,
   ];

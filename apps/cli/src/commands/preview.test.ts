@@ -46,6 +46,28 @@ describe.concurrent("sft preview", () => {
     ]);
   });
 
+  test("columns of other names, as flag, in a recipe and of the doctor", async () => {
+    const folder = await testFolder();
+    const asked = { cwd: folder };
+    await writeFile(join(folder, "faq.csv"), "question,answer\nWhere is Basel?,In Switzerland.\n");
+    const columns = ["--columns", "instruction=question,output=answer"];
+    const made = await runSft(["init", "faq.yaml", "--base-model", dictionary.model, "--data", "faq.csv", ...columns, "--json"], asked);
+    const calls = (JSON.parse(made.stdout) as { next: string[] }).next;
+    expect(calls[0]).toContain("--columns 'instruction=question,output=answer'");
+    const rows = ["--data", "faq.csv", "--tokenizer", dictionary.model, ...columns];
+    const [shown, judged, run] = await Promise.all([
+      runSft(["preview", ...rows, "--json"], asked),
+      runSft(["doctor", ...rows], asked),
+      runSft(["train", "faq.yaml", "--max-steps", "1", "--val-set-size", "0", "--sample-prompts", "0", "--backend", "cpu"], asked),
+    ]);
+    expect((JSON.parse(shown.stdout) as PreviewRow).spans.filter(({ trained }) => trained).map(({ text }) => text)).toEqual([
+      "In Switzerland.",
+      "<|endoftext|>",
+    ]);
+    expect([judged.exitCode, judged.stdout]).toEqual([0, expect.stringContaining("0 errors")]);
+    expect([run.stderr, run.exitCode]).toEqual(["", 0]);
+  });
+
   test("--mask and --max-length decide, and --html writes a page", async () => {
     const [all] = await preview(["--data", dictionary.test, "--rows", "1", "--mask", "all"]);
     expect(all!.weights).toEqual([0, ...Array<number>(all!.ids.length - 1).fill(1)]);

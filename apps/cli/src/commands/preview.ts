@@ -77,7 +77,11 @@ async function* rowsOf(args: FlagValues, limit: number): AsyncGenerator<EncodedR
   const tokenizer = await loadTokenizer(resolve(folder));
   const templateFor = await chooseTemplate(settings.template, tokenizer);
   let count = 0;
-  for await (const row of encodeRows([{ path: resolve(data), type: settings.type }], { ...settings, tokenizer, templateFor })) {
+  for await (const row of encodeRows([{ path: resolve(data), type: settings.type, columns: settings.columns }], {
+    ...settings,
+    tokenizer,
+    templateFor,
+  })) {
     if (count++ >= limit) return;
     yield row;
   }

@@ -14,6 +14,8 @@ export type CliErrorCode =
   | "not-found"
   | "vocabulary-mismatch"
   | "row-too-long"
+  | "unknown-format"
+  | "missing-column"
   | "does-not-fit"
   | "bad-prompt-settings"
   | "bad-input-line"

@@ -1,6 +1,6 @@
 import { doctor, type DoctorOptions, type DoctorRow, doctorRules, type Finding } from "@sft/mask";
 import type { Rendering } from "@sft/templates";
-import type { RowPlace } from "../rows/encodeRows.ts";
+import type { RowPlace } from "../rows/rowPlace.ts";
 import type { PlacedFinding } from "./sarif.ts";
 
 /** Rules that compare all rows read only their tokens and weights; the others see one row at a time. */

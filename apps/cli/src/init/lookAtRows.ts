@@ -1,9 +1,11 @@
 import { readRows } from "@sft/data";
 import { defaultMaskPolicy } from "@sft/mask";
 import type { Tokenizer } from "@sft/tokenizer";
-import { type RecordFormat, readRecord } from "@sft/templates";
+import type { RecordFormat } from "@sft/templates";
 import { chooseTemplate } from "../rows/chooseTemplate.ts";
-import { encodeRow, type EncodedRow, type RowPlace, type RowSource } from "../rows/encodeRows.ts";
+import { encodeRow, type EncodedRow, type RowSource } from "../rows/encodeRows.ts";
+import { readRow } from "../rows/readRow.ts";
+import type { RowPlace } from "../rows/rowPlace.ts";
 import { promptsOfRows } from "../samples/answerPrompts.ts";
 
 /** What the first rows of files say about how to train on them. */
@@ -33,19 +35,19 @@ export interface EncodedLook {
 
 /** Looks at the first `limit` rows of each file. Throws what reading, rendering and encoding them throws, with their places. */
 export async function lookAtRows(sources: readonly RowSource[], tokenizer: Tokenizer | undefined, limit: number): Promise<RowsSeen> {
-  const rows: { readonly value: unknown; readonly place: RowPlace; readonly type: RecordFormat | undefined }[] = [];
+  const rows: { readonly value: unknown; readonly place: RowPlace; readonly source: RowSource }[] = [];
   let all = true;
-  for (const { path, type } of sources) {
+  for (const source of sources) {
     let count = 0;
-    for await (const { row, line, value } of readRows(path)) {
+    for await (const { row, line, value } of readRows(source.path)) {
       if (count++ === limit) {
         all = false;
         break;
       }
-      rows.push({ value, place: { file: path, row, ...(line === undefined ? {} : { line }) }, type });
+      rows.push({ value, place: { file: source.path, row, ...(line === undefined ? {} : { line }) }, source });
     }
   }
-  const conversations = rows.map(({ value, place, type }) => readRecord(value, { ...place, ...(type ? { format: type } : {}) }));
+  const conversations = rows.map(({ value, place, source }) => readRow(value, place, source).conversation);
   const formats = [...new Set(conversations.map(({ record }) => record!.format))];
   const own = { chatTemplate: tokenizer?.chatTemplate ?? null };
   const byFormat = await chooseTemplate(undefined, own);
@@ -56,7 +58,7 @@ export async function lookAtRows(sources: readonly RowSource[], tokenizer: Token
   const seen = { formats, count: rows.length, all, template, needsOneTemplate: usual === undefined, policy };
   if (tokenizer === undefined) return { ...seen, encoded: undefined };
   const examples = rows
-    .flatMap(({ value, place, type }) => encodeRow(value, place, type, { tokenizer, templateFor }))
+    .flatMap(({ value, place, source }) => encodeRow(value, place, source, { tokenizer, templateFor }))
     .filter(({ example }) => example.weights.some((weight) => weight > 0));
   const lengths = examples.map(({ example }) => example.ids.length).sort((a, b) => a - b);
   return { ...seen, encoded: { lengths, haveQuestions: haveQuestions(examples, tokenizer) } };

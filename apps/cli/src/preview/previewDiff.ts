@@ -2,7 +2,8 @@ import { readRows } from "@sft/data";
 import { diffMasks, type MaskChange } from "@sft/mask";
 import { loadTokenizer } from "@sft/tokenizer/node";
 import { chooseTemplate } from "../rows/chooseTemplate.ts";
-import { encodeRow, type EncodeSettings, type RowPlace } from "../rows/encodeRows.ts";
+import { encodeRow, type EncodeSettings } from "../rows/encodeRows.ts";
+import type { RowPlace } from "../rows/rowPlace.ts";
 import { resolveRunConfig } from "../runConfig/resolveRunConfig.ts";
 import type { RunConfig } from "../runConfig/schema.ts";
 
@@ -16,11 +17,11 @@ export interface RowDifference {
 export async function* previewDiff(before: string, after: string, cwd: string): AsyncGenerator<RowDifference> {
   const [{ config: left }, { config: right }] = await Promise.all([resolveRunConfig(before, {}, cwd), resolveRunConfig(after, {}, cwd)]);
   const [leftSettings, rightSettings] = await Promise.all([settingsOf(left), settingsOf(right)]);
-  for (const { path, type } of left.datasets) {
-    for await (const { row, line, value } of readRows(path)) {
-      const place: RowPlace = { file: path, row, ...(line === undefined ? {} : { line }) };
+  for (const source of left.datasets) {
+    for await (const { row, line, value } of readRows(source.path)) {
+      const place: RowPlace = { file: source.path, row, ...(line === undefined ? {} : { line }) };
       const spans = [leftSettings, rightSettings].map((settings) =>
-        encodeRow(value, place, type, settings).flatMap(({ example }) => example.spans),
+        encodeRow(value, place, source, settings).flatMap(({ example }) => example.spans),
       );
       const changes = diffMasks({ spans: spans[0]! }, { spans: spans[1]! });
       if (changes.length > 0) yield { row, changes };

@@ -7,15 +7,16 @@ import { encodeRow } from "./encodeRows.ts";
 
 const dictionary = await loadTokenizer(fileURLToPath(new URL("../../dictionary/model", import.meta.url)));
 const row = { instruction: "Define the noun 'love'.", input: "", output: "A strong positive emotion." };
+const place = { file: "rows.json", row: 1 };
+const alpaca = { type: "alpaca" } as const;
 const chosen = { template: findTemplate("alpaca"), source: null };
 
 describe("BOS", () => {
   it.each([true, false, undefined])("opens an alpaca row, and its prompt alike, where add_bos_token is %s", (addBosToken) => {
     const tokenizer = { ...dictionary, bos: { id: 1, text: "<|pad|>" }, addBosToken };
-    const [{ example, conversation }] = encodeRow(row, { file: "rows.json", row: 1 }, "alpaca", {
-      tokenizer,
-      templateFor: () => chosen,
-    }) as [ReturnType<typeof encodeRow>[number]];
+    const [{ example, conversation }] = encodeRow(row, place, alpaca, { tokenizer, templateFor: () => chosen }) as [
+      ReturnType<typeof encodeRow>[number],
+    ];
     expect(example.ids[0] === 1).toBe(addBosToken === true);
     expect([...example.ids].filter((id) => id === 1)).toHaveLength(addBosToken === true ? 1 : 0);
     expect(example.weights[0]).toBe(0);
@@ -25,17 +26,14 @@ describe("BOS", () => {
 
   it("is left to a model's own Jinja template", () => {
     const tokenizer = { ...dictionary, bos: { id: 1, text: "<|pad|>" }, addBosToken: true };
-    const [one] = encodeRow(row, { file: "rows.json", row: 1 }, "alpaca", {
-      tokenizer,
-      templateFor: () => ({ ...chosen, source: "{{ messages }}" }),
-    });
+    const [one] = encodeRow(row, place, alpaca, { tokenizer, templateFor: () => ({ ...chosen, source: "{{ messages }}" }) });
     expect(one!.example.ids[0]).not.toBe(1);
   });
 });
 
 describe("what a template cannot do without", () => {
   const encode = (value: unknown, tokenizer: typeof dictionary): unknown =>
-    encodeRow(value, { file: "rows.json", row: 1 }, undefined, { tokenizer, templateFor: () => chosen });
+    encodeRow(value, place, {}, { tokenizer, templateFor: () => chosen });
 
   it("is asked for in terms of the tokenizer's folder, not of a function's arguments", () => {
     expect(() => encode(row, { ...dictionary, eos: null })).toThrow(

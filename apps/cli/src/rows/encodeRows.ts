@@ -1,13 +1,14 @@
 import { readRows } from "@sft/data";
 import { defaultMaskPolicy, encodeExamples, type Example, type MaskPolicy, type MaskTokenizer, type TruncationStrategy } from "@sft/mask";
-import { expandTurns, readRecord, TemplateError, unreadFields, type Conversation, type RecordFormat, type Rendering } from "@sft/templates";
+import { expandTurns, TemplateError, type Conversation, type Rendering } from "@sft/templates";
 import { CliError } from "../failure/cliError.ts";
 import type { ChosenTemplate, TemplateForFormat } from "./chooseTemplate.ts";
+import { readRow, type RowLayout } from "./readRow.ts";
+import { describePlace, type RowPlace } from "./rowPlace.ts";
 
-export interface RowSource {
+/** A file of rows. */
+export interface RowSource extends RowLayout {
   readonly path: string;
-  /** Record format; detected row by row when absent. */
-  readonly type?: RecordFormat | undefined;
 }
 
 export interface EncodeSettings {
@@ -18,13 +19,6 @@ export interface EncodeSettings {
   /** In tokens. */
   readonly maxLength?: number | undefined;
   readonly truncation?: TruncationStrategy | undefined;
-}
-
-/** Where a row stands; row and line count from 1. */
-export interface RowPlace {
-  readonly file: string;
-  readonly row: number;
-  readonly line?: number;
 }
 
 /** A row on its way to the model, with everything that can be asked about it. */
@@ -57,10 +51,10 @@ export function bosOption({ source }: Pick<ChosenTemplate, "source">, tokenizer:
 
 /** Reads, renders and encodes the rows of files, one after the other. Errors name file, line and row. */
 export async function* encodeRows(sources: readonly RowSource[], settings: EncodeSettings): AsyncGenerator<EncodedRow> {
-  for (const { path, type } of sources) {
-    for await (const { row, line, value } of readRows(path)) {
-      const place: RowPlace = { file: path, row, ...(line === undefined ? {} : { line }) };
-      yield* encodeRow(value, place, type, settings);
+  for (const source of sources) {
+    for await (const { row, line, value } of readRows(source.path)) {
+      const place: RowPlace = { file: source.path, row, ...(line === undefined ? {} : { line }) };
+      yield* encodeRow(value, place, source, settings);
     }
   }
 }
@@ -69,13 +63,11 @@ export async function* encodeRows(sources: readonly RowSource[], settings: Encod
  * One row; several examples under the truncation "splitTurns", and where the template rewrites history (Qwen3 drops
  * earlier thoughts) and every assistant turn is to be trained: then one example a turn, each as the model would see it.
  */
-export function encodeRow(value: unknown, place: RowPlace, type: RecordFormat | undefined, settings: EncodeSettings): EncodedRow[] {
+export function encodeRow(value: unknown, place: RowPlace, layout: RowLayout, settings: EncodeSettings): EncodedRow[] {
   const { tokenizer, templateFor, mask, maxLength, truncation } = settings;
-  const conversation = readRecord(value, { ...place, ...(type ? { format: type } : {}) });
+  const { conversation, unread } = readRow(value, place, layout);
   try {
-    const { format } = conversation.record!;
-    const unread = unreadFields(value as Readonly<Record<string, unknown>>, format);
-    const chosen = templateFor(format);
+    const chosen = templateFor(conversation.record!.format);
     const renderOptions = { specialTokens: specialTokensOf(tokenizer) };
     const trainsEveryTurn = (mask ?? defaultMaskPolicy(conversation).name) === "assistant";
     const turns = trainsEveryTurn ? expandTurns(chosen.template, conversation, renderOptions) : [conversation];
@@ -93,11 +85,6 @@ export function encodeRow(value: unknown, place: RowPlace, type: RecordFormat | 
   } catch (error) {
     throw placed(error, place);
   }
-}
-
-/** "data.json:14: row 3". */
-export function describePlace({ file, row, line }: RowPlace): string {
-  return `${file}${line === undefined ? "" : `:${line}`}: row ${row}`;
 }
 
 /** The same error, its message opened by the row's place; what a library's caller is to do, in terms of this program. */

@@ -1,5 +1,6 @@
 import { doctor, doctorRules, type Finding, type MaskTokenizer } from "@sft/mask";
-import { describePlace, type EncodedRow } from "./encodeRows.ts";
+import type { EncodedRow } from "./encodeRows.ts";
+import { describePlace } from "./rowPlace.ts";
 
 /** What of the doctor's rules a run says by itself: that it trains something else than the rows hold. */
 const watched: ReadonlySet<string> = new Set(["template-omits", "no-terminator", "double-terminator", "truncated-answer", "empty-turn"]);

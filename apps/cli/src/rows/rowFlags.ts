@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import { usageError } from "../failure/cliError.ts";
 import { countOf, textOf, wordOf, type FlagValues } from "../flagValues.ts";
 import { isTemplateFile } from "./chooseTemplate.ts";
+import { columnsFlag, columnsOf, type Columns } from "./columns.ts";
 
 const formats: readonly RecordFormat[] = ["alpaca", "prompt-completion", "messages", "sharegpt", "text"];
 
@@ -21,6 +22,7 @@ export const rowFlags: ArgsDef = {
   "max-length": { type: "string", description: "longest row in tokens" },
   truncation: { type: "string", description: `what becomes of a longer row: ${truncationStrategies.join(", ")}` },
   type: { type: "string", description: `record format: ${formats.join(", ")}; default: detected` },
+  ...columnsFlag,
 };
 
 export interface RowSettings {
@@ -29,6 +31,7 @@ export interface RowSettings {
   readonly maxLength: number | undefined;
   readonly truncation: TruncationStrategy | undefined;
   readonly type: RecordFormat | undefined;
+  readonly columns: Columns | undefined;
 }
 
 /** The values of {@link rowFlags}; a template file is looked for from the working directory. */
@@ -40,6 +43,7 @@ export function rowSettings(args: FlagValues): RowSettings {
     maxLength: countOf(args, "max-length"),
     truncation: wordOf(args, "truncation", truncationStrategies),
     type: wordOf(args, "type", formats),
+    columns: columnsOf(args),
   };
 }
 

@@ -1,7 +1,8 @@
 import { measureSupervisedShare, type SupervisedShare } from "@sft/mask";
 import { CliError } from "../failure/cliError.ts";
 import type { ChosenTemplate } from "./chooseTemplate.ts";
-import { describePlace, encodeRows, type EncodeSettings, type RowSource, type TrainingRow } from "./encodeRows.ts";
+import { encodeRows, type EncodeSettings, type RowSource, type TrainingRow } from "./encodeRows.ts";
+import { describePlace } from "./rowPlace.ts";
 import { collectCautions } from "./rowCautions.ts";
 
 /** Rows that can be trained, and what became of the others. */

@@ -59,6 +59,15 @@ describe("a recipe", () => {
     });
   });
 
+  test("says what columns are called, file by file; the flag says it for all", async () => {
+    const named = `${minimal}    columns: { instruction: question, output: answer }\n  - path: more.json\n`;
+    const { datasets } = (await resolveText(named)).config;
+    expect(datasets.map(({ columns }) => columns)).toEqual([{ instruction: "question", output: "answer" }, undefined]);
+    const { config } = await resolveText(named, { columns: "prompt=q,completion=a", test_datasets: "held-out.json" });
+    const all = [...config.datasets, ...config.test_datasets!];
+    expect(all.map(({ columns }) => columns?.prompt)).toEqual(["q", "q", "q"]);
+  });
+
   test("takes the names of LitGPT, TRL and Axolotl, and says so", async () => {
     const { config, notices } = await resolveText(
       "checkpoint_dir: model\ntrain_file: rows.json\nper_device_train_batch_size: 8\ntrain_on_inputs: true\nmask_prompt: true\nlr_warmup_steps: 5\n",
@@ -103,6 +112,11 @@ describe("errors name file, line, column and key", () => {
   test.each([
     ["an unknown key", `${minimal}max_stpes: 3\n`, "recipe.yaml:4:1: unknown key max_stpes. Did you mean max_steps?"],
     ["an unknown key inside a data set", `${minimal}    typ: alpaca\n`, "recipe.yaml:4:5: unknown key datasets.0.typ. Did you mean type?"],
+    [
+      "a field that no format reads",
+      `${minimal}    columns: { instuction: question }\n`,
+      "recipe.yaml:4:16: unknown key datasets.0.columns.instuction. Did you mean instruction?",
+    ],
     [
       "a wrong type",
       `${minimal}learning_rate: fast\n`,

@@ -1,11 +1,14 @@
+import { recordFields } from "@sft/templates";
 import { dirname, resolve } from "node:path";
 import { parse } from "yaml";
 import type { z } from "zod";
 import { usageError } from "../failure/cliError.ts";
 import { didYouMean } from "../failure/closeNames.ts";
 import { isTemplateFile } from "../rows/chooseTemplate.ts";
+import { type Columns, parseColumns } from "../rows/columns.ts";
 import { aliasNames, translateAliases } from "./aliases.ts";
 import { readConfigText, type ConfigText } from "./configText.ts";
+import { datasetKeys } from "./datasets.ts";
 import { runConfigKeys, runConfigSchema, type RunConfig } from "./schema.ts";
 
 export interface ResolvedRunConfig {
@@ -21,7 +24,7 @@ export interface ResolvedRunConfig {
  */
 export async function resolveRunConfig(
   path: string | undefined,
-  flags: Readonly<Record<string, string | boolean>>,
+  { columns, ...flags }: Readonly<Record<string, string | boolean>>,
   cwd: string,
 ): Promise<ResolvedRunConfig> {
   const file = path === undefined ? undefined : await readConfigText(resolve(cwd, path));
@@ -36,10 +39,16 @@ export async function resolveRunConfig(
     const issues = checked.error.issues.flatMap((issue) => explainIssue(issue, locate));
     throw usageError("bad-config", issues.join("\n"), "`sft schema` prints every key, `sft train --help` every flag.");
   }
-  const config = checked.data;
+  const config = typeof columns === "string" ? withColumns(checked.data, parseColumns(columns)) : checked.data;
   checkRivals(config, (key) => placeOf([key], { file, flags: new Set(Object.keys(flags)), written: translated.written }));
   const beside = (key: string): string => (key in fromFlags || path === undefined ? cwd : dirname(resolve(cwd, path)));
   return { config: withAbsolutePaths(config, beside, cwd), notices: translated.notices };
+}
+
+/** One mapping for all rows, as the flag gives it. */
+function withColumns(config: RunConfig, columns: Columns): RunConfig {
+  const named = (sets: RunConfig["datasets"]): RunConfig["datasets"] => sets.map((set) => ({ ...set, columns }));
+  return { ...config, datasets: named(config.datasets), ...(config.test_datasets ? { test_datasets: named(config.test_datasets) } : {}) };
 }
 
 /** A flag's value: the text itself where the key takes texts (a folder may be called "2024", or "rows #2"), else as YAML reads it. */
@@ -115,7 +124,8 @@ function placeOf(path: readonly PropertyKey[], { file, flags, written }: Origin,
 function explainIssue(issue: z.core.$ZodIssue, origin: Origin): string[] {
   const name = issue.path.map(String).join(".");
   if (issue.code === "unrecognized_keys") {
-    const known = issue.path.length === 0 ? [...runConfigKeys, ...aliasNames] : ["path", "type"];
+    const known =
+      issue.path.length === 0 ? [...runConfigKeys, ...aliasNames] : issue.path.at(-1) === "columns" ? recordFields : datasetKeys;
     return issue.keys.map((key) =>
       `${placeOf([...issue.path, key], origin, "key")}: unknown key ${[...issue.path, key].map(String).join(".")}. ${didYouMean(key, known, "")}`.trimEnd(),
     );

@@ -3,18 +3,11 @@ import { findTemplate } from "@sft/templates";
 import { parse } from "yaml";
 import { z } from "zod";
 import { isTemplateFile } from "../rows/chooseTemplate.ts";
+import { datasets } from "./datasets.ts";
 
 const count = z.number().int().positive();
 const steps = z.number().int().nonnegative();
 const share = z.number().min(0).max(1);
-
-const dataset = z.strictObject({
-  path: z.string().min(1).describe("json, jsonl, csv, tsv or parquet; text formats also as .gz"),
-  type: z
-    .enum(["alpaca", "prompt-completion", "messages", "sharegpt", "text"])
-    .optional()
-    .describe("record format; detected row by row when absent"),
-});
 
 /** PEFT's patterns: module -> value; as a flag, in JSON. */
 const pattern = <T extends z.ZodType>(value: T) =>
@@ -38,12 +31,6 @@ function refusedBy(key: string, find: (name: string) => unknown) {
     }
   };
 }
-
-/** A file name is short for `[{ path }]`. */
-const datasets = z.preprocess(
-  (value) => (typeof value === "string" ? value.split(",").map((path) => ({ path: path.trim() })) : value),
-  z.array(dataset).min(1),
-);
 
 /**
  * A recipe: what `sft train` reads. Keys are those that Axolotl, TRL and LitGPT users know; each description is at once

@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+import { readRow } from "./readRow.ts";
+
+const place = { file: "faq.csv", row: 1, line: 2 };
+const row = { question: "Where is Basel?", answer: "In Switzerland.", context: "", id: 7 };
+const columns = { instruction: "question", output: "answer", input: "context" };
+
+test("a row whose columns have other names reads as the same row under the format's names", () => {
+  const { conversation, unread } = readRow(row, place, { columns });
+  expect(conversation).toEqual(readRow({ instruction: row.question, input: "", output: row.answer }, place, {}).conversation);
+  expect(unread).toEqual(["id"]);
+});
+
+test("columns of no known format are told how to be named, by flag and in a recipe", () => {
+  expect(() => readRow({ question: "q", answer: "a" }, place, {})).toThrow(
+    /^faq\.csv:2: row 1: Its keys are "question", "answer", .*--columns instruction=question,output=answer; in a recipe, columns: \{ instruction: question, output: answer \} beside the file's path\.$/s,
+  );
+  expect(() => readRow(row, place, {})).toThrow("--columns instruction=COLUMN,output=COLUMN");
+});
+
+test("what is no row is refused as such", () => {
+  expect(() => readRow(["q", "a"], place, { columns })).toThrow("faq.csv:2: row 1: ");
+});

@@ -1,0 +1,34 @@
+import { readRecord, RecordError, unreadFields, type Conversation, type RecordFormat } from "@sft/templates";
+import { CliError } from "../failure/cliError.ts";
+import { renameColumns, type Columns } from "./columns.ts";
+import { describePlace, type RowPlace } from "./rowPlace.ts";
+
+/** How the rows of a file are laid out. */
+export interface RowLayout {
+  /** Record format; detected row by row when absent. */
+  readonly type?: RecordFormat | undefined;
+  /** Columns that are called otherwise than the format's fields. */
+  readonly columns?: Columns | undefined;
+}
+
+/** A row of a file as a conversation, and the names of its fields that nothing reads. */
+export function readRow(value: unknown, place: RowPlace, { type, columns }: RowLayout): { conversation: Conversation; unread: string[] } {
+  const row = columns !== undefined && isRow(value) ? renameColumns(value, columns, describePlace(place)) : value;
+  try {
+    const conversation = readRecord(row, { ...place, ...(type ? { format: type } : {}) });
+    return { conversation, unread: unreadFields(row as Readonly<Record<string, unknown>>, conversation.record!.format) };
+  } catch (error) {
+    if (!(error instanceof RecordError && error.code === "unknown-format")) throw error;
+    const names = Object.keys(row as object);
+    const [question, answer] = names.length === 2 && names.every((name) => /^\w+$/.test(name)) ? names : ["COLUMN", "COLUMN"];
+    throw new CliError(
+      "unknown-format",
+      error.message,
+      `Or leave the file as it is and say which column is which: --columns instruction=${question},output=${answer}; in a recipe, columns: { instruction: ${question}, output: ${answer} } beside the file's path.`,
+      { cause: error },
+    );
+  }
+}
+
+const isRow = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

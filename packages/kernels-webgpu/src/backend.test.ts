@@ -2,7 +2,8 @@ import { add, BackendError, scale, Tape, type Backend, type BackendBuffer } from
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createBackend, createNodeDevice } from "./node.ts";
 import { MAX_STAGING_BYTES } from "./stagingRing.ts";
-import { bindStep, trainingStep, type TestModel } from "./testing/testProgram.ts";
+import { bindTensors } from "./testing/boundTensors.ts";
+import { fillStep, trainingStep, type TestModel } from "./testing/testProgram.ts";
 import { describeOnGpu, testDeviceOptions } from "./testing/testDevice.ts";
 import { createWebGpuBackend } from "./webGpuBackend.ts";
 
@@ -137,7 +138,7 @@ describeOnGpu("backend", () => {
     const program = trainingStep(model);
     const results: unknown[] = [];
     for (let repeat = 0; repeat < 2; repeat++) {
-      const bindings = bindStep(backend, program, model);
+      const bindings = bindTensors(backend, program, (tensor) => fillStep(model, tensor));
       const executable = await backend.compile(program, bindings);
       expect(executable.scratchBytes).toBeGreaterThan(0);
       backend.run(executable);

@@ -1,12 +1,13 @@
-import { opTable, type Backend, type HostArray } from "@sft/kernels";
+import { opTable, type HostArray } from "@sft/kernels";
 import { createCpuBackend } from "@sft/kernels-cpu";
 import { conformanceCases, halfCases, relativeL2, runConformanceCase } from "@sft/kernels/testing";
 import { expect, it } from "vitest";
 import { defaultLimits } from "./dispatch.ts";
 import { listDispatches } from "./listDispatches.ts";
 import { createBackend } from "./node.ts";
+import { resultsOf } from "./testing/boundTensors.ts";
 import { describeOnGpu, testDeviceOptions } from "./testing/testDevice.ts";
-import { bindStep, largestTensor, trainingStep, type TestModel } from "./testing/testProgram.ts";
+import { fillStep, largestTensor, trainingStep, type TestModel } from "./testing/testProgram.ts";
 
 const MEBIBYTE = 1024 * 1024;
 /** Activations and tables a little over 1 MiB, and a loss of two chunks. */
@@ -32,7 +33,7 @@ describeOnGpu("row ranges", () => {
     const results: Map<string, HostArray>[] = [];
     for (const maxBindingBytes of [undefined, MEBIBYTE]) {
       const backend = await createBackend({ ...testDeviceOptions, ...(maxBindingBytes ? { maxBindingBytes } : {}) });
-      results.push(await runStep(backend));
+      results.push(await resultsOf(backend, program, (tensor) => fillStep(model, tensor)));
       await backend.dispose();
     }
     const [whole, split] = results as [Map<string, HostArray>, Map<string, HostArray>];
@@ -40,13 +41,6 @@ describeOnGpu("row ranges", () => {
     for (const [name, expected] of whole) {
       // Only the order of summation over up to 3744 rows differs: 4 sqrt(3744) roundoffs of 2^-24, times the depth of the chain of products behind it.
       expect(relativeL2(split.get(name)!, expected), name).toBeLessThan(4 * Math.sqrt(3744) * 2 ** -24 * 4);
-    }
-
-    async function runStep(backend: Backend): Promise<Map<string, HostArray>> {
-      const bindings = bindStep(backend, program, model);
-      backend.run(await backend.compile(program, bindings));
-      const names = program.tensors.filter(({ role }) => role === "gradient" || role === "output").map(({ name }) => name);
-      return new Map(await Promise.all(names.map(async (name) => [name, await backend.download(bindings.get(name)!)] as const)));
     }
   }, 300_000);
 

@@ -1,6 +1,7 @@
 import {
   backward,
   copy,
+  elementCount,
   linearCrossEntropy,
   linearCrossEntropyGrad,
   linearCrossEntropyWeightGrad,
@@ -8,10 +9,10 @@ import {
   opTable,
   scale,
   Tape,
-  type Backend,
   type HostArray,
   type LinearCrossEntropyAttributes,
   type Program,
+  type TensorSpec,
   type Value,
 } from "@sft/kernels";
 import { createCpuBackend } from "@sft/kernels-cpu";
@@ -21,6 +22,7 @@ import { defaultLimits } from "../dispatch.ts";
 import { fuseLoss } from "./fuseLoss.ts";
 import { listDispatches } from "../listDispatches.ts";
 import { createBackend } from "../node.ts";
+import { resultsOf } from "../testing/boundTensors.ts";
 import { describeOnGpu, testDeviceOptions } from "../testing/testDevice.ts";
 
 const apart = (a: number, b: number): boolean => a === b;
@@ -157,25 +159,14 @@ describe("fuseLoss", () => {
 });
 
 /** Values of every bound tensor. */
-function valuesOf({ name, shape, dtype }: Program["tensors"][number], vocabulary: number): HostArray {
-  const length = shape.reduce((product, extent) => product * extent, 1);
-  if (name === "rows") return Int32Array.from({ length }, (_, r) => (r % 5 === 3 ? -1 : length - 1 - r));
-  if (dtype === "i32") return Int32Array.from({ length }, (_, r) => (r % 5 === 3 ? -100 : (r * 31) % vocabulary));
-  return Float32Array.from({ length }, (_, i) => Math.sin(name.length + 1.7 * i + 0.3 * Math.sqrt(i)));
-}
-
-async function resultsOf(
-  backend: Backend,
-  program: Program,
-  vocabulary: number,
-  data?: ReadonlyMap<string, HostArray>,
-): Promise<Map<string, HostArray>> {
-  const bound = program.tensors.filter(({ role }) => role !== "activation");
-  const buffers = new Map(bound.map((tensor) => [tensor.name, backend.allocate(tensor)]));
-  for (const tensor of bound) backend.upload(buffers.get(tensor.name)!, data?.get(tensor.name) ?? valuesOf(tensor, vocabulary));
-  backend.run(await backend.compile(program, buffers));
-  return new Map(await Promise.all(bound.map(async ({ name }) => [name, await backend.download(buffers.get(name)!)] as const)));
-}
+const valuesOf =
+  (vocabulary: number) =>
+  ({ name, shape, dtype }: TensorSpec): HostArray => {
+    const length = elementCount(shape);
+    if (name === "rows") return Int32Array.from({ length }, (_, r) => (r % 5 === 3 ? -1 : length - 1 - r));
+    if (dtype === "i32") return Int32Array.from({ length }, (_, r) => (r % 5 === 3 ? -100 : (r * 31) % vocabulary));
+    return Float32Array.from({ length }, (_, i) => Math.sin(name.length + 1.7 * i + 0.3 * Math.sqrt(i)));
+  };
 
 interface Shape {
   readonly tokens: number;
@@ -253,11 +244,12 @@ describeOnGpu("a loss with its gradients", () => {
       const program = inOne(shape);
       expect(opsOf(listDispatches(program, opTable, defaultLimits).program)).toEqual(["lossAndGradients"]);
       const [gpu, reference] = await Promise.all([createBackend(testDeviceOptions), createCpuBackend({ precision: "float64" })]);
-      const actual = await resultsOf(gpu, program, shape.vocabulary);
-      const exact = await resultsOf(reference, program, shape.vocabulary);
+      const fill = valuesOf(shape.vocabulary);
+      const actual = await resultsOf(gpu, program, fill);
+      const exact = await resultsOf(reference, program, fill);
       const data = new Map<string, HostArray>();
       for (const one of separately(shape)) {
-        const results = await resultsOf(gpu, one, shape.vocabulary, data);
+        const results = await resultsOf(gpu, one, (tensor) => data.get(tensor.name) ?? fill(tensor));
         data.set("logSumExp", results.get("logSumExp")!);
         for (const [name, values] of results) {
           // Where chunks are longer, sums over rows are other ones.
@@ -282,7 +274,8 @@ describeOnGpu("a step", () => {
       const program = step(options);
       expect(opsOf(listDispatches(program, opTable, defaultLimits).program)).toContain("lossAndGradients");
       const [gpu, reference] = await Promise.all([createBackend(testDeviceOptions), createCpuBackend({ precision: "float64" })]);
-      const [actual, exact] = [await resultsOf(gpu, program, 24), await resultsOf(reference, program, 24)];
+      const fill = valuesOf(24);
+      const [actual, exact] = [await resultsOf(gpu, program, fill), await resultsOf(reference, program, fill)];
       const names = program.tensors.filter(({ role }) => role === "gradient" || role === "state").map(({ name }) => name);
       for (const name of names) {
         // Dot products over up to 24 elements, twice in a row with a head that is one, and 32 for functions.

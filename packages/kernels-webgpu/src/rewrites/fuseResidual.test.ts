@@ -1,9 +1,10 @@
-import { copy, rmsNorm, rmsNormGrad, Tape, type Program, type Value } from "@sft/kernels";
+import { copy, elementCount, rmsNorm, rmsNormGrad, Tape, type Program, type TensorSpec, type Value } from "@sft/kernels";
 import { createCpuBackend } from "@sft/kernels-cpu";
 import { relativeL2 } from "@sft/kernels/testing";
 import { expect, it } from "vitest";
 import { fuseResidual } from "./fuseResidual.ts";
 import { createBackend } from "../node.ts";
+import { resultsOf } from "../testing/boundTensors.ts";
 import { describeOnGpu, testDeviceOptions } from "../testing/testDevice.ts";
 
 /** y = s + g or g + s, with s a stream and g a norm's gradient; `alsoReads` makes somebody else read g. */
@@ -37,19 +38,14 @@ it("leaves a sum whose part somebody else reads", () => {
 describeOnGpu("a fused sum", () => {
   it("has the values of the program it comes from", async () => {
     const { program } = sum("stream first");
+    const filled = ({ shape }: TensorSpec): Float32Array => {
+      const length = elementCount(shape);
+      return Float32Array.from({ length }, (_, i) => Math.sin(1 + i * length));
+    };
     const [gpu, reference] = await Promise.all([createBackend(testDeviceOptions), createCpuBackend({ precision: "float64" })]);
     const [actual, expected] = await Promise.all(
       [gpu, reference].map(async (backend) => {
-        const bound = program.tensors.filter(({ role }) => role !== "activation");
-        const buffers = new Map(bound.map((tensor) => [tensor.name, backend.allocate(tensor)]));
-        for (const buffer of buffers.values()) {
-          backend.upload(
-            buffer,
-            Float32Array.from({ length: buffer.length }, (_, i) => Math.sin(1 + i * buffer.length)),
-          );
-        }
-        backend.run(await backend.compile(program, buffers));
-        const result = await backend.download(buffers.get("y")!);
+        const result = (await resultsOf(backend, program, filled)).get("y")!;
         await backend.dispose();
         return result;
       }),

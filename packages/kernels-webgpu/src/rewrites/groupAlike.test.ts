@@ -1,19 +1,15 @@
 import {
-  add,
   attention,
-  backward,
   cast,
   copy,
+  elementCount,
   gatedActivation,
-  linearCrossEntropy,
   matmul,
   opTable,
   rmsNorm,
   rope,
   Tape,
-  type Attributes,
   type Instruction,
-  type OpDefinition,
   type Program,
   type TensorSpec,
   type Value,
@@ -23,55 +19,36 @@ import { expect, it } from "vitest";
 import { defaultLimits, type KernelLimits } from "../dispatch.ts";
 import { groupAlike } from "./groupAlike.ts";
 import { listDispatches } from "../listDispatches.ts";
+import { adapterStep } from "../testing/adapterStep.ts";
+import { resultsOf } from "../testing/boundTensors.ts";
 import { expectAccepted } from "../testing/expectAccepted.ts";
 import { membersOf } from "./sideBySide.ts";
 
 const limits: KernelLimits = { ...defaultLimits, maxInvocationsPerWorkgroup: 1024, workgroupStorageBytes: 49152, matrixUnits: true };
 const [ROWS, WIDTH] = [80, 96];
 
-/** A transformer's block with pairs of rank 16 on all of its linear layers, its loss and gradients. */
-function adapterStep(): Program {
-  const tape = new Tape("step");
-  const apply = <A extends Attributes>(op: OpDefinition<A>, inputs: readonly Value[], attributes: A): Value =>
-    tape.apply(op, inputs, attributes)[0]!;
-  const nt = { transposeA: false, transposeB: true };
-  const linear = (x: Value, name: string, out: number, addend?: Value): Value => {
-    const weight = tape.parameter(name, [out, x.shape[1]!], false);
-    const y = apply(matmul, addend ? [x, weight, addend] : [x, weight], { ...nt, alpha: 1 });
-    const low = apply(matmul, [x, tape.parameter(`${name}.A`, [16, x.shape[1]!], true)], { ...nt, alpha: 1 });
-    return apply(matmul, [low, tape.parameter(`${name}.B`, [out, 16], true), y], { ...nt, alpha: 0.5 });
-  };
-  const angles = ["cos", "sin"].map((name) => tape.input(name, [ROWS, 4], "f32"));
-  const turn = (x: Value): Value =>
-    apply(rope, [x, tape.input("positions", [ROWS]), ...angles], { headDim: 8, rotaryDim: 8, inverse: false });
-  const hidden = apply(add, [tape.input("x", [ROWS, WIDTH], "f32"), tape.parameter("shift", [ROWS, WIDTH], true)], {});
-  const normed = apply(rmsNorm, [hidden, tape.parameter("norm", [WIDTH], false)], { epsilon: 1e-5, weightOffset: 0 });
-  const query = turn(linear(normed, "q", 144));
-  const key = turn(linear(normed, "k", 72));
-  const attended = apply(attention, [query, key, linear(normed, "v", 72), tape.input("segments", [ROWS])], {
-    batch: 1,
-    queryHeads: 18,
-    keyValueHeads: 9,
-    headDim: 8,
-    scale: 0.3,
-    window: 0,
-    softcap: 0,
+/** A transformer's block with pairs on all of its linear layers. */
+function transformerStep(): Program {
+  return adapterStep({ rows: ROWS, width: WIDTH, vocabulary: 32, supervised: 8 }, ({ tape, apply, linear }, hidden) => {
+    const angles = ["cos", "sin"].map((name) => tape.input(name, [ROWS, 4], "f32"));
+    const turn = (x: Value): Value =>
+      apply(rope, [x, tape.input("positions", [ROWS]), ...angles], { headDim: 8, rotaryDim: 8, inverse: false });
+    const normed = apply(rmsNorm, [hidden, tape.parameter("norm", [WIDTH], false)], { epsilon: 1e-5, weightOffset: 0 });
+    const query = turn(linear(normed, "q", 144));
+    const key = turn(linear(normed, "k", 72));
+    const attended = apply(attention, [query, key, linear(normed, "v", 72), tape.input("segments", [ROWS])], {
+      batch: 1,
+      queryHeads: 18,
+      keyValueHeads: 9,
+      headDim: 8,
+      scale: 0.3,
+      window: 0,
+      softcap: 0,
+    });
+    const stream = linear(attended, "o", WIDTH, hidden);
+    const gated = apply(gatedActivation, [linear(stream, "gate", 128), linear(stream, "up", 128)], { kind: "silu" });
+    return linear(gated, "down", WIDTH, stream);
   });
-  const stream = linear(attended, "o", WIDTH, hidden);
-  const gated = apply(gatedActivation, [linear(stream, "gate", 128), linear(stream, "up", 128)], { kind: "silu" });
-  const loss = apply(
-    linearCrossEntropy,
-    [
-      linear(gated, "down", WIDTH, stream),
-      tape.parameter("head", [32, WIDTH], false),
-      ...["rows", "targets"].map((name) => tape.input(name, [8])),
-      tape.input("weights", [8], "f32"),
-    ],
-    { alpha: 1, softcap: 0, labelSmoothing: 0, zLoss: 0 },
-  );
-  backward(tape, loss, ({ name, shape }) => tape.external(`${name}.gradient`, "gradient", shape), { overwrite: true });
-  tape.copy(loss, tape.output("loss", [1]));
-  return tape.finish();
 }
 
 /** Members of each group by the names of bound tensors that they read, rope by its op. */
@@ -85,7 +62,7 @@ function groupsOf({ instructions, tensors }: Program): readonly string[] {
 }
 
 it("brings together what shares a kernel and does not depend on each other", () => {
-  expect(groupsOf(groupAlike(adapterStep(), limits))).toEqual([
+  expect(groupsOf(groupAlike(transformerStep(), limits))).toEqual([
     "q.A k.A v.A",
     "k v",
     "k.B v.B",
@@ -100,7 +77,7 @@ it("brings together what shares a kernel and does not depend on each other", () 
 });
 
 it("writes WGSL that Dawn accepts, for matrix units as well", async () => {
-  const kernels = new Map(listDispatches(adapterStep(), opTable, limits).dispatches.map(({ kernel }) => [kernel.label, kernel]));
+  const kernels = new Map(listDispatches(transformerStep(), opTable, limits).dispatches.map(({ kernel }) => [kernel.label, kernel]));
   const together = [...kernels.values()].filter(({ label }) => label.includes("side by side"));
   expect(together.map(({ label }) => label)).toEqual(
     expect.arrayContaining([
@@ -113,30 +90,22 @@ it("writes WGSL that Dawn accepts, for matrix units as well", async () => {
 });
 
 it("computes the same bits", async () => {
-  const program = adapterStep();
+  const program = transformerStep();
   const grouped = groupAlike(program, limits);
   const apart = {
     ...grouped,
     instructions: grouped.instructions.flatMap((one) => membersOf(one).map((member) => ({ ...one, ...member }))),
   };
   const [expected, actual] = await Promise.all(
-    [program, apart].map(async (one) => {
-      const backend = await createCpuBackend({ precision: "float64" });
-      const bound = program.tensors.filter(({ role }) => role !== "activation");
-      const buffers = new Map(bound.map((tensor) => [tensor.name, backend.allocate(tensor)]));
-      for (const tensor of bound) backend.upload(buffers.get(tensor.name)!, filled(tensor));
-      backend.run(await backend.compile(one, buffers));
-      const results = bound.filter(({ role }) => role === "output" || role === "gradient");
-      return Promise.all(results.map(async ({ name }) => [name, await backend.download(buffers.get(name)!)] as const));
-    }),
+    [program, apart].map(async (one) => resultsOf(await createCpuBackend({ precision: "float64" }), one, filled)),
   );
-  expect(expected).toHaveLength(16);
+  expect(expected!.size).toBe(16);
   expect(actual).toEqual(expected);
-  expect(expected!.every(([, values]) => values.some((value) => value !== 0 && Number.isFinite(value)))).toBe(true);
+  for (const values of expected!.values()) expect(values.some((value) => value !== 0 && Number.isFinite(value))).toBe(true);
 });
 
 function filled({ name, dtype, shape }: TensorSpec): Float32Array | Int32Array {
-  const length = shape.reduce((product, extent) => product * extent, 1);
+  const length = elementCount(shape);
   if (dtype === "i32") return Int32Array.from({ length }, (_, i) => (name === "segments" ? 1 : i % ROWS));
   return Float32Array.from({ length }, (_, i) => Math.sin(name.length + 1.3 * i * name.charCodeAt(0)));
 }

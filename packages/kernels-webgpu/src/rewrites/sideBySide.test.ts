@@ -1,4 +1,4 @@
-import { copy, rope, Tape, type Program } from "@sft/kernels";
+import { copy, elementCount, rope, Tape, type Program, type TensorSpec } from "@sft/kernels";
 import { createCpuBackend } from "@sft/kernels-cpu";
 import { relativeL2 } from "@sft/kernels/testing";
 import { expect, it } from "vitest";
@@ -8,6 +8,7 @@ import { createNodeDevice } from "../nodeDevice.ts";
 import type { Operand } from "../operand.ts";
 import { shapedKernel } from "../ops/matmul/shapedKernel.ts";
 import { emitSideBySide, membersOf, sideBySideInstruction, sideBySideKernel } from "./sideBySide.ts";
+import { resultsOf } from "../testing/boundTensors.ts";
 import { emulateMatrixUnits } from "../testing/emulatedMatrixUnits.ts";
 import { describeOnGpu, testDeviceOptions } from "../testing/testDevice.ts";
 import { launchKernel, type Workgroups } from "../testing/launchKernel.ts";
@@ -143,19 +144,15 @@ describeOnGpu("kernels side by side", () => {
     const units = { componentType: "f16", resultComponentType: "f32", M: 16, N: 16, K: 16 };
     const adapterInfo = { vendor: "", architecture: "", device: "", description: "", subgroupMaxSize: 32, subgroupMatrixConfigs: [units] };
     const gpu = await createWebGpuBackend({ device, precision: "mixed", adapterInfo, ownsDevice: true });
+    const filled = ({ name, dtype, shape }: TensorSpec): Float32Array | Int32Array => {
+      const values = Array.from({ length: elementCount(shape) }, (_, i) => (dtype === "i32" ? i % 5 : Math.sin(name.length + i)));
+      return dtype === "i32" ? Int32Array.from(values) : Float32Array.from(values);
+    };
     const [actual, expected] = await Promise.all(
       [gpu, await createCpuBackend({ precision: "float64" })].map(async (backend) => {
-        const bound = program.tensors.filter(({ role }) => role !== "activation");
-        const buffers = new Map(bound.map((tensor) => [tensor.name, backend.allocate(tensor)]));
-        for (const { name, dtype } of bound) {
-          const { length } = buffers.get(name)!;
-          const values = Array.from({ length }, (_, i) => (dtype === "i32" ? i % 5 : Math.sin(name.length + i)));
-          backend.upload(buffers.get(name)!, dtype === "i32" ? Int32Array.from(values) : Float32Array.from(values));
-        }
-        backend.run(await backend.compile(program, buffers));
-        const results = await Promise.all(["q", "k"].map((name) => backend.download(buffers.get(name)!)));
+        const results = await resultsOf(backend, program, filled);
         await backend.dispose();
-        return results;
+        return ["q", "k"].map((name) => results.get(name)!);
       }),
     );
     expect(texts.filter((text) => text.includes("rope, 2 side by side"))).toHaveLength(1);

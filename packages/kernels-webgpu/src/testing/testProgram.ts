@@ -16,8 +16,6 @@ import {
   Tape,
   unscaleNorm,
   type Attributes,
-  type Backend,
-  type BackendBuffer,
   type OpDefinition,
   type Program,
   type TensorSpec,
@@ -145,18 +143,6 @@ function randomFloats(seed: number): () => number {
     word ^= word + Math.imul(word ^ (word >>> 7), word | 61);
     return ((word ^ (word >>> 14)) >>> 0) / 2147483648 - 1;
   };
-}
-
-/** Allocates and fills what a program binds. */
-export function bindStep(backend: Backend, program: Program, model: TestModel): Map<string, BackendBuffer> {
-  const bindings = new Map<string, BackendBuffer>();
-  for (const tensor of program.tensors) {
-    if (tensor.role === "activation") continue;
-    const buffer = backend.allocate(tensor);
-    backend.upload(buffer, fillStep(model, tensor));
-    bindings.set(tensor.name, buffer);
-  }
-  return bindings;
 }
 
 /** Bytes of the largest tensor of a program. */

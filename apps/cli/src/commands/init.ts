@@ -1,6 +1,5 @@
-import { writeFileAtomic } from "@sft/checkpoint";
+import { makeFolder, writeFileAtomic } from "@sft/checkpoint";
 import { defineCommand, type ArgsDef, type CommandDef } from "citty";
-import { mkdir } from "node:fs/promises";
 import { basename, dirname, extname, resolve } from "node:path";
 import { usageError } from "../failure/cliError.ts";
 import { booleanOf, textOf, wordOf } from "../flagValues.ts";
@@ -54,7 +53,7 @@ const command: CommandDef<ArgsDef> = defineCommand({
       datasets: datasets?.map((set) => ({ ...set, path: besideRecipe(recipe, set.path), ...typeOf(rows!) })) ?? [{ path: "./rows.jsonl" }],
       output_dir: `runs/${basename(shown, extname(shown))}`,
     };
-    await mkdir(dirname(recipe), { recursive: true });
+    await makeFolder(dirname(recipe));
     await writeFileAtomic(recipe, recipeText(method, { ...proposal, values }));
 
     const missing = [...(model === undefined ? ["base_model"] : []), ...(datasets === undefined ? ["datasets"] : [])];

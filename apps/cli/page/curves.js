@@ -43,11 +43,13 @@ globalThis.sftCurves = (container) => {
     const columns = runs.map((run) => [run[kind.x], kind.smoothed ? smooth(run[kind.y], weight) : run[kind.y]]);
     const isLog = needsLog(columns.flatMap(([, values]) => values));
     const key = JSON.stringify([isLog, runs.map(({ name, slot }) => [name, slot])]);
+    const words = runs.map((run) => `${run.name}: ${inWords(run[kind.x], run[kind.y])}`).join("; ");
     const data = columns.length === 1 ? columns[0] : columns.length === 0 ? [[]] : uPlot.join(columns);
     if (view.plot && view.key === key) {
       const { min, max } = view.plot.scales.x;
       const old = view.plot.data[0];
       view.plot.setData(data, !(min > old[0] || max < old.at(-1)));
+      view.plot.ctx.canvas.ariaLabel = words;
       return;
     }
     view.key = key;
@@ -57,6 +59,7 @@ globalThis.sftCurves = (container) => {
     if (runs.length === 0) return;
     add(figure, "figcaption", "", `${kind.title}${isLog ? " (log scale)" : ""}`);
     view.plot = new uPlot(options(kind, figure, runs, isLog), data, figure);
+    Object.assign(view.plot.ctx.canvas, { role: "img", ariaLabel: words });
   }
 
   function options(kind, figure, runs, isLog) {
@@ -69,16 +72,30 @@ globalThis.sftCurves = (container) => {
       axes: [axis, { ...axis, size: 64, values: (_, splits) => splits.map((value) => (value === null ? "" : short(value))) }],
       series: [
         { label: "step" },
-        ...runs.map(({ name, slot, [kind.x]: steps }) => ({
+        ...runs.map(({ name, slot }) => ({
           label: name,
           stroke: colour(`--run-${slot % 8}`),
           width: 1.5,
           ...(slot >= 8 ? { dash: [6, 3] } : {}),
-          points: { show: steps.length <= 20, size: 5 },
+          points: { show: ({ data }) => data[0].length <= 20, size: 5 },
           value: (_, value) => (value === null || value === undefined ? "–" : short(value)),
         })),
       ],
     };
+  }
+
+  /** A curve for those who hear it; the legend's figures are of the step under the mouse alone. */
+  function inWords(steps, values) {
+    let [first, last, low, high] = [-1, -1, -1, -1];
+    values.forEach((value, index) => {
+      if (value === null) return;
+      if (first < 0) [first, low, high] = [index, index, index];
+      last = index;
+      if (value < values[low]) low = index;
+      if (value > values[high]) high = index;
+    });
+    const at = (index) => `${short(values[index])} at step ${steps[index]}`;
+    return `first ${at(first)}, last ${at(last)}, lowest ${at(low)}, highest ${at(high)}`;
   }
 
   /** Exponential moving average, freed of the pull of its start; gaps stay gaps. */

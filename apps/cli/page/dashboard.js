@@ -5,10 +5,16 @@
   const curves = globalThis.sftCurves(document.getElementById("curves"));
   /** Chosen runs by name: their colour and what has come of their columns. */
   const chosen = new Map();
+  /** What stands on the page for each run, by name. */
+  const lines = new Map();
   let rows = [];
   let begun = false;
 
   const events = new EventSource("events");
+  events.addEventListener("open", () => {
+    // After a break it may be another dashboard that answers, which numbers its generations anew.
+    for (const run of chosen.values()) run.columns = undefined;
+  });
   events.addEventListener("message", ({ data }) => {
     rows = JSON.parse(data);
     if (!begun && rows.length > 0) choose(rows[0].name);
@@ -36,17 +42,19 @@
       rows.map(async ({ name, generation, steps, heldOut }) => {
         const run = chosen.get(name);
         if (!run || run.asking) return;
-        const isSame = run.columns && run.generation === generation;
-        if (isSame && run.columns.step.length === steps && run.columns.heldOutStep.length === heldOut) return;
+        const { columns: old } = run;
+        const isSame = old && run.generation === generation;
+        if (isSame && old.step.length === steps && old.heldOutStep.length === heldOut) return;
         run.asking = true;
-        const from = isSame ? [run.columns.step.length, run.columns.heldOutStep.length] : [0, 0];
+        const from = isSame ? [old.step.length, old.heldOutStep.length] : [0, 0];
         const query = new URLSearchParams({ run: name, generation: String(generation), steps: String(from[0]), heldOut: String(from[1]) });
         try {
           const answer = await fetch(`curves?${query}`);
           if (!answer.ok) return;
           const { generation: now, fresh, ...columns } = await answer.json();
+          if (run.columns !== old) return;
           run.generation = now;
-          run.columns = fresh || !run.columns ? columns : joined(run.columns, columns);
+          run.columns = fresh || !isSame ? columns : joined(old, columns);
         } catch {
           // The server has ended; the event source says so.
         } finally {
@@ -61,52 +69,65 @@
     return Object.fromEntries(Object.entries(added).map(([key, values]) => [key, [...old[key], ...values]]));
   }
 
+  /** Runs that are new come first; the others stay where they are, under the mouse that is about to click. */
   function render() {
-    const focused = document.activeElement?.dataset?.run;
-    table.replaceChildren(...rows.map(rowOf));
-    for (const box of table.querySelectorAll("input")) if (box.dataset.run === focused && focused !== undefined) box.focus();
+    for (const [name, { row }] of lines) {
+      if (rows.some((run) => run.name === name)) continue;
+      row.remove();
+      lines.delete(name);
+    }
+    for (const { name } of rows.filter((run) => !lines.has(run.name)).reverse()) lines.set(name, addLine(name));
+    for (const run of rows) fill(lines.get(run.name), run);
   }
 
-  function rowOf(run) {
+  function addLine(name) {
     const row = document.createElement("tr");
-    const pick = chosen.get(run.name);
-    row.className = pick ? "chosen" : "";
     const head = row.appendChild(document.createElement("th"));
     head.scope = "row";
     const label = head.appendChild(document.createElement("label"));
     const box = label.appendChild(document.createElement("input"));
-    Object.assign(box, { type: "checkbox", checked: pick !== undefined });
-    box.dataset.run = run.name;
+    box.type = "checkbox";
     const dot = label.appendChild(document.createElement("span"));
     dot.className = "dot";
-    if (pick) dot.style.background = `var(--run-${pick.slot % 8})`;
-    label.append(run.name);
+    label.append(name);
     const state = row.appendChild(document.createElement("td")).appendChild(document.createElement("span"));
+    const figures = Array.from({ length: 6 }, () => row.appendChild(document.createElement("td")));
+    for (const cell of figures) cell.className = "number";
+    row.addEventListener("click", (event) => {
+      if (event.target.closest("label") && event.target !== box) return;
+      choose(name);
+      render();
+      void fetchNew();
+    });
+    table.prepend(row);
+    return { row, box, dot, state, figures };
+  }
+
+  function fill({ row, box, dot, state, figures }, run) {
+    const pick = chosen.get(run.name);
+    row.className = pick ? "chosen" : "";
+    box.checked = pick !== undefined;
+    dot.style.background = pick ? `var(--run-${pick.slot % 8})` : "";
     state.className = `state ${run.state}`;
-    state.textContent = run.state === "running" ? "in progress" : run.state === "non-finite" ? "not finite" : run.state;
-    const figures = [
+    write(state, run.state === "running" ? "in progress" : run.state === "non-finite" ? "not finite" : run.state);
+    const texts = [
       run.maxSteps === null ? String(run.step) : `${run.step} of ${run.maxSteps}`,
-      fixed(run.loss, 4),
-      fixed(run.heldOutLoss, 4),
+      lossText(run.loss, run.steps),
+      lossText(run.heldOutLoss, run.heldOut),
       run.tokensPerSecond === null ? "–" : Math.round(run.tokensPerSecond).toLocaleString("en"),
       run.timeLeft ?? "–",
       new Date(run.changedAt).toLocaleString(),
     ];
-    for (const text of figures) {
-      const cell = row.appendChild(document.createElement("td"));
-      cell.className = "number";
-      cell.textContent = text;
-    }
-    row.addEventListener("click", (event) => {
-      if (event.target.closest("label") && event.target !== box) return;
-      choose(run.name);
-      render();
-      void fetchNew();
-    });
-    return row;
+    texts.forEach((text, index) => write(figures[index], text));
   }
 
-  function fixed(value, digits) {
-    return value === null ? "–" : value.toFixed(digits);
+  /** Text that stays as it is keeps its selection. */
+  function write(element, text) {
+    if (element.textContent !== text) element.textContent = text;
+  }
+
+  function lossText(loss, measured) {
+    if (loss !== null) return loss.toFixed(4);
+    return measured > 0 ? "not finite" : "–";
   }
 }

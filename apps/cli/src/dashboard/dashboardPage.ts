@@ -11,7 +11,7 @@ export function dashboardPage(folder: string): Promise<string> {
     script: "dashboard",
     data: { folder },
     body: `<header><h1>Runs <span class="muted">${escape(folder)}</span></h1></header>
-<main><p id="note" class="muted" role="status"></p>
+<main><noscript><p>This page needs JavaScript; <code>sft report</code> tells of a run without.</p></noscript><p id="note" class="muted" role="status"></p>
 <div class="wide runs"><table><thead><tr>${cells}</tr></thead><tbody></tbody></table></div>
 <div id="curves"></div></main>`,
   });

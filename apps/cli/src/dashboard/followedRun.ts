@@ -21,7 +21,7 @@ export interface RunRow {
   readonly timeLeft: string | null;
   /** ms since 1970. */
   readonly changedAt: number;
-  /** Lines that have been read of each kind, and how often the file was begun anew. */
+  /** Measurements of each kind, and how often some of those told before were taken back. */
   readonly steps: number;
   readonly heldOut: number;
   readonly generation: number;
@@ -58,10 +58,12 @@ export class FollowedRun {
     // A run that is resumed or replaced writes the file anew.
     if (ino !== this.inode || size < this.offset) this.restart(ino);
     if (size === this.offset) return false;
+    const { rewinds } = this.log;
     for await (const chunk of file.createReadStream({ start: this.offset, end: size - 1, autoClose: false })) {
       this.offset += (chunk as Buffer).length;
       this.log.append(this.decoder.write(chunk as Buffer));
     }
+    this.generation += this.log.rewinds - rewinds;
     return true;
   }
 

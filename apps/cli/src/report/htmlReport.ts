@@ -25,7 +25,8 @@ export function htmlReport(runs: readonly ReportedRun[], differences: readonly C
     script: "report",
     data: runs.map(({ run }) => ({ name: run.name, ...curveData(run.log) })),
     body: `<header><h1>${escape(title)}</h1></header>
-<main><div id="chosen"></div><div id="curves"></div>
+<main><noscript><p class="muted">The curves need JavaScript; the figures below do without.</p></noscript>
+<div id="chosen"></div><div id="curves"></div>
 <h2>Figures</h2>${table(["", ...names], comparedLines(summaries, "–"))}
 ${runs.length > 1 ? differing(names, differences) : ""}${runs.map(({ summary }) => samples(summary, runs.length > 1)).join("")}</main>`,
   });
@@ -47,7 +48,7 @@ function samples({ run, samples }: RunSummary, isOneOfSeveral: boolean): string 
 
 /** The first cell of a row heads it. */
 function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  const head = heads.map((text) => `<th scope="col">${escape(text)}</th>`).join("");
+  const head = heads.map((text) => (text === "" ? "<td></td>" : `<th scope="col">${escape(text)}</th>`)).join("");
   const body = rows.map(
     ([first, ...cells]) => `<tr><th scope="row">${escape(first!)}</th>${cells.map((text) => `<td>${escape(text)}</td>`).join("")}</tr>`,
   );

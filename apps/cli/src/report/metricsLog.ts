@@ -29,6 +29,8 @@ export class MetricsLog {
   readonly steps: StepLine[] = [];
   readonly heldOut: HeldOutLine[] = [];
   readonly damaged: DamagedLine[] = [];
+  /** How often measurements were taken back, since steps were taken again. */
+  rewinds = 0;
   private pending = "";
   private lines = 0;
 
@@ -53,8 +55,11 @@ export class MetricsLog {
     const { step } = value;
     if (typeof step !== "number" || !Number.isSafeInteger(step) || step < 0)
       return void this.damage(`no whole number as "step": ${line.slice(0, 60)}`);
-    if ("eval_loss" in value) this.heldOut.push({ step, loss: numberIn(value.eval_loss), seconds: numberIn(value.eval_runtime) });
-    else if ("loss" in value)
+    if ("eval_loss" in value) {
+      this.takeBack(step + 1, step);
+      this.heldOut.push({ step, loss: numberIn(value.eval_loss), seconds: numberIn(value.eval_runtime) });
+    } else if ("loss" in value) {
+      this.takeBack(step, step);
       this.steps.push({
         step,
         epoch: numberIn(value.epoch),
@@ -65,7 +70,15 @@ export class MetricsLog {
         tokens: numberIn(value.tokens),
         supervisedTokens: numberIn(value.supervised_tokens),
       });
-    else this.damage(`neither "loss" nor "eval_loss": ${line.slice(0, 60)}`);
+    } else this.damage(`neither "loss" nor "eval_loss": ${line.slice(0, 60)}`);
+  }
+
+  /** Where a resumed run goes back, what was measured at these steps and after them no longer counts. */
+  private takeBack(fromStep: number, fromHeldOut: number): void {
+    const before = this.steps.length + this.heldOut.length;
+    while ((this.steps.at(-1)?.step ?? -1) >= fromStep) this.steps.pop();
+    while ((this.heldOut.at(-1)?.step ?? -1) >= fromHeldOut) this.heldOut.pop();
+    if (this.steps.length + this.heldOut.length < before) this.rewinds++;
   }
 
   private damage(reason: string): void {

@@ -20,6 +20,10 @@ try {
   const { packageManager } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const said = run(process.execPath, ["tooling/scripts/run.mjs", "sft", "--version"]).trim();
   if (said !== version) throw new Error(`sft --version said ${JSON.stringify(said)}, expected ${version}`);
+  // With threads: workers look for tsx from another folder than the process that starts them.
+  const measured = ["bench", "gemm", "--m", "64", "--n", "64", "--k", "64", "--backend", "cpu", "--threads", "2", "--json"];
+  const { adapter } = JSON.parse(run(process.execPath, ["tooling/scripts/run.mjs", "sft", ...measured]));
+  if (!adapter.includes("2 threads")) throw new Error(`sft bench gemm ran on ${adapter}, expected 2 threads`);
   run("npx", ["--yes", packageManager, "install", "--frozen-lockfile", "--prefer-offline"]);
   console.log("bare checkout: the command line ran, then the rest was installed");
 } finally {

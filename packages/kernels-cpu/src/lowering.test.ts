@@ -1,12 +1,12 @@
-import { opTable, type Backend } from "@sft/kernels";
+import { opTable, wrapBackend, type Backend } from "@sft/kernels";
 import { conformanceCases, recordCase, runConformance } from "@sft/kernels/testing";
 import { describe, expect, it } from "vitest";
 import { createCpuBackend } from "./backend.ts";
 
 /** The same backend, saying that it lacks an op. */
 function withoutOp(backend: Backend, op: string): Backend {
-  const capabilities = { ...backend.capabilities, ops: new Set([...backend.capabilities.ops].filter((name) => name !== op)) };
-  return Object.create(backend, { capabilities: { value: capabilities } }) as Backend;
+  const ops = new Set([...backend.capabilities.ops].filter((name) => name !== op));
+  return wrapBackend(backend, { capabilities: { ...backend.capabilities, ops } });
 }
 
 describe("an op that a backend lacks", () => {

@@ -47,3 +47,4 @@ export { recomputeCheap } from "./recomputeCheap.ts";
 export { rematerialise } from "./rematerialise.ts";
 export * from "./tape.ts";
 export * from "./tensor.ts";
+export { wrapBackend } from "./wrapBackend.ts";

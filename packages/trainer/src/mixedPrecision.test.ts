@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openModelFolder } from "@sft/checkpoint";
 import { goldenModelPath } from "@sft/golden";
-import type { Backend } from "@sft/kernels";
+import { wrapBackend, type Backend } from "@sft/kernels";
 import { createCpuBackend } from "@sft/kernels-cpu";
 import { frozenWeightsFor, LanguageModel, type WeightSource } from "@sft/model";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -22,7 +22,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 /** A backend that says of itself what one with matrix units says, and computes as it always does. */
 async function createMixedBackend(precision: "float32" | "float64"): Promise<Backend> {
   const backend = await createCpuBackend({ precision, threads: 1 });
-  return Object.assign(backend, { capabilities: { ...backend.capabilities, productRoundoff: 2 ** -11 } });
+  return wrapBackend(backend, { capabilities: { ...backend.capabilities, productRoundoff: 2 ** -11 } });
 }
 
 async function trainTiny(

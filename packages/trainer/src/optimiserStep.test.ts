@@ -1,3 +1,4 @@
+import { wrapBackend } from "@sft/kernels";
 import { padBatch, type ShiftedRow, type TokenBatch } from "@sft/mask";
 import type { LanguageModel } from "@sft/model";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -145,14 +146,8 @@ function packInto(rows: readonly ShiftedRow[], length: number): TokenBatch {
 
 it("gives the same bits times the loss scale, a power of two, which the update takes out again", async () => {
   const { backend } = model;
-  const capabilities = { ...backend.capabilities, productRoundoff: 2 ** -11 };
   // The same backend, but it says that its products round to float16.
-  const rounding = new Proxy(backend, {
-    get(target, key) {
-      const value: unknown = Reflect.get(target, key);
-      return key === "capabilities" ? capabilities : typeof value === "function" ? value.bind(target) : value;
-    },
-  });
+  const rounding = wrapBackend(backend, { capabilities: { ...backend.capabilities, productRoundoff: 2 ** -11 } });
   const scaledModel = Object.create(model, { backend: { value: rounding } }) as LanguageModel;
   const scaled = await OptimiserStep.create(scaledModel, { ...defaultSettings, method: "full", maxSteps: 1 });
   const batches = [padBatch(randomRows(4, 5))];

@@ -1,4 +1,4 @@
-import { bytesPerElement, type Backend, type BackendBuffer, type Executable } from "@sft/kernels";
+import { bytesPerElement, wrapBackend, type Backend, type BackendBuffer, type Executable } from "@sft/kernels";
 
 /** A backend with a meter on it: the most bytes that buffers and scratch ever took together. */
 export interface MeteredBackend {
@@ -15,9 +15,7 @@ export function meterBackend(inner: Backend): MeteredBackend {
   const note = (): void => {
     peak = Math.max(peak, bytes + Math.max(0, ...scratch.values()));
   };
-  const backend: Backend = {
-    capabilities: inner.capabilities,
-    lost: inner.lost,
+  const backend = wrapBackend(inner, {
     allocate: (type, part) => {
       const buffer = inner.allocate(type, part);
       const size = part ? 0 : buffer.length * bytesPerElement(buffer.dtype);
@@ -32,17 +30,12 @@ export function meterBackend(inner: Backend): MeteredBackend {
       scratch.delete(resource as Executable);
       inner.free(resource);
     },
-    upload: (...given) => inner.upload(...given),
-    download: (...given) => inner.download(...given),
     compile: async (...given) => {
       const executable = await inner.compile(...given);
       scratch.set(executable, executable.scratchBytes);
       note();
       return executable;
     },
-    run: (executable) => inner.run(executable),
-    sync: () => inner.sync(),
-    dispose: () => inner.dispose(),
-  };
+  });
   return { backend, peakBytes: () => peak };
 }

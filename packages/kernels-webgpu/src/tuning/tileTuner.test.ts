@@ -1,22 +1,12 @@
 import { BackendError } from "@sft/kernels";
 import { expect, it } from "vitest";
 import { defaultLimits, type KernelLimits } from "../dispatch.ts";
-import type { ProductClass } from "../ops/matmul/productClass.ts";
+import { parseProductClass, type ProductClass } from "../ops/matmul/productClass.ts";
 import { productProgram, repeatsWithin } from "./measureProduct.ts";
 import { TileTuner, type MeasureTile, type TileChoices, type TileStore } from "./tileTuner.ts";
 
 const limits: KernelLimits = { ...defaultLimits, maxInvocationsPerWorkgroup: 1024, workgroupStorageBytes: 49152 };
-const product = (m: number, n: number, k: number): ProductClass => ({
-  m,
-  n,
-  k,
-  transposeA: false,
-  transposeB: true,
-  a: "f32",
-  b: "f32",
-  y: "f32",
-  matrixUnits: false,
-});
+const product = (m: number, n: number, k: number): ProductClass => parseProductClass(`nt f32 f32 f32 ${m}x${n}x${k}`)!;
 const times: Readonly<Record<string, number>> = { square: 4, large: 3, whole: 2, fewRows: 1 };
 
 function tunerWith(kept: TileChoices, measure: MeasureTile) {

@@ -1,7 +1,7 @@
 import type { MatmulAttributes } from "@sft/kernels";
 import { type Call, type Kernel, type Operand, shareOf } from "../kernel.ts";
 import { matmul as reference } from "../ops/matmul.ts";
-import { TILE_ROWS } from "../wasm/gemm.ts";
+import { TILE_ROWS } from "../wasm/gemmTile.ts";
 import type { WasmFunctions } from "../wasm/instantiate.ts";
 import { matrixAt, multiply, multiplyScratchBytes, operandAt } from "./multiply.ts";
 

@@ -1,6 +1,6 @@
 import { decodeHalf, type TensorType } from "@sft/kernels";
 import type { Operand } from "../kernel.ts";
-import { PANEL_COLUMNS, TILE_ROWS } from "../wasm/gemm.ts";
+import { PANEL_COLUMNS, TILE_ROWS } from "../wasm/gemmTile.ts";
 import type { WasmFunctions } from "../wasm/instantiate.ts";
 
 /** A float32 matrix in memory by its first element and strides, all in bytes. */

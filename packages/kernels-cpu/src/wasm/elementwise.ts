@@ -1,4 +1,5 @@
-import { type Code, f32x4, type FunctionScope, i32, type Local, type ModuleBuilder, seq, whileBelow } from "./assembler.ts";
+import { type Code, f32x4, i32, type Local, seq, whileBelow } from "./assembler.ts";
+import type { FunctionScope, ModuleBuilder } from "./moduleBuilder.ts";
 import { exponentialIn } from "./exponential.ts";
 
 type Curve = (x: Local) => { readonly prepare: Code; readonly value: Code; readonly slope: Code };

@@ -1,4 +1,5 @@
-import { type Code, f32x4, type FunctionScope, i32x4, seq } from "./assembler.ts";
+import { type Code, f32x4, i32x4, seq } from "./assembler.ts";
+import type { FunctionScope } from "./moduleBuilder.ts";
 
 /** Beyond these the result leaves the normal float32 numbers: e^x is then that of the bound. */
 const LOWEST = -87.3;

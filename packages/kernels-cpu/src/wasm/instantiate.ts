@@ -1,4 +1,4 @@
-import { ModuleBuilder } from "./assembler.ts";
+import { ModuleBuilder } from "./moduleBuilder.ts";
 import { defineElementwise } from "./elementwise.ts";
 import { defineGemm } from "./gemm.ts";
 import { defineRowKernels } from "./rowKernels.ts";

@@ -1,4 +1,5 @@
-import { f32, f32x4, i32, type Local, type Code, type ModuleBuilder, seq, whileBelow } from "./assembler.ts";
+import { f32, f32x4, i32, type Local, type Code, seq, whileBelow } from "./assembler.ts";
+import type { ModuleBuilder } from "./moduleBuilder.ts";
 import { sumLanes } from "./sum.ts";
 
 /** Kernels over rows whose width is a multiple of four. */

@@ -1,4 +1,5 @@
-import { type Code, f32x4, i32, i32x4, type Local, type ModuleBuilder, seq, whileBelow } from "./assembler.ts";
+import { type Code, f32x4, i32, i32x4, type Local, seq, whileBelow } from "./assembler.ts";
+import type { ModuleBuilder } from "./moduleBuilder.ts";
 import { exponentialIn } from "./exponential.ts";
 import { largestLane, sumLanes } from "./sum.ts";
 

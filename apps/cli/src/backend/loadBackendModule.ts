@@ -1,4 +1,4 @@
-import type { CreateBackend } from "@sft/kernels";
+import type { Backend, CreateBackend } from "@sft/kernels";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
@@ -33,18 +33,47 @@ export async function loadBackendModule(specifier: string, cwd: string): Promise
   );
 }
 
-/** The same function, whose failure says whose it is. */
+/** The same function, whose failure says whose it is, as does what it gives where that is no backend. */
 function named(create: CreateBackend, specifier: string): CreateBackend {
   return async (options) => {
+    let backend: Backend;
     try {
-      return await create(options);
+      backend = await create(options);
     } catch (cause) {
       const message = cause instanceof Error ? cause.message : String(cause);
       throw new CliError("bad-backend", `--backend ${specifier}: its createBackend failed: ${message}`, "SFT_DEBUG=1 shows where.", {
         cause,
       });
     }
+    const missing = missingFrom(backend);
+    if (missing.length === 0) return backend;
+    throw new CliError(
+      "bad-backend",
+      `--backend ${specifier}: what its createBackend gives is no Backend: it lacks ${missing.join(", ")}.`,
+      "Backend of @sft/kernels says what each of them is; examples/counting-backend has them all.",
+    );
   };
+}
+
+const methods = [
+  "allocate",
+  "free",
+  "upload",
+  "download",
+  "compile",
+  "run",
+  "sync",
+  "dispose",
+] as const satisfies readonly (keyof Backend)[];
+
+/** Parts without which no program can run. */
+function missingFrom(given: unknown): string[] {
+  const backend = (given ?? {}) as Partial<Backend>;
+  return [
+    ...(backend.capabilities?.ops instanceof Set ? [] : ["capabilities.ops"]),
+    ...(typeof backend.lost?.then === "function" ? [] : ["lost"]),
+    ...methods.filter((name) => typeof backend[name] !== "function"),
+  ];
 }
 
 function locate(specifier: string, cwd: string): string {

@@ -88,12 +88,18 @@ test("webgpu by name says why there is none", async () => {
   await expect(selectBackend({ backend: "webgpu" }, "/")).rejects.toThrow("no driver");
 });
 
+const withoutLastMethods =
+  "capabilities: { backend: 'mine', ops: new Set() }, lost: new Promise(() => {}), allocate() {}, free() {}, upload() {}";
+
 test("a package is looked for from the working directory", async () => {
   const folder = await testFolder();
   const home = join(folder, "node_modules/my-backend");
   await mkdir(home, { recursive: true });
   await writeFile(join(home, "package.json"), JSON.stringify({ name: "my-backend", type: "module", main: "index.js" }));
-  await writeFile(join(home, "index.js"), "export default async () => ({ capabilities: { backend: 'mine' } });\n");
+  await writeFile(
+    join(home, "index.js"),
+    `export default async () => ({ ${withoutLastMethods}, download() {}, compile() {}, run() {}, sync() {}, dispose() {} });\n`,
+  );
   expect((await selectBackend({ backend: "my-backend" }, folder)).capabilities.backend).toBe("mine");
   await expect(selectBackend({ backend: "webgup" }, folder)).rejects.toThrow("Did you mean webgpu?");
 });
@@ -112,5 +118,20 @@ test("a backend of another's that cannot be made is told from a fault of sft", a
   await expect(selectBackend({ backend: "./broken.mjs" }, folder)).rejects.toMatchObject({
     code: "bad-backend",
     message: expect.stringContaining("--backend ./broken.mjs: its createBackend failed: no driver") as string,
+  });
+});
+
+test.each([
+  ["", "capabilities.ops, lost, allocate, free, upload, download, compile, run, sync, dispose"],
+  [
+    "capabilities: { ops: new Set() }, lost: new Promise(() => {}), allocate() {}, free() {}, upload() {}",
+    "download, compile, run, sync, dispose",
+  ],
+])("what is no backend is refused with what it lacks: { %s }", async (parts, missing) => {
+  const folder = await testFolder();
+  await writeFile(join(folder, "partial.mjs"), `export default async () => ({ ${parts} });`);
+  await expect(selectBackend({ backend: "./partial.mjs" }, folder)).rejects.toMatchObject({
+    code: "bad-backend",
+    message: expect.stringContaining(`--backend ./partial.mjs: what its createBackend gives is no Backend: it lacks ${missing}.`) as string,
   });
 });

@@ -134,7 +134,9 @@ function reportMachine(checks: readonly MachineCheck[], json: boolean): number {
   if (json) process.stdout.write(`${JSON.stringify(checks)}\n`);
   else
     for (const { name, state, found, hint } of checks)
-      process.stdout.write(`${label(state)} ${name}: ${found}${hint === undefined ? "" : `\n        ${hint}`}\n`);
+      process.stdout.write(
+        `${label(state)} ${name}: ${found}${hint === undefined ? "" : `\n        ${hint.replaceAll("\n", "\n        ")}`}\n`,
+      );
   return checks.some(({ state }) => state === "fault") ? 1 : 0;
 }
 

@@ -54,6 +54,10 @@ describe("plain lines", () => {
       "said",
     ]);
   });
+
+  test("a resumed run counts the steps that it did itself", () => {
+    expect(written("plain", [{ ...start, step: 8 }, step(9), step(10), end])).toContain("\n2 steps in 2 min 05 s\n");
+  });
 });
 
 describe("the live display", () => {

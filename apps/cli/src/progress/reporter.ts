@@ -75,7 +75,7 @@ function stepWords(event: StepEvent, { maxSteps, timeLeft, tokensPerSecond }: Ru
   return `step ${String(step).padStart(width)}/${maxSteps}  loss ${loss.toFixed(4)}  grad norm ${gradNorm.toFixed(3)}  lr ${learningRate.toExponential(2)}  ${Math.round(tokensPerSecond ?? 0)} tokens/s  ${formatDuration(timeLeft ?? 0)} left`;
 }
 
-function words(event: Exclude<TrainingEvent, StepEvent>, { maxSteps }: RunProgress): string {
+function words(event: Exclude<TrainingEvent, StepEvent>, { from, maxSteps }: RunProgress): string {
   switch (event.type) {
     case "start":
       return `${event.trainableParameters.toLocaleString("en")} trainable parameters`;
@@ -88,6 +88,6 @@ function words(event: Exclude<TrainingEvent, StepEvent>, { maxSteps }: RunProgre
     case "end":
       return event.aborted
         ? `stopped at step ${event.step} of ${maxSteps}`
-        : `${event.step} steps in ${formatDuration(event.milliseconds)}`;
+        : `${event.step - from} steps in ${formatDuration(event.milliseconds)}`;
   }
 }

@@ -2,6 +2,8 @@ import type { StepEvent, TrainingEvent } from "@sft/trainer";
 
 /** Everything a progress display shows, folded from a run's events. */
 export interface RunProgress {
+  /** Steps that were done before this run went on from there. */
+  readonly from: number;
   readonly step: number;
   readonly maxSteps: number;
   readonly losses: readonly number[];
@@ -18,6 +20,7 @@ export interface RunProgress {
 const window = 20;
 
 export const noProgress: RunProgress = {
+  from: 0,
   step: 0,
   maxSteps: 0,
   losses: [],
@@ -32,7 +35,7 @@ export const noProgress: RunProgress = {
 export function advance(progress: RunProgress, event: TrainingEvent): RunProgress {
   switch (event.type) {
     case "start":
-      return { ...progress, step: event.step, maxSteps: event.maxSteps };
+      return { ...progress, from: event.step, step: event.step, maxSteps: event.maxSteps };
     case "step": {
       const recent = [...progress.recent, { milliseconds: event.milliseconds, tokens: event.tokens }].slice(-window);
       const milliseconds = recent.reduce((sum, step) => sum + step.milliseconds, 0);

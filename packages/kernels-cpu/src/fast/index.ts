@@ -1,8 +1,10 @@
 import type { Kernel } from "../kernel.ts";
 import { referenceKernels } from "../ops/index.ts";
 import type { WasmFunctions } from "../wasm/instantiate.ts";
-import { fastAttention, fastAttentionGrad } from "./attention.ts";
-import { fastLinearCrossEntropy, fastLinearCrossEntropyGrad, fastLinearCrossEntropyWeightGrad } from "./crossEntropy.ts";
+import { fastAttention } from "./attention.ts";
+import { fastAttentionGrad } from "./attentionGrad.ts";
+import { fastLinearCrossEntropy, fastLinearCrossEntropyGrad } from "./crossEntropy.ts";
+import { fastLinearCrossEntropyWeightGrad } from "./crossEntropyWeightGrad.ts";
 import { fastActivations, fastElementwise } from "./elementwise.ts";
 import { fastMatmul } from "./matmul.ts";
 import { fastRmsNorm, fastRmsNormGrad, fastRope } from "./rows.ts";

@@ -123,3 +123,8 @@ export function operandAt({ data, address }: Operand, columns: number, transpose
 export function matrixAt(address: number, columns: number, transposed = false): Matrix {
   return transposed ? { address, row: 4, column: 4 * columns } : { address, row: 4 * columns, column: 4 };
 }
+
+/** Rows of scratch are whole cache lines: a multiple of 16 floats. */
+export function padded(count: number): number {
+  return Math.ceil(count / 16) * 16;
+}

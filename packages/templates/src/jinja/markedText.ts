@@ -124,3 +124,8 @@ export function inTurn(marked: MarkedText, turn: number): MarkedText {
 export function asGeneration(marked: MarkedText): MarkedText {
   return { text: marked.text, runs: marked.runs.map((run) => ({ ...run, generation: true })) };
 }
+
+/** The pieces in a row, with `separator` between each two. */
+export function joinMarked(pieces: readonly MarkedText[], separator: MarkedText): MarkedText {
+  return concat(pieces.flatMap((piece, i) => (i === 0 ? [piece] : [separator, piece])));
+}

@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { checkReadme } from "./readmes.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "../..");
@@ -19,7 +20,9 @@ try {
   const all = runProject("all", [...tarballs.keys()], tarballs, "smoke/all.mjs");
   const help = run("npx", ["--no-install", "sft", "--help"], all);
   if (!help.includes("train")) throw new Error(`sft --help of the installed package does not list train:\n${help}`);
-  console.log(`smoke: ${tarballs.size} packed packages installed, imported and run`);
+  const names = readdirSync(join(root, "packages"));
+  for (const name of names) checkReadme(name, all);
+  console.log(`smoke: ${tarballs.size} packed packages installed, imported and run, ${names.length} READMEs followed`);
 } finally {
   rmSync(work, { recursive: true, force: true });
 }

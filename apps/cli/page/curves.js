@@ -18,8 +18,12 @@ globalThis.sftCurves = (container) => {
   const grid = add(container, "div", "charts");
   const views = kinds.map((kind) => ({ kind, figure: add(grid, "figure"), plot: undefined, key: "" }));
   let shown = [];
+  bar.hidden = true;
 
-  const redraw = () => views.forEach((view) => draw(view, shown, Number(slider.value)));
+  const redraw = () => {
+    for (const view of views) draw(view, shown, Number(slider.value));
+    bar.hidden = views.every(({ figure }) => figure.hidden);
+  };
   slider.addEventListener("input", redraw);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     for (const view of views) view.key = "";
@@ -43,7 +47,7 @@ globalThis.sftCurves = (container) => {
     const columns = runs.map((run) => [run[kind.x], kind.smoothed ? smooth(run[kind.y], weight) : run[kind.y]]);
     const isLog = needsLog(columns.flatMap(([, values]) => values));
     const key = JSON.stringify([isLog, runs.map(({ name, slot }) => [name, slot])]);
-    const words = runs.map((run) => `${run.name}: ${inWords(run[kind.x], run[kind.y])}`).join("; ");
+    const words = `${kind.title} of ${runs.map((run) => `${run.name}: ${inWords(run[kind.x], run[kind.y])}`).join("; ")}`;
     const data = columns.length === 1 ? columns[0] : columns.length === 0 ? [[]] : uPlot.join(columns);
     if (view.plot && view.key === key) {
       const { min, max } = view.plot.scales.x;
@@ -60,6 +64,7 @@ globalThis.sftCurves = (container) => {
     add(figure, "figcaption", "", `${kind.title}${isLog ? " (log scale)" : ""}`);
     view.plot = new uPlot(options(kind, figure, runs, isLog), data, figure);
     Object.assign(view.plot.ctx.canvas, { role: "img", ariaLabel: words });
+    figure.querySelector(".u-legend").ariaHidden = "true";
   }
 
   function options(kind, figure, runs, isLog) {

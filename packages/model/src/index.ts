@@ -1,4 +1,6 @@
+export * from "./adapters/initialLora.ts";
 export * from "./adapters/lora.ts";
+export * from "./adapters/loraTargets.ts";
 export { mergedWeight, type PairValues } from "./adapters/mergeLora.ts";
 export { mergedTensors, type MergedTensors } from "./adapters/mergedTensors.ts";
 export { patternValue } from "./adapters/peftPattern.ts";

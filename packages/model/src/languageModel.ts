@@ -10,7 +10,8 @@ import {
   gatherRows,
   softcap,
 } from "@sft/kernels";
-import { adapterParameters, initialLora, layoutLora, rowNorms, type AdapterLayout, type LoraConfig } from "./adapters/lora.ts";
+import { initialLora, rowNorms } from "./adapters/initialLora.ts";
+import { adapterParameters, layoutLora, type AdapterLayout, type LoraConfig } from "./adapters/lora.ts";
 import type { ModelConfig } from "./config.ts";
 import { ModelError } from "./errors.ts";
 import { findFamily } from "./families/index.ts";

@@ -1,5 +1,5 @@
 import type { Backend } from "@sft/kernels";
-import { isModule } from "./adapters/lora.ts";
+import { isModule } from "./adapters/loraTargets.ts";
 import { ModelError } from "./errors.ts";
 import type { ParameterSpec } from "./families/family.ts";
 import { halfFromBfloat16, type HalfWeight } from "./halfWeight.ts";

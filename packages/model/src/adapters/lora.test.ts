@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { ParameterSpec } from "../families/family.ts";
 import { randomFrom } from "../randomWeights.ts";
-import { initialLora, layoutLora, matchTargets } from "./lora.ts";
+import { initialLora } from "./initialLora.ts";
+import { layoutLora } from "./lora.ts";
+import { matchTargets } from "./loraTargets.ts";
 
 const linear = (name: string, out: number, input: number): ParameterSpec => ({
   name: `${name}.weight`,

@@ -1,5 +1,6 @@
 import type { ParameterSpec } from "../families/family.ts";
 import { closeNames, ModelError } from "../errors.ts";
+import { isModule, matchTargets } from "./loraTargets.ts";
 import { patternValue } from "./peftPattern.ts";
 
 /** LoRA settings (Hu et al. 2021), in PEFT's words. */
@@ -55,40 +56,6 @@ export function loraTensorName(
   return `base_model.model.${module}.${part}${part === "lora_A" || part === "lora_B" ? ".weight" : ""}`;
 }
 
-/** The modules that `targetModules` selects, in the model's order. */
-export function matchTargets(parameters: readonly ParameterSpec[], targets: LoraConfig["targetModules"]): readonly string[] {
-  const kinds: readonly ParameterSpec["kind"][] =
-    targets === "all-linear" ? ["linear", "conv1d"] : ["linear", "conv1d", "head", "embedding"];
-  const modules = parameters.filter(({ kind }) => kinds.includes(kind)).map(({ name }) => name.slice(0, -".weight".length));
-  const matched = modules.filter((module) => isTarget(module, targets));
-  const unmatched =
-    typeof targets === "string"
-      ? matched.length === 0
-        ? [targets]
-        : []
-      : targets.filter((target) => !modules.some((module) => isTarget(module, [target])));
-  if (unmatched.length === 0) return matched;
-  const endings = [...new Set(modules.map((module) => module.slice(module.lastIndexOf(".") + 1)))];
-  throw new ModelError(
-    "no-lora-target",
-    `LoRA target ${unmatched.map((target) => JSON.stringify(target)).join(", ")} matches no linear layer of this model`,
-    `Closest: ${closeNames(unmatched[0]!, endings).join(", ")}. All linear layers: ${endings.join(", ")}, or "all-linear".`,
-  );
-}
-
-function isTarget(module: string, targets: LoraConfig["targetModules"]): boolean {
-  if (targets === "all-linear") return true;
-  if (typeof targets !== "string") return targets.some((target) => isModule(module, target));
-  try {
-    return new RegExp(`^(?:${targets})$`).test(module);
-  } catch (cause) {
-    throw new ModelError(
-      "bad-lora",
-      `LoRA target_modules ${JSON.stringify(targets)} is no valid regular expression: ${(cause as Error).message}`,
-    );
-  }
-}
-
 /** Shapes and names of all pairs. Throws ModelError for a rank that is no positive integer or a target that matches nothing. */
 export function layoutLora(parameters: readonly ParameterSpec[], config: LoraConfig): AdapterLayout {
   for (const rank of [config.r, ...Object.values(config.rankPattern ?? {})]) {
@@ -132,11 +99,6 @@ export function layoutLora(parameters: readonly ParameterSpec[], config: LoraCon
   return { config, modules, copies, dropout: config.dropout };
 }
 
-/** Whether a name in modules_to_save or target_modules means a module: its own, or an ending of it after a dot. */
-export function isModule(module: string, name: string): boolean {
-  return module === name || module.endsWith(`.${name}`);
-}
-
 /** Whole copies of the named modules' parameters, under the names that PEFT gives them in the file. */
 function copiedParameters(parameters: readonly ParameterSpec[], names: readonly string[]): ReadonlyMap<string, ParameterSpec> {
   const moduleOf = ({ name }: ParameterSpec): string => name.slice(0, name.lastIndexOf("."));
@@ -170,38 +132,4 @@ export function adapterParameters(layout: AdapterLayout): readonly ParameterSpec
     ...[...layout.modules.values()].flatMap(({ a, b, magnitude }) => (magnitude ? [a, b, magnitude] : [a, b])),
     ...layout.copies.values(),
   ];
-}
-
-/** Row norms of a linear weight [out, in]: DoRA's initial magnitudes. */
-export function rowNorms(weight: Float32Array, rows: number): Float32Array {
-  const columns = weight.length / rows;
-  return Float32Array.from({ length: rows }, (_, row) => Math.hypot(...weight.subarray(row * columns, (row + 1) * columns)));
-}
-
-/**
- * PEFT's initial values: A uniform in +-1/sqrt(in) (Kaiming uniform with a = sqrt 5), B zero; on an embedding A zero and B standard
- * normal. `random` gives numbers in [0, 1); those of a module are drawn together, in the model's order.
- */
-export function initialLora(layout: AdapterLayout, random: () => number): ReadonlyMap<string, Float32Array> {
-  const values = new Map<string, Float32Array>();
-  for (const { a, b } of layout.modules.values()) {
-    if (b.name.endsWith("lora_embedding_B")) {
-      values.set(a.name, new Float32Array(a.shape[0]! * a.shape[1]!));
-      values.set(
-        b.name,
-        Float32Array.from(
-          { length: b.shape[0]! * b.shape[1]! },
-          () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()),
-        ),
-      );
-      continue;
-    }
-    const bound = 1 / Math.sqrt(a.shape[1]!);
-    values.set(
-      a.name,
-      Float32Array.from({ length: a.shape[0]! * a.shape[1]! }, () => (2 * random() - 1) * bound),
-    );
-    values.set(b.name, new Float32Array(b.shape[0]! * b.shape[1]!));
-  }
-  return values;
 }

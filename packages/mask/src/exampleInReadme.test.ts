@@ -1,3 +1,0 @@
-import { testReadmeExample } from "@sft/vitest-preset/readmeExample";
-
-testReadmeExample(import.meta.url);

@@ -1,5 +1,4 @@
 import {
-  elementCount,
   Tape,
   type Backend,
   type BackendBuffer,
@@ -10,8 +9,8 @@ import {
   gatherRows,
   softcap,
 } from "@sft/kernels";
-import { initialLora, rowNorms } from "./adapters/initialLora.ts";
-import { adapterParameters, layoutLora, type AdapterLayout, type LoraConfig } from "./adapters/lora.ts";
+import { attachLora } from "./adapters/attachLora.ts";
+import { adapterParameters, type AdapterLayout, type LoraConfig } from "./adapters/lora.ts";
 import type { ModelConfig } from "./config.ts";
 import { ModelError } from "./errors.ts";
 import { findFamily } from "./families/index.ts";
@@ -19,10 +18,9 @@ import type { ModelFamily, ParameterSpec } from "./families/family.ts";
 import { Graph } from "./graph.ts";
 import { reachOf, ropeNames, type AttentionMode, type TokenShape } from "./graphOptions.ts";
 import { halfPredicate, readHalf, type LoadOptions } from "./loadOptions.ts";
-import { gaussianFrom, randomFrom, randomWeights } from "./randomWeights.ts";
+import { gaussianFrom, randomWeights } from "./randomWeights.ts";
 import { ropeTables, ropeVariant } from "./rope.ts";
 import { storedNames } from "./storedNames.ts";
-import { transpose } from "./transpose.ts";
 import { WeightBuffers } from "./weightBuffers.ts";
 
 /** Which parameters training changes: all of the base, or the adapter's alone. */
@@ -106,33 +104,8 @@ export class LanguageModel {
     config: LoraConfig,
     options: { readonly tensors?: ReadonlyMap<string, Float32Array>; readonly seed?: number } = {},
   ): Promise<AdapterLayout> {
-    const layout = layoutLora(this.parameters, config);
-    await this.transposeForDora(layout);
-    if (this.empty) {
-      for (const parameter of adapterParameters(layout)) this.weights.allocate(parameter);
-      this.adapter = layout;
-      return layout;
-    }
-    const values = options.tensors ?? (await this.initialAdapter(layout, options.seed ?? 0));
-    for (const parameter of adapterParameters(layout)) {
-      const data = values.get(parameter.name);
-      if (!data)
-        throw new ModelError(
-          "missing-tensor",
-          `the adapter has no tensor ${parameter.name}`,
-          "It was made for another model, or for other target modules.",
-        );
-      const expected = elementCount(parameter.shape);
-      if (data.length !== expected)
-        throw new ModelError(
-          "wrong-shape",
-          `adapter tensor ${parameter.name} has ${data.length} elements, this model needs [${parameter.shape.join(", ")}]`,
-          "The adapter was made for a base model of another size.",
-        );
-      this.weights.set(parameter, data);
-    }
-    this.adapter = layout;
-    return layout;
+    this.adapter = await attachLora(this.weights, this.parameters, config, { ...options, empty: this.empty });
+    return this.adapter;
   }
 
   /** The parameters that a method trains, in the model's order. */
@@ -237,34 +210,6 @@ export class LanguageModel {
   /** Reads a parameter back; one in 4 bits or in float16 as what its bits stand for. @throws ModelError "missing-tensor" */
   download(name: string): Promise<Float32Array> {
     return this.weights.download(name);
-  }
-
-  /** Turns weights stored [in, out] that get a DoRA pair. */
-  private async transposeForDora(layout: AdapterLayout): Promise<void> {
-    for (const parameter of this.parameters) {
-      const module = parameter.name.slice(0, -".weight".length);
-      if (parameter.kind !== "conv1d" || !layout.modules.get(module)?.magnitude || this.weights.transposed.has(parameter.name)) continue;
-      if (this.quantised.has(parameter.name))
-        throw new ModelError(
-          "bad-lora",
-          `DoRA on ${module} needs the weight's rows, and its 4 bits are packed by columns`,
-          "Use LoRA, or load the model without quantising it.",
-        );
-      if (!this.empty) this.weights.set(parameter, transpose(await this.download(parameter.name), parameter.shape[0]!));
-      this.weights.transposed.add(parameter.name);
-    }
-  }
-
-  private async initialAdapter(layout: AdapterLayout, seed: number): Promise<ReadonlyMap<string, Float32Array>> {
-    const values = new Map(initialLora(layout, randomFrom(seed)));
-    for (const [module, { magnitude }] of layout.modules) {
-      if (!magnitude) continue;
-      const weight = `${module}.weight`;
-      const [rows, data] = [magnitude.shape[0]!, await this.download(weight)];
-      values.set(magnitude.name, rowNorms(this.weights.transposed.has(weight) ? transpose(data, data.length / rows) : data, rows));
-    }
-    for (const [name, copy] of layout.copies) values.set(copy.name, await this.download(name));
-    return values;
   }
 
   /** Makes the tables that sequences of `length` positions need, where they are not there yet. */

@@ -147,8 +147,8 @@ function build(
 ): Example {
   const verdicts = dropped === null ? [...judged] : judged.map(() => ({ weight: 0, reason: dropped.message }));
   if (kept.length > 0 && verdicts[kept[0]].weight > 0) verdicts[kept[0]] = firstToken;
-  const ids = Int32Array.from(kept, (token) => table.ids[token]);
-  const weights = Float32Array.from(kept, (token) => verdicts[token].weight);
+  const ids = new Int32Array(kept.map((token) => table.ids[token]));
+  const weights = new Float32Array(kept.map((token) => verdicts[token].weight));
   const spans = buildSpans(table, verdicts, kept);
   // By itself, a segment shares no token with its neighbours; the words around tools are one text, cut by the template's code alone.
   const straddling = setting.policy.encoding === "segments" ? [] : straddles(table, kept);

@@ -111,7 +111,7 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
 
   const finish = (builder: EncodingBuilder, text: string, addSpecialTokens: boolean): Encoding => {
     const run = postProcessor.apply(builder, text, addSpecialTokens);
-    return { ids: Int32Array.from(run.ids), offsets: Int32Array.from(run.offsets) };
+    return { ids: new Int32Array(run.ids), offsets: new Int32Array(run.offsets) };
   };
 
   const plain = readingOf([], null);

@@ -39,9 +39,10 @@ export function compareWithLibrary(files: TokenizerFiles, texts: readonly string
     return { compared: 0, differences: [], refusal: String(error) };
   }
   const differences = texts.flatMap((text): LibraryDifference[] => {
-    const ids = [...tokenizer.encode(text).ids];
+    const { ids } = tokenizer.encode(text);
     const libraryIds = idsOrNull(encode, text);
-    return String(ids) === String(libraryIds) ? [] : [{ text, ids, libraryIds }];
+    const areSame = libraryIds?.length === ids.length && libraryIds.every((id, index) => id === ids[index]);
+    return areSame ? [] : [{ text, ids: [...ids], libraryIds }];
   });
   return { compared: texts.length, differences, refusal: null };
 }

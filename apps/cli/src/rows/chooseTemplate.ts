@@ -1,6 +1,7 @@
 import { createJinjaTemplate, defaultTemplateName, findTemplate, type PromptTemplate, type RecordFormat } from "@sft/templates";
 import { readFile } from "node:fs/promises";
 import { usageError } from "../failure/cliError.ts";
+import { renderOnce } from "./renderOnce.ts";
 
 /** A template, with its source where it is a Jinja text that must travel with what is trained. */
 export interface ChosenTemplate {
@@ -31,9 +32,7 @@ export async function chooseTemplate(
     return () => chosen;
   }
   if (wanted !== undefined) {
-    const chosen = isTemplateFile(wanted)
-      ? fromSource(await readTemplate(wanted), wanted)
-      : { template: findTemplate(wanted), source: null };
+    const chosen = isTemplateFile(wanted) ? fromSource(await readTemplate(wanted), wanted) : builtIn(wanted);
     return () => chosen;
   }
   const made = new Map<RecordFormat, ChosenTemplate>();
@@ -41,8 +40,7 @@ export async function chooseTemplate(
     const known = made.get(format);
     if (known) return known;
     const isConversation = format === "messages" || format === "sharegpt";
-    const chosen =
-      isConversation && own !== null ? fromSource(own, "tokenizer") : { template: findTemplate(defaultTemplateName(format)), source: null };
+    const chosen = isConversation && own !== null ? fromSource(own, "tokenizer") : builtIn(defaultTemplateName(format));
     made.set(format, chosen);
     return chosen;
   };
@@ -52,7 +50,11 @@ export async function chooseTemplate(
 export const isTemplateFile = (name: string): boolean => /\.(jinja|jinja2|j2)$/.test(name);
 
 function fromSource(source: string, name: string): ChosenTemplate {
-  return { template: createJinjaTemplate(source, { name }), source };
+  return { template: renderOnce(createJinjaTemplate(source, { name })), source };
+}
+
+function builtIn(name: string): ChosenTemplate {
+  return { template: renderOnce(findTemplate(name)), source: null };
 }
 
 async function readTemplate(path: string): Promise<string> {

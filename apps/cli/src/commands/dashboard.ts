@@ -36,7 +36,7 @@ const command: CommandDef<ArgsDef> = defineCommand({
     const server = await dashboardServer({ folder, runs: new RunList(resolve(folder)), isLocal });
     const address = await listen(server, port, host);
     process.stdout.write(json ? `${JSON.stringify({ address })}\n` : `${address} shows the runs below ${folder}; Ctrl-C ends it\n`);
-    if (booleanOf(args, "open") && !(await openInBrowser(address))) process.stderr.write("note: no browser was found to open it with\n");
+    if (booleanOf(args, "open")) void open(address);
     if (!signal.aborted) await once(signal, "abort");
     server.closeAllConnections();
     server.close();
@@ -46,6 +46,14 @@ const command: CommandDef<ArgsDef> = defineCommand({
 });
 
 export default command;
+
+/** The page is served however this ends. */
+async function open(address: string): Promise<void> {
+  // The address that stands for all of this machine's is one to listen on, not one to go to.
+  const page = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:");
+  const trouble = await openInBrowser(page);
+  if (trouble !== undefined) process.stderr.write(`note: ${trouble}; open ${page} in a browser yourself\n`);
+}
 
 async function checkFolder(folder: string): Promise<void> {
   const found = await stat(folder).catch(() => undefined);

@@ -34,3 +34,12 @@ export class TemplateError extends Error {
     this.details = details;
   }
 }
+
+/** What to throw at a conversation that has something which a template has no place for; `message` is null for the conversation's own. */
+export function unsupportedField(template: string, field: string, message: number | null, what: string, hint: string): TemplateError {
+  const where = message === null ? "this conversation" : `message ${message}`;
+  return new TemplateError("unsupported-field", `Template "${template}" has no place for the ${what} of ${where}.`, hint, {
+    field,
+    message,
+  });
+}

@@ -52,7 +52,10 @@ globalThis.sftCurves = (container) => {
     if (view.plot && view.key === key) {
       const { min, max } = view.plot.scales.x;
       const old = view.plot.data[0];
-      view.plot.setData(data, !(min > old[0] || max < old.at(-1)));
+      const isZoomed = min > old[0] || max < old.at(-1);
+      view.plot.setData(data, !isZoomed);
+      // Without new scales uPlot does not draw the new data.
+      if (isZoomed) view.plot.setScale("x", { min, max });
       view.plot.ctx.canvas.ariaLabel = words;
       return;
     }

@@ -11,6 +11,7 @@ export class Page {
   readonly requests: string[] = [];
   private readonly devtools: Devtools;
   private readonly session: string;
+  private isPressed = false;
 
   private constructor(devtools: Devtools, session: string) {
     this.devtools = devtools;
@@ -46,7 +47,7 @@ export class Page {
   }
 
   /** Waits until an expression is truthy. @returns its value; throws after `milliseconds` with what the page says by then */
-  async until<T>(expression: string, milliseconds = 20_000): Promise<T> {
+  async until<T>(expression: string, milliseconds = 30_000): Promise<T> {
     const end = performance.now() + milliseconds;
     for (;;) {
       const value = await this.evaluate<T>(expression);
@@ -62,7 +63,9 @@ export class Page {
   /** Moves the mouse, in CSS pixels of the window; with `button` presses or releases its left button there. */
   async mouse(x: number, y: number, button?: "down" | "up"): Promise<void> {
     const type = button === "down" ? "mousePressed" : button === "up" ? "mouseReleased" : "mouseMoved";
-    await this.send("Input.dispatchMouseEvent", { type, x, y, ...(button ? { button: "left", clickCount: 1 } : {}) });
+    if (button) this.isPressed = button === "down";
+    const held = button || this.isPressed ? { button: "left", buttons: this.isPressed ? 1 : 0, clickCount: 1 } : {};
+    await this.send("Input.dispatchMouseEvent", { type, x, y, ...held });
   }
 
   private hear(method: string, params: Fields): void {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { createTemplate } from "./createTemplate.ts";
 import { readRecord } from "./records/readRecord.ts";
-import { findTemplate } from "./registry.ts";
+import { findTemplate, templateNames } from "./registry.ts";
 import type { Conversation, Segment } from "./segment.ts";
+import { litgptModelStyles, litgptStyles } from "./styles/litgptStyles.ts";
 import type { TemplateDefinition } from "./templateDefinition.ts";
 
 const specialTokens = { bos: "<s>", eos: "</s>" };
@@ -137,22 +138,30 @@ describe("alpaca", () => {
   });
 });
 
+/** Style -> the text of `talk`. ChatML and alpaca have descriptions of their own above. */
+const overSeveralTurns: readonly (readonly [string, string])[] = [
+  ["llama2", "[INST] <<SYS>>\nS\n<</SYS>>\n\n q1 [/INST] a1</s>[INST] q2 [/INST] a2</s>"],
+  ["codellama", "[INST] <<SYS>>\nS\n<</SYS>>\n\nq1 [/INST]a1</s>[INST] q2 [/INST]a2</s>"],
+  [
+    "llama3",
+    "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nS<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nq1<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\na1<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nq2<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\na2<|eot_id|>",
+  ],
+  [
+    "phi-4",
+    "<|im_start|>system<|im_sep|>S<|im_end|><|im_start|>user<|im_sep|>q1<|im_end|><|im_start|>assistant<|im_sep|>a1<|im_end|><|im_start|>user<|im_sep|>q2<|im_end|><|im_start|>assistant<|im_sep|>a2<|im_end|>",
+  ],
+  ["r1", "S<｜User｜>q1<｜Assistant｜>a1<｜end▁of▁sentence｜><｜User｜>q2<｜Assistant｜>a2<｜end▁of▁sentence｜>"],
+  ["default", "q1a1</s>\nq2a2</s>"],
+  ["text", "Sq1a1</s>q2a2</s>"],
+];
+
 describe("other styles over several turns", () => {
-  it.each([
-    ["llama2", "[INST] <<SYS>>\nS\n<</SYS>>\n\n q1 [/INST] a1</s>[INST] q2 [/INST] a2</s>"],
-    ["codellama", "[INST] <<SYS>>\nS\n<</SYS>>\n\nq1 [/INST]a1</s>[INST] q2 [/INST]a2</s>"],
-    [
-      "llama3",
-      "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nS<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nq1<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\na1<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nq2<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\na2<|eot_id|>",
-    ],
-    [
-      "phi-4",
-      "<|im_start|>system<|im_sep|>S<|im_end|><|im_start|>user<|im_sep|>q1<|im_end|><|im_start|>assistant<|im_sep|>a1<|im_end|><|im_start|>user<|im_sep|>q2<|im_end|><|im_start|>assistant<|im_sep|>a2<|im_end|>",
-    ],
-    ["r1", "S<｜User｜>q1<｜Assistant｜>a1<｜end▁of▁sentence｜><｜User｜>q2<｜Assistant｜>a2<｜end▁of▁sentence｜>"],
-    ["default", "q1a1</s>\nq2a2</s>"],
-    ["text", "Sq1a1</s>q2a2</s>"],
-  ])("%s", (name, text) => expect(textOf(findTemplate(name).render(talk, { specialTokens }).segments)).toBe(text));
+  it.each(overSeveralTurns)("%s", (name, text) => expect(textOf(findTemplate(name).render(talk, { specialTokens }).segments)).toBe(text));
+
+  it("are expected letter for letter where they are not LitGPT's, whose golden texts say what they are", () => {
+    const known = ["chatml", ...[...litgptStyles, ...litgptModelStyles].map(({ name }) => name), ...overSeveralTurns.map(([name]) => name)];
+    expect(templateNames.filter((name) => !known.includes(name))).toEqual([]);
+  });
 });
 
 describe("what a style leaves out is said", () => {

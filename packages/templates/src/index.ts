@@ -10,6 +10,7 @@ export {
   detectRecordFormat,
   defaultTemplateName,
   recordFields,
+  recordFormats,
   unreadFields,
   type ReadRecordOptions,
 } from "./records/readRecord.ts";

@@ -1,13 +1,11 @@
 import { resolveMaskPolicy, truncationStrategies, type TruncationStrategy } from "@sft/mask";
-import type { RecordFormat } from "@sft/templates";
+import { type RecordFormat, recordFormats } from "@sft/templates";
 import type { ArgsDef } from "citty";
 import { resolve } from "node:path";
 import { usageError } from "../failure/cliError.ts";
 import { countOf, textOf, wordOf, type FlagValues } from "../flagValues.ts";
 import { isTemplateFile } from "./chooseTemplate.ts";
 import { columnsFlag, columnsOf, type Columns } from "./columns.ts";
-
-const formats: readonly RecordFormat[] = ["alpaca", "prompt-completion", "messages", "sharegpt", "text"];
 
 /** Flags of every verb that turns rows into tokens. */
 export const rowFlags: ArgsDef = {
@@ -21,7 +19,7 @@ export const rowFlags: ArgsDef = {
   },
   "max-length": { type: "string", description: "longest row in tokens" },
   truncation: { type: "string", description: `what becomes of a longer row: ${truncationStrategies.join(", ")}` },
-  type: { type: "string", description: `record format: ${formats.join(", ")}; default: detected` },
+  type: { type: "string", description: `record format: ${recordFormats.join(", ")}; default: detected` },
   ...columnsFlag,
 };
 
@@ -42,7 +40,7 @@ export function rowSettings(args: FlagValues): RowSettings {
     mask: maskOf(args),
     maxLength: countOf(args, "max-length"),
     truncation: wordOf(args, "truncation", truncationStrategies),
-    type: wordOf(args, "type", formats),
+    type: wordOf(args, "type", recordFormats),
     columns: columnsOf(args),
   };
 }

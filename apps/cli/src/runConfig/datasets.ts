@@ -1,12 +1,9 @@
-import { recordFields } from "@sft/templates";
+import { recordFields, recordFormats } from "@sft/templates";
 import { z } from "zod";
 
 const dataset = z.strictObject({
   path: z.string().min(1).describe("json, jsonl, csv, tsv or parquet; text formats also as .gz"),
-  type: z
-    .enum(["alpaca", "prompt-completion", "messages", "sharegpt", "text"])
-    .optional()
-    .describe("record format; detected row by row when absent"),
+  type: z.enum(recordFormats).optional().describe("record format; detected row by row when absent"),
   columns: z
     .strictObject(Object.fromEntries(recordFields.map((field) => [field, z.string().min(1).optional()])))
     .optional()

@@ -22,43 +22,48 @@ const omitting = (code: "tool-calls-ignored" | "system-ignored"): Rendering => (
   warnings: [{ code, message: 'Template "t" leaves out something.', index: 0 }],
 });
 
+const reports: readonly (readonly [string, () => readonly Finding[], readonly string[]])[] = [
+  ["no terminator", () => examine(promptAnswer("u", "a", { eos: "" })), ["no-terminator error"]],
+  [
+    "terminator trained twice",
+    () => examine(chat("a<|im_end|>b"), { control: "allow" }),
+    ["double-terminator error", "control-token-in-content error"],
+  ],
+  ["double BOS", () => examine(promptAnswer("u", "a", { bos: "<s>", before: "<s>In: " })), ["double-bos error"]],
+  ["injected control token", () => examine(chat("a", "<|im_end|>"), { control: "allow" }), ["control-token-in-content error"]],
+  ["control token kept as text", () => examine(chat("a", "<|im_end|>")), ["control-token-in-content warning"]],
+  ["all-masked row", () => examine(chatml([{ role: "user", content: "u" }])), ["all-masked error", "supervised-share warning"]],
+  ["cut answer", () => examine(healthy, { maxLength: 40, truncation: "right" }), ["truncated-answer error", "truncated-answer warning"]],
+  ["literal None", () => examine(chat("None")), ["literal-none warning"]],
+  ["empty turn", () => examine(chat("a", " ")), ["empty-turn warning"]],
+  ["trained empty turn", () => examine(chat("")), ["empty-turn error"]],
+  ["a tool call that the template drops", () => examine(omitting("tool-calls-ignored")), ["template-omits error"]],
+  ["a system text that the template drops", () => examine(omitting("system-ignored")), ["template-omits warning"]],
+  ["over-long row", () => examine(healthy, { maxLength: 10 }), ["over-long warning"]],
+  ["supervised share", () => examine(healthy, { mask: "all" }), ["supervised-share warning"]],
+  ["missing BOS", () => examine(healthy, {}, { tokenizer: { ...mockTokenizer, addBosToken: true } }), ["missing-bos warning"]],
+];
+/** Rules that need more than one row, or more than its rendering, to show themselves: each has a test by its name below. */
+const apart = ["duplicate-row", "prefix-unstable", "boundary-merge"];
+
 describe("doctor", () => {
   it("finds nothing in healthy rows", () => {
     expect(examine(healthy)).toEqual([]);
     expect(examine(chat("Paris"))).toEqual([]);
   });
 
-  it.each<[string, () => readonly Finding[], string[]]>([
-    ["no terminator", () => examine(promptAnswer("u", "a", { eos: "" })), ["no-terminator error"]],
-    [
-      "terminator trained twice",
-      () => examine(chat("a<|im_end|>b"), { control: "allow" }),
-      ["double-terminator error", "control-token-in-content error"],
-    ],
-    ["double BOS", () => examine(promptAnswer("u", "a", { bos: "<s>", before: "<s>In: " })), ["double-bos error"]],
-    ["injected control token", () => examine(chat("a", "<|im_end|>"), { control: "allow" }), ["control-token-in-content error"]],
-    ["control token kept as text", () => examine(chat("a", "<|im_end|>")), ["control-token-in-content warning"]],
-    ["all-masked row", () => examine(chatml([{ role: "user", content: "u" }])), ["all-masked error", "supervised-share warning"]],
-    ["cut answer", () => examine(healthy, { maxLength: 40, truncation: "right" }), ["truncated-answer error", "truncated-answer warning"]],
-    ["literal None", () => examine(chat("None")), ["literal-none warning"]],
-    ["empty turn", () => examine(chat("a", " ")), ["empty-turn warning"]],
-    ["trained empty turn", () => examine(chat("")), ["empty-turn error"]],
-    ["a tool call that the template drops", () => examine(omitting("tool-calls-ignored")), ["template-omits error"]],
-    ["a system text that the template drops", () => examine(omitting("system-ignored")), ["template-omits warning"]],
-    ["over-long row", () => examine(healthy, { maxLength: 10 }), ["over-long warning"]],
-    ["supervised share", () => examine(healthy, { mask: "all" }), ["supervised-share warning"]],
-  ])("reports %s", (_, run, expected) => {
+  it.each(reports)("reports %s", (_, run, expected) => {
     expect(rulesOf(run())).toEqual(expected);
   });
 
-  it("reports duplicate rows with the earlier row's number", () => {
+  it("reports duplicate-row with the earlier row's number", () => {
     const rows = [3, 8].map((row) => ({ rendering: healthy, example: encodeRendering(healthy, mockTokenizer, { row }) }));
     expect(doctor(rows, { tokenizer: mockTokenizer })).toEqual([
       expect.objectContaining({ rule: "duplicate-row", row: 8, message: "Same tokens and weights as row 3." }),
     ]);
   });
 
-  it("reports a template that rewrites history", () => {
+  it("reports prefix-unstable of a template that rewrites history", () => {
     const conversation = chatml([
       { role: "user", content: "u1" },
       { role: "assistant", content: "a1" },
@@ -78,7 +83,7 @@ describe("doctor", () => {
     expect(examine(conversation, { mask: "last" }, { render })).toEqual([]);
   });
 
-  it("reports prompt and answer that merge", () => {
+  it("reports boundary-merge where prompt and answer do", () => {
     const merging = {
       ...mockTokenizer,
       encode: (text: string) => mockTokenizer.encode(text.replaceAll(": ", "\uE100")),
@@ -92,6 +97,11 @@ describe("doctor", () => {
   it("switches rules off and changes their severity", () => {
     expect(examine(chat("None"), {}, { rules: { "literal-none": "off" } })).toEqual([]);
     expect(rulesOf(examine(chat("None"), {}, { rules: { "literal-none": "error" } }))).toEqual(["literal-none error"]);
+  });
+
+  it("has a row above, or a test by its name, for every rule", () => {
+    const tested = [...reports.flatMap(([, , expected]) => expected.map((line) => line.split(" ", 1)[0])), ...apart];
+    expect(doctorRules.map(({ id }) => id).filter((id) => !tested.includes(id))).toEqual([]);
   });
 
   it("has a fix in words for every finding and a unique id for every rule", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { RecordFormat } from "../segment.ts";
 import { RecordError } from "./recordError.ts";
-import { defaultTemplateName, detectRecordFormat, readRecord, unreadFields } from "./readRecord.ts";
+import { defaultTemplateName, detectRecordFormat, readRecord, recordFormats, unreadFields } from "./readRecord.ts";
 
 const roles = (row: unknown): string[][] => readRecord(row).messages.map(({ role, content }) => [role, content]);
 
@@ -157,17 +157,21 @@ describe("text rows", () => {
   it("are one answer with no question", () => expect(roles({ text: "Once." })).toEqual([["assistant", "Once."]]));
 });
 
+const told: readonly (readonly [RecordFormat, string, object])[] = [
+  ["messages", "chatml", { messages: [], text: "x" }],
+  ["sharegpt", "chatml", { conversations: [] }],
+  ["alpaca", "alpaca", { instruction: "q", output: "a", text: "whole" }],
+  ["prompt-completion", "default", { prompt: "p", completion: "c" }],
+  ["text", "text", { text: "x", messages: null }],
+];
+
 describe("the format", () => {
-  it.each<[RecordFormat, string, object]>([
-    ["messages", "chatml", { messages: [], text: "x" }],
-    ["sharegpt", "chatml", { conversations: [] }],
-    ["alpaca", "alpaca", { instruction: "q", output: "a", text: "whole" }],
-    ["prompt-completion", "default", { prompt: "p", completion: "c" }],
-    ["text", "text", { text: "x", messages: null }],
-  ])("%s is told by its keys and has the template %s", (format, template, row) => {
+  it.each(told)("%s is told by its keys and has the template %s", (format, template, row) => {
     expect(detectRecordFormat(row as Record<string, unknown>)).toBe(format);
     expect(defaultTemplateName(format)).toBe(template);
   });
+
+  it("has a row above, each", () => expect(told.map(([format]) => format).sort()).toEqual([...recordFormats].sort()));
 
   it("may be named", () =>
     expect(readRecord({ instruction: "q", output: "a", text: "T" }, { format: "text" }).messages[0]!.content).toBe("T"));

@@ -24,6 +24,9 @@ const formats: Readonly<Record<RecordFormat, Format>> = {
   text: { keys: ["text"], also: [], read: readText, template: "text" },
 };
 
+/** Names of the formats, in the order in which they are looked for. */
+export const recordFormats: readonly RecordFormat[] = Object.keys(formats) as RecordFormat[];
+
 /** Every field of a row that some format reads. */
 export const recordFields: readonly string[] = [...new Set(Object.values(formats).flatMap(({ keys, also }) => [...keys, ...also]))];
 

@@ -137,7 +137,7 @@ it("refuses work after dispose and resolves lost", async () => {
 
 it("refuses a number of threads that is none", async () => {
   await expect(createCpuBackend({ threads: 0 })).rejects.toMatchObject({
-    code: "unsupported-op",
+    code: "bad-option",
     message: expect.stringContaining("got 0"),
   });
 });

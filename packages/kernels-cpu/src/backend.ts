@@ -6,7 +6,6 @@ import {
   type BufferPart,
   type Capabilities,
   checkPart,
-  describeType,
   elementCount,
   type Executable,
   externalTensors,
@@ -15,13 +14,12 @@ import {
   opTable,
   planMemory,
   type Program,
-  ProgramError,
-  type TensorSpec,
   type TensorType,
   validateProgram,
 } from "@sft/kernels";
 import { Arena } from "./arena.ts";
 import { CpuBuffer } from "./buffer.ts";
+import { expectBinding, expectBuffer, expectData, expectRange } from "./bufferChecks.ts";
 import { type Precision, storedBytes, viewElements } from "./elements.ts";
 import { CpuExecutable } from "./executable.ts";
 import { createKernels } from "./kernels.ts";
@@ -104,7 +102,7 @@ class CpuBackend implements Backend {
     this.expectAlive();
     const length = elementCount(type.shape);
     if (part) {
-      const whole = this.expectBuffer(part.of);
+      const whole = expectBuffer(part.of, this);
       checkPart(type, part, PART_ALIGNMENT);
       return new CpuBuffer(this, type.dtype, length, whole.address + part.firstElement * storedBytes(type.dtype, this.precision), part);
     }
@@ -128,17 +126,17 @@ class CpuBackend implements Backend {
   }
 
   upload(target: BackendBuffer, data: HostArray, elementOffset = 0): void {
-    const buffer = this.expectBuffer(target);
-    this.expectRange(buffer, elementOffset, data.length);
-    const floats = data instanceof Float32Array || data instanceof Float64Array;
-    const matches = buffer.dtype === "f32" ? floats : buffer.dtype === "i32" ? data instanceof Int32Array : data instanceof Uint16Array;
-    if (!matches) throw new BackendError("bad-buffer", `upload: a ${buffer.dtype} buffer cannot take a ${data.constructor.name}`);
+    this.expectAlive();
+    const buffer = expectBuffer(target, this);
+    expectRange(buffer, elementOffset, data.length);
+    expectData(buffer, data);
     this.view(buffer).set(data, elementOffset);
   }
 
   async download(source: BackendBuffer, elementOffset = 0, length: number = source.length - elementOffset): Promise<HostArray> {
-    const buffer = this.expectBuffer(source);
-    this.expectRange(buffer, elementOffset, length);
+    this.expectAlive();
+    const buffer = expectBuffer(source, this);
+    expectRange(buffer, elementOffset, length);
     return this.view(buffer).slice(elementOffset, elementOffset + length);
   }
 
@@ -147,7 +145,7 @@ class CpuBackend implements Backend {
     const program = lowerProgram(source, this.capabilities.ops, opTable);
     validateProgram(program, opTable);
     const bound = new Map(
-      externalTensors(program).map((tensor) => [tensor.name, this.expectBinding(program, tensor, bindings.get(tensor.name))]),
+      externalTensors(program).map((tensor) => [tensor.name, expectBinding(program, tensor, bindings.get(tensor.name), this)]),
     );
     const plan = planMemory(program, opTable);
     const slots = slotBytes(plan, this.precision);
@@ -217,35 +215,5 @@ class CpuBackend implements Backend {
   private expectAlive(): void {
     if (this.disposed)
       throw new BackendError("device-lost", "the CPU backend was disposed", { hint: "Create a new one with createCpuBackend()." });
-  }
-
-  private expectBuffer(buffer: BackendBuffer): CpuBuffer {
-    this.expectAlive();
-    if (!(buffer instanceof CpuBuffer) || buffer.owner !== this)
-      throw new BackendError("bad-buffer", "this buffer was made by another backend");
-    if (buffer.freed) throw new BackendError("buffer-freed", `a freed ${buffer.dtype} buffer of ${buffer.length} elements was used`);
-    return buffer;
-  }
-
-  private expectRange(buffer: CpuBuffer, offset: number, length: number): void {
-    if (Number.isInteger(offset) && Number.isInteger(length) && offset >= 0 && length >= 0 && offset + length <= buffer.length) return;
-    throw new BackendError("bad-buffer", `elements ${offset} to ${offset + length} are not inside a buffer of ${buffer.length} elements`);
-  }
-
-  private expectBinding(program: Program, tensor: TensorSpec, bound: BackendBuffer | undefined): CpuBuffer {
-    if (!bound) {
-      throw new ProgramError(
-        "unbound-tensor",
-        `program ${program.name}: no buffer is bound to ${tensor.role} ${tensor.name}, ${describeType(tensor)}`,
-      );
-    }
-    const buffer = this.expectBuffer(bound);
-    if (buffer.dtype !== tensor.dtype || buffer.length !== elementCount(tensor.shape)) {
-      throw new BackendError(
-        "bad-buffer",
-        `program ${program.name}: ${tensor.name} is ${describeType(tensor)}, its buffer holds ${buffer.length} elements of ${buffer.dtype}`,
-      );
-    }
-    return buffer;
   }
 }

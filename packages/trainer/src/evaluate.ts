@@ -4,6 +4,7 @@ import type { LanguageModel } from "@sft/model";
 import { splitByLength } from "./batchSource.ts";
 import { microBatchInputs, programKey, shapeOf, uploadInputs } from "./microBatch.ts";
 import { evaluationProgram } from "./stepPrograms.ts";
+import { turnOfEventLoop } from "./turnOfEventLoop.ts";
 
 /** Loss over a held-out set. */
 export interface EvaluationResult {
@@ -55,8 +56,7 @@ export async function evaluate(
       sums.push(backend.download(entry.buffers.get("loss")!).then((data) => data[0]!));
       weightSum += batch.weightSum;
       supervisedTokens += batch.supervisedTokens;
-      // A backend that computes on this thread lets neither timers nor Ctrl-C be heard in between.
-      if (signal) await new Promise<void>((resolve) => void setImmediate(resolve));
+      if (signal) await turnOfEventLoop();
       signal?.throwIfAborted();
     }
     const total = (await Promise.all(sums)).reduce((sum, value) => sum + value, 0);

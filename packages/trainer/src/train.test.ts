@@ -200,6 +200,13 @@ describe("train", () => {
     expect(losses(resumed)).toEqual(losses(whole));
   });
 
+  it("hears a signal that comes between steps, though nothing else lets the event loop turn", async () => {
+    const stop = new AbortController();
+    const onStep = (step: number): void => void (step === 1 && setImmediate(() => stop.abort()));
+    expect(await run({ maxSteps: 6 }, { signal: stop.signal, onStep })).toMatchObject({ step: 2, aborted: true });
+    expect(await readdir(folder)).toEqual(["checkpoint-2"]);
+  });
+
   it("refuses a checkpoint of another shape and settings that make no sense, by name", async () => {
     await run({ maxSteps: 1, method: "full" });
     await expect(run({ maxSteps: 2 }, { resumeFrom: join(folder, "checkpoint-1") })).rejects.toThrow(/adapter_config\.json/);

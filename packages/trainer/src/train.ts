@@ -9,6 +9,7 @@ import { OptimiserStep, type StepMetrics } from "./optimiserStep.ts";
 import { checkSettings, type TrainingSettings } from "./settings.ts";
 import type { LogEntry, TrainerState } from "./trainerState.ts";
 import { TrainingError } from "./trainingError.ts";
+import { turnOfEventLoop } from "./turnOfEventLoop.ts";
 
 export interface TrainOptions {
   readonly model: LanguageModel;
@@ -158,6 +159,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       const supervisedTokens = microBatches.reduce((sum, batch) => sum + batch.supervisedTokens, 0);
       queue.push({ step, epoch: batches.epoch, learningRate, tokens, supervisedTokens, metrics: timed });
       while (queue.length >= stepsInFlight) await report(queue.shift()!);
+      if (signal) await turnOfEventLoop();
 
       const last = step === settings.maxSteps || signal?.aborted === true;
       const evaluateDue = last || (settings.evalSteps > 0 && step % settings.evalSteps === 0);

@@ -98,7 +98,6 @@ export async function runTraining({ config, prepared, entry, backend: chosenBack
       if (event.type === "start") await enterFolder(config, entry, metrics);
       await record(event, metrics, config);
       reporter.event(event);
-      await untilSignalsAreHeard();
     },
   });
   const after = result.aborted ? [] : await answer();
@@ -138,9 +137,6 @@ async function filesToSave({ chosen, training, opened }: PreparedRun, config: Ru
     ...(generation === undefined ? {} : { "generation_config.json": `${JSON.stringify(generation, null, 2)}\n` }),
   };
 }
-
-/** A backend that computes on this thread lets no signal handler run between steps: a turn of the event loop does. */
-const untilSignalsAreHeard = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 function disposeModel(model: LanguageModel, backend: Backend): void {
   for (const buffer of model.buffers.values()) backend.free(buffer);

@@ -4,8 +4,6 @@ import {
   addNoise,
   attention,
   cachedAttention,
-  cast,
-  dequantizeNf4,
   divide,
   dropout,
   embedding,
@@ -25,19 +23,11 @@ import {
 } from "@sft/kernels";
 import type { LoraModule } from "./adapters/lora.ts";
 import type { ModelConfig } from "./config.ts";
-import type { ParameterSpec } from "./families/family.ts";
-import { ModelError } from "./errors.ts";
 import { cacheNames, inputNames, reachOf, ropeNames, type GraphOptions, type TokenShape } from "./graphOptions.ts";
-import { nf4Parts } from "./nf4Parts.ts";
+import { GraphWeights, type ScaledWeight } from "./graphWeights.ts";
 
 /** Apart from the salts of dropouts, which count up from 0. */
 const NOISE_SALT = 0x6e6f6973;
-
-/** A weight, and the factor that brings what is computed with it to its size: 1 but for float16 weights that carry a scale. */
-export interface ScaledWeight {
-  readonly weight: Value;
-  readonly alpha: number;
-}
 
 /**
  * The words in which a family's forward function is written: each method records ops on the tape and knows where
@@ -48,7 +38,7 @@ export class Graph {
   readonly config: ModelConfig;
   readonly shape: TokenShape;
   private readonly options: GraphOptions;
-  private readonly specs: ReadonlyMap<string, ParameterSpec>;
+  private readonly weights: GraphWeights;
   private dropouts = 0;
 
   constructor(options: GraphOptions) {
@@ -56,7 +46,7 @@ export class Graph {
     this.tape = options.tape;
     this.config = options.config;
     this.shape = options.shape;
-    this.specs = new Map(options.parameters.map((parameter) => [parameter.name, parameter]));
+    this.weights = new GraphWeights(options);
   }
 
   get rows(): number {
@@ -70,27 +60,11 @@ export class Graph {
 
   /** A parameter by its name in the checkpoint; its copy where the adapter has one. */
   parameter(name: string): Value {
-    const spec = this.options.adapter?.copies.get(name) ?? this.specs.get(name);
-    if (!spec) throw new ModelError("missing-tensor", `the family declares no parameter ${name}`);
-    const shape = this.options.transposed.has(name) ? spec.shape.toReversed() : spec.shape;
-    return this.tape.parameter(spec.name, shape, this.options.trainable(spec.name), this.options.halves.has(spec.name) ? "f16" : "f32");
-  }
-
-  /** What a product with a parameter as `parameter` gives it is to be multiplied with. */
-  private scaleOf(name: string): number {
-    return (this.options.adapter?.copies.has(name) ? undefined : this.options.halves.get(name)) ?? 1;
-  }
-
-  /** A parameter in float32, whatever it lies in. */
-  private parameterInFloat32(name: string): Value {
-    const parameter = this.parameter(name);
-    if (parameter.dtype === "f32") return parameter;
-    const wide = this.tape.apply(cast, [parameter], { dtype: "f32" })[0]!;
-    return this.scaleOf(name) === 1 ? wide : this.scale(wide, this.scaleOf(name));
+    return this.weights.parameter(name);
   }
 
   hasParameter(name: string): boolean {
-    return this.specs.has(name);
+    return this.weights.spec(name) !== undefined;
   }
 
   /** Token embeddings [N, hidden] of the ids input. */
@@ -107,7 +81,7 @@ export class Graph {
   }
 
   private lookUp(name: string, index: string, order: string): Value {
-    const { weight, alpha } = this.effectiveTable(name);
+    const { weight, alpha } = this.weights.table(name);
     const rows = this.tape.input(index, [this.rows]);
     const inputs = weight.requiresGradient ? [weight, rows, this.tape.input(order, [this.rows])] : [weight, rows];
     const found = this.tape.apply(embedding, inputs, {})[0]!;
@@ -119,48 +93,26 @@ export class Graph {
    * the embeddings without theirs.
    */
   head(name: string): ScaledWeight {
-    const lora = this.specs.get(name)?.kind === "head" ? this.pairOf(name) : undefined;
-    if (!lora) return { weight: this.parameter(name), alpha: this.scaleOf(name) };
-    const inputs = [this.adapterParameter(lora.b), this.adapterParameter(lora.a), this.parameterInFloat32(name)];
-    return { weight: this.tape.apply(matmul, inputs, { transposeA: false, transposeB: false, alpha: lora.scale })[0]!, alpha: 1 };
-  }
-
-  /** An embedding table with its pair added in. */
-  private effectiveTable(name: string): ScaledWeight {
-    const lora = this.pairOf(name);
-    if (!lora) return { weight: this.parameter(name), alpha: this.scaleOf(name) };
-    const inputs = [this.adapterParameter(lora.a), this.adapterParameter(lora.b), this.parameterInFloat32(name)];
-    return { weight: this.tape.apply(matmul, inputs, { transposeA: true, transposeB: true, alpha: lora.scale })[0]!, alpha: 1 };
-  }
-
-  private pairOf(parameter: string): LoraModule | undefined {
-    return this.options.adapter?.modules.get(parameter.slice(0, -".weight".length));
+    return this.weights.head(name);
   }
 
   /** x · W^T (+ bias) (+ addend) for the linear layer `module`, with its LoRA pair when the adapter has one. */
   linear(x: Value, module: string, addend?: Value): Value {
-    const weight = this.linearWeight(`${module}.weight`);
+    const weight = this.weights.linear(`${module}.weight`);
     // GPT-2's Conv1D stores its weight [in, out].
-    const transposeB = this.specs.get(`${module}.weight`)!.kind !== "conv1d";
-    const lora = this.options.adapter?.modules.get(module);
+    const transposeB = this.weights.spec(`${module}.weight`)!.kind !== "conv1d";
+    const lora = this.weights.pair(module);
     if (lora?.magnitude) return this.doraLinear(x, module, lora, addend);
     let y = this.tape.apply(matmul, addend ? [x, weight, addend] : [x, weight], {
       transposeA: false,
       transposeB,
-      alpha: this.scaleOf(`${module}.weight`),
+      alpha: this.weights.scaleOf(`${module}.weight`),
     })[0]!;
     if (this.hasParameter(`${module}.bias`)) y = this.tape.apply(addBias, [y, this.parameter(`${module}.bias`)], {})[0]!;
     if (!lora) return y;
-    const [a, b] = [this.adapterParameter(lora.a), this.adapterParameter(lora.b)];
+    const [a, b] = [this.weights.ofAdapter(lora.a), this.weights.ofAdapter(lora.b)];
     const low = this.tape.apply(matmul, [this.adapterDropout(x), a], { transposeA: false, transposeB: true, alpha: 1 })[0]!;
     return this.tape.apply(matmul, [low, b, y], { transposeA: false, transposeB: true, alpha: lora.scale })[0]!;
-  }
-
-  private linearWeight(name: string): Value {
-    if (!this.options.quantised.has(name)) return this.parameter(name);
-    const [rows, columns] = this.specs.get(name)!.shape as [number, number];
-    const parts = nf4Parts(name, rows * columns).map(({ name: part, shape, dtype }) => this.tape.parameter(part, shape, false, dtype));
-    return this.tape.apply(dequantizeNf4, parts, { rows, columns })[0]!;
   }
 
   rmsNorm(x: Value, name: string, weightOffset = 0): Value {
@@ -241,9 +193,9 @@ export class Graph {
 
   /** The pair's product is scaled row by row; the weight norm is computed from detached values, as PEFT does. The weight lies [out, in]. */
   private doraLinear(x: Value, module: string, lora: LoraModule, addend: Value | undefined): Value {
-    const [weight, alpha] = [this.linearWeight(`${module}.weight`), this.scaleOf(`${module}.weight`)];
-    const added = weight.dtype === "f32" ? weight : this.parameterInFloat32(`${module}.weight`);
-    const [a, b, magnitude] = [this.adapterParameter(lora.a), this.adapterParameter(lora.b), this.adapterParameter(lora.magnitude!)];
+    const [weight, alpha] = [this.weights.linear(`${module}.weight`), this.weights.scaleOf(`${module}.weight`)];
+    const added = weight.dtype === "f32" ? weight : this.weights.inFloat32(`${module}.weight`);
+    const [a, b, magnitude] = [this.weights.ofAdapter(lora.a), this.weights.ofAdapter(lora.b), this.weights.ofAdapter(lora.magnitude!)];
     const nt = { transposeA: false, transposeB: true };
     const merged = this.tape.apply(matmul, [b, a, added], { transposeA: false, transposeB: false, alpha: lora.scale })[0]!;
     const norm = this.tape.apply(rowNorm, [merged], {})[0]!;
@@ -254,10 +206,6 @@ export class Graph {
     let y = this.tape.apply(scaleColumns, [sum, factors], {})[0]!;
     if (this.hasParameter(`${module}.bias`)) y = this.tape.apply(addBias, [y, this.parameter(`${module}.bias`)], {})[0]!;
     return addend ? this.tape.add(y, addend) : y;
-  }
-
-  private adapterParameter({ name, shape }: ParameterSpec): Value {
-    return this.tape.parameter(name, shape, this.options.trainable(name));
   }
 
   private adapterDropout(x: Value): Value {

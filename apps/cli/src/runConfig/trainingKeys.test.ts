@@ -1,12 +1,12 @@
 import type { LoraConfig } from "@sft/model";
-import type { TrainingSettings } from "@sft/trainer";
+import { optimisers, scheduleNames, type TrainingSettings } from "@sft/trainer";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loraOf } from "../run/loraOf.ts";
 import { resolveRunConfig } from "./resolveRunConfig.ts";
-import type { RunConfig } from "./schema.ts";
+import { runConfigSchema, type RunConfig } from "./schema.ts";
 import { toTrainingSettings } from "./toTrainingSettings.ts";
 
 let folder: string;
@@ -50,6 +50,12 @@ describe("keys of the optimiser", () => {
     ["adapter: none\nfrozen_parameters: model.embed_tokens", { frozenParameters: ["model.embed_tokens"] }],
     ["adapter: none\nfreeze_trainable_layers: -2", { trainedLayers: -2 }],
   ])("%s", async (text, expected) => expect(await settingsOf(text)).toMatchObject(expected));
+
+  test("name every optimiser and schedule that the trainer has", () => {
+    const { optimizer, lr_scheduler: scheduler } = runConfigSchema.shape;
+    expect([...optimizer.def.innerType.options].sort()).toEqual(Object.keys(optimisers).sort());
+    expect([...scheduler.def.innerType.options].sort()).toEqual([...scheduleNames].sort());
+  });
 });
 
 describe("keys of the adapter", () => {

@@ -5,6 +5,7 @@ import { randomFrom, type ParameterSpec } from "@sft/model";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { defaultSettings, type TrainingSettings } from "../settings.ts";
 import { stateNames } from "../stepPrograms.ts";
+import type { OptimiserName } from "./index.ts";
 import { schedulesOfStep, updateProgram } from "../updateProgram.ts";
 
 const wide: ParameterSpec = { name: "wide.weight", shape: [5, 9], kind: "linear" };
@@ -177,15 +178,12 @@ function multiply(a: Float64Array, b: Float64Array, m: number, k: number, n: num
 /** Schedules are rounded to float32 on their way to the device: 6e-8 of a step, and five steps of 0.02. */
 const scheduleRounding = 5 * 0.02 * 6e-8 * 10;
 
+/** Every optimiser but the one of adamw's formula on rounded state. */
+const formulas: Readonly<Record<Exclude<OptimiserName, "adamw_8bit">, Formula>> = { adamw, sgd, lion, adafactor, muon };
+
 describe("five updates equal the published formula in float64", () => {
-  it.each([
-    ["adamw", adamw],
-    ["sgd", sgd],
-    ["lion", lion],
-    ["adafactor", adafactor],
-    ["muon", muon],
-  ] as const)("%s", async (optimiser, formula) => {
-    const settings = { ...base, optimiser };
+  it.each(Object.entries(formulas))("%s", async (optimiser, formula) => {
+    const settings = { ...base, optimiser: optimiser as OptimiserName };
     const [actual, wanted] = [await update(settings), expected(formula, settings)];
     for (const [name, values] of wanted)
       values.forEach((value, i) => expect(Math.abs(actual.get(name)![i]! - value), `${name}[${i}]`).toBeLessThan(scheduleRounding));

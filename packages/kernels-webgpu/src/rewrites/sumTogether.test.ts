@@ -108,8 +108,13 @@ it("lets no more parts wait than 64 MiB", () => {
   }
   const bound = { ...limits, maxBindingBytes: 2 ** 30 };
   expect(sumTogether(tape.finish(), bound, itself).instructions.map(({ op }) => op)).toEqual([
-    ...["matmul", "matmul", "matmul", "matmul", "sumParts"],
-    ...["matmul", "sumParts"],
+    "matmul",
+    "matmul",
+    "matmul",
+    "matmul",
+    "sumParts",
+    "matmul",
+    "sumParts",
   ]);
 });
 

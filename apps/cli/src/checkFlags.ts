@@ -4,7 +4,7 @@ import { usageError } from "./failure/cliError.ts";
 import { didYouMean } from "./failure/closeNames.ts";
 
 /** Flags that look as if every value would count, while the parser keeps the last; of a plain setting, the last is what is meant. */
-const oneValue: ReadonlySet<string> = new Set(["data", "test-data", "prompt", "model", "adapter", "lora-target-modules"]);
+const oneValue: ReadonlySet<string> = new Set(["data", "test-data", "prompt", "model", "adapter", "lora-target-modules", "columns"]);
 
 /**
  * Refuses what the argument parser would let through: unknown flags, flags without their value or with two, stray arguments.
@@ -49,7 +49,7 @@ export function checkFlags(verb: string, raw: readonly string[], defined: ArgsDe
       throw usageError(
         "bad-flag",
         `${token.rawName} is given twice, ${JSON.stringify(before)} and ${JSON.stringify(token.value)}, and takes one value.`,
-        `Give it once${/data|modules/.test(name) && verb === "train" ? `; several are one value, with commas: ${token.rawName} ${before},${token.value}` : ""}.`,
+        `Give it once${name === "columns" || (/data|modules/.test(name) && verb === "train") ? `; several are one value, with commas: ${token.rawName} ${before},${token.value}` : ""}.`,
       );
     given.set(name, token.value!);
   }

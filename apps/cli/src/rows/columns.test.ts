@@ -5,7 +5,7 @@ const place = "rows.csv:2: row 1";
 
 test.each([
   ["instruction=question", { instruction: "question" }],
-  [" instruction = The question , output=a=b", { instruction: "The question", output: "a=b" }],
+  ["instruction=The question , output =a=b", { instruction: "The question ", output: "a=b" }],
 ])("--columns %s", (text, columns) => expect(parseColumns(text)).toEqual(columns));
 
 test.each([
@@ -28,6 +28,6 @@ test("names may be exchanged, and one column may be two fields", () => {
 test("a column that is not there is an error, unless its field may be left out", () => {
   expect(renameColumns({ q: "a" }, { instruction: "q", input: "context" }, place)).toEqual({ instruction: "a" });
   expect(() => renameColumns({ question: "a", answer: "b" }, { output: "anwser" }, place)).toThrow(
-    'rows.csv:2: row 1 has no column "anwser", which columns names for output; it has "question", "answer".\nDid you mean output=answer?',
+    'rows.csv:2: row 1 has no column "anwser", which columns names for output; it has "question", "answer".\nDid you mean "answer"?',
   );
 });

@@ -26,7 +26,7 @@ export function parseColumns(text: string): Columns {
   const example = "Write for example --columns instruction=question,output=answer.";
   return Object.fromEntries(
     text.split(",").map((pair) => {
-      const [, field, column] = /^\s*([^=]*?)\s*=\s*(.*?)\s*$/.exec(pair) ?? [];
+      const [, field, column] = /^\s*([^=]*?)\s*=(.*)$/.exec(pair) ?? [];
       if (!field || !column) throw usageError("bad-flag", `--columns: expected FIELD=COLUMN, got ${JSON.stringify(pair)}.`, example);
       if (!recordFields.includes(field))
         throw usageError(
@@ -55,7 +55,7 @@ export function renameColumns(row: Readonly<Record<string, unknown>>, columns: C
     throw new CliError(
       "missing-column",
       `${place} has no column ${JSON.stringify(column)}, which columns names for ${field}; it has ${names.map((name) => JSON.stringify(name)).join(", ") || "none"}.`,
-      close === undefined ? "Correct the name in columns, or the row." : `Did you mean ${field}=${close}?`,
+      close === undefined ? "Correct the name in columns, or the row." : `Did you mean ${JSON.stringify(close)}?`,
     );
   }
   const taken = new Set(pairs.map(([, column]) => column));

@@ -18,6 +18,11 @@ test("columns of no known format are told how to be named, by flag and in a reci
   expect(() => readRow(row, place, {})).toThrow("--columns instruction=COLUMN,output=COLUMN");
 });
 
+test("a fault of a field names the column that it is read from", () => {
+  const nested = { ...row, answer: { text: "a" } };
+  expect(() => readRow(nested, place, { columns })).toThrow(/row 1: "output" should be a string .* "output" is the column "answer"\.$/);
+});
+
 test("what is no row is refused as such", () => {
   expect(() => readRow(["q", "a"], place, { columns })).toThrow("faq.csv:2: row 1: ");
 });

@@ -18,7 +18,11 @@ export function readRow(value: unknown, place: RowPlace, { type, columns }: RowL
     const conversation = readRecord(row, { ...place, ...(type ? { format: type } : {}) });
     return { conversation, unread: unreadFields(row as Readonly<Record<string, unknown>>, conversation.record!.format) };
   } catch (error) {
-    if (!(error instanceof RecordError && error.code === "unknown-format")) throw error;
+    if (!(error instanceof RecordError)) throw error;
+    const [field] = error.field?.split(".", 1) ?? [];
+    const column = field === undefined ? undefined : columns?.[field];
+    if (column !== undefined) error.message += ` "${field}" is the column ${JSON.stringify(column)}.`;
+    if (error.code !== "unknown-format") throw error;
     const names = Object.keys(row as object);
     const [question, answer] = names.length === 2 && names.every((name) => /^\w+$/.test(name)) ? names : ["COLUMN", "COLUMN"];
     throw new CliError(

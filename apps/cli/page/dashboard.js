@@ -20,7 +20,8 @@
     if (!begun && rows.length > 0) choose(rows[0].name);
     begun ||= rows.length > 0;
     note.textContent = rows.length > 0 ? "" : `No runs below ${folder} yet; they appear here as soon as training begins.`;
-    for (const name of chosen.keys()) if (!rows.some((row) => row.name === name)) chosen.delete(name);
+    // A run that is begun anew is gone for a moment.
+    for (const [name, run] of chosen) if (!rows.some((row) => row.name === name)) run.columns = undefined;
     render();
     void fetchNew();
   });

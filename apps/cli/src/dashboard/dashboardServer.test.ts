@@ -107,6 +107,11 @@ describe.concurrent("the dashboard's server", () => {
     expect(names).toEqual(["fresh"]);
     await rename(join(root, "runs/fresh"), join(root, "elsewhere"));
     while (names.length > 0) names = ((await events.next()).value as RunRow[]).map(({ name }) => name);
+    // Another one under its name: what a page holds of the first is none of its lines.
+    await writtenRun(root, "runs/fresh", stepLine(1, 2) + stepLine(2, 1), 9);
+    expect(((await events.next()).value as RunRow[])[0]).toMatchObject({ name: "fresh", generation: 1 });
+    const answer = await fetch(`${address}/curves?run=fresh&generation=0&steps=1&heldOut=0`);
+    expect(await answer.json()).toMatchObject({ fresh: true, loss: [2, 1] });
     await events.return(undefined);
   });
 

@@ -32,16 +32,17 @@ export class FollowedRun {
   readonly name: string;
   readonly folder: string;
   log: MetricsLog = new MetricsLog();
-  generation = 0;
+  generation: number;
   private decoder = new StringDecoder("utf8");
   private offset = 0;
   private inode = -1;
   private changedAt = 0;
   private around: Omit<Run, "name" | "folder" | "log" | "changedAt"> | undefined;
 
-  constructor(name: string, folder: string) {
+  constructor(name: string, folder: string, generation = 0) {
     this.name = name;
     this.folder = folder;
+    this.generation = generation;
   }
 
   /** @param now ms since 1970 */

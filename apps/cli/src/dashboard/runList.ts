@@ -6,6 +6,8 @@ export class RunList {
   private readonly root: string;
   private readonly now: () => number;
   private followed = new Map<string, FollowedRun>();
+  /** The generation after that of each run that has gone: what was told of it is not of one that comes under its name. */
+  private readonly gone = new Map<string, number>();
   private looking: Promise<readonly RunRow[]> | undefined;
 
   /** @param root absolute path; it may come to be later */
@@ -28,9 +30,8 @@ export class RunList {
   private async look(): Promise<readonly RunRow[]> {
     const found = await findRuns(this.root);
     const old = this.followed;
-    this.followed = new Map(
-      found.map(({ name, folder }) => [name, old.get(name)?.folder === folder ? old.get(name)! : new FollowedRun(name, folder)]),
-    );
+    this.followed = new Map(found.map(({ name, folder }) => [name, old.get(name) ?? new FollowedRun(name, folder, this.gone.get(name))]));
+    for (const [name, { generation }] of old) if (!this.followed.has(name)) this.gone.set(name, generation + 1);
     // A run that is removed while it is read is no longer there to be listed.
     const rows = await Promise.all([...this.followed.values()].map((run) => run.look(this.now()).catch(() => undefined)));
     return rows.filter((row) => row !== undefined).sort((a, b) => b.changedAt - a.changedAt || a.name.localeCompare(b.name));

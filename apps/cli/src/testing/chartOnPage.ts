@@ -37,7 +37,8 @@ export async function readChart(page: Page, title: string, points = 24): Promise
     await page.mouse(left + 1 + ((width - 2) * point) / points, top + height / 2);
     const values = await page.evaluate<string[]>(`new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() =>
       done([...${chart(title)}.querySelectorAll(".u-legend .u-value")].map((cell) => cell.textContent)))))`);
-    read.set(Number(values[0]), values.slice(1));
+    // Dashes: a chart that was drawn anew has not felt the mouse yet.
+    if (values[0] !== "--") read.set(Number(values[0]), values.slice(1));
   }
   return new Map([...read].sort(([a], [b]) => a - b));
 }

@@ -18,3 +18,9 @@ test("a question beside those of rows is refused, not passed over", async () => 
   expect([asked.exitCode, asked.stdout]).toEqual([2, ""]);
   expect(asked.stderr).toContain("--data asks the questions of rows, and --system would not be asked.");
 });
+
+test("an answer without a word is told from a program that says nothing", async () => {
+  const asked = ["--prompt", "Say hello to the customer.", "--template", "alpaca", "--backend", "cpu"];
+  const { exitCode, stdout, stderr } = await runSft(["generate", "--model", dictionary.model, ...asked]);
+  expect([exitCode, stdout, stderr]).toEqual([0, "\n", "note: the model ended its answer at once\n"]);
+});

@@ -139,6 +139,7 @@ async function answer(
   });
   const { tokens, finish } = result!;
   if (streamed) process.stdout.write(`${said.next(spoken, true)}\n`);
+  if (streamed && spoken.length === 0 && !sampling.signal?.aborted) process.stderr.write("note: the model ended its answer at once\n");
   // An answer that Ctrl-C cut off is no answer to print among others.
   if (streamed || sampling.signal?.aborted) return;
   const text = said.textOf(spoken);

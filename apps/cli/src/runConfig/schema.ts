@@ -78,7 +78,7 @@ export const runConfigSchema = z.strictObject({
     .default("cosine")
     .describe("course of the learning rate after its rise"),
   warmup_steps: steps.optional().describe("steps over which the learning rate rises"),
-  warmup_ratio: share.optional().describe("the same, as a share of all steps over which the learning rate rises"),
+  warmup_ratio: share.optional().describe("share of all steps over which the learning rate rises, instead of warmup_steps"),
   min_lr: z.number().nonnegative().default(0).describe("learning rate at which the decay ends"),
   decay_steps: count.optional().describe("length of warmup_stable_decay's last phase; default: a tenth of all steps"),
   momentum: z.number().min(0).lt(1).optional().describe("momentum of sgd (default 0.9) and muon (0.95)"),

@@ -24,7 +24,7 @@ export const listFilters: Readonly<Record<string, Filter>> = {
   sort: (value, args, keyword, budget) => {
     const attribute = keyword.get("attribute") ?? args[2];
     const caseSensitive = isTrue(keyword.get("case_sensitive") ?? args[1]);
-    const keyOf = attribute === undefined ? (item: Value): Value => item : attributesOf(attribute);
+    const keyOf = attribute === undefined ? (item: Value): Value => item : attributesOf(attribute, caseSensitive);
     return new List(sortBy(elements(value), keyOf, caseSensitive, isTrue(keyword.get("reverse") ?? args[0]), budget));
   },
   groupby: (value, args, keyword, budget) => {

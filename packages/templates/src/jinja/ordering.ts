@@ -19,18 +19,18 @@ export function sortBy(
     .map(({ item }) => item);
 }
 
-/** A text in lower case, and every text of a list, so that cases are alike. */
+/** A text in lower case, so that cases are alike; any other value as it is. */
 export function folded(value: Value, caseSensitive: boolean): Value {
   if (caseSensitive) return value;
   if (value instanceof Text) return new Text(literal(value.text.toLowerCase()));
   return value;
 }
 
-/** The attributes that "a.b,c" names, as a list to sort by. */
-export function attributesOf(names: Value): (item: Value) => Value {
+/** The attributes that "a.b,c" names, as a list to sort by, letters of both cases alike unless `caseSensitive`. */
+export function attributesOf(names: Value, caseSensitive: boolean): (item: Value) => Value {
   const paths = names instanceof Text ? names.text.split(",") : [];
   if (paths.length < 2) return (item) => attributeOf(item, names);
-  return (item) => new List(paths.map((path) => folded(attributeOf(item, new Text(literal(path))), false)));
+  return (item) => new List(paths.map((path) => folded(attributeOf(item, new Text(literal(path))), caseSensitive)));
 }
 
 /** The smallest or the largest item. */

@@ -13,6 +13,11 @@ describe.concurrent("sft chat", () => {
     expect(stdout.match(/model> /g)).toHaveLength(3);
   });
 
+  test("/help says what else can be typed, and is no question", async () => {
+    const { stdout } = await chat("/help\n/quit\n");
+    expect(stdout).toBe("you  > Ctrl-C stops an answer, /new forgets the conversation, /quit or Ctrl-D ends it.\nyou  > ");
+  });
+
   test("Ctrl-C stops an answer between two tokens, and the conversation goes on", async () => {
     const long = ["--template", "default", "--max-new-tokens", "450", "--repetition-penalty", "1.3"];
     const child = startSft(["chat", "--model", dictionary.model, "--backend", "cpu", ...long]);

@@ -14,10 +14,12 @@ export const examples: readonly string[] = [
   `sft chat --model ./model --system "You are terse." --temperature 0.7`,
 ];
 
+const keys = "Ctrl-C stops an answer, /new forgets the conversation, /quit or Ctrl-D ends it.";
+
 const command: CommandDef<ArgsDef> = defineCommand({
   meta: {
     name: "chat",
-    description: "Talk with a model in the terminal. Ctrl-C stops an answer, /new forgets the conversation, /quit or Ctrl-D ends it.",
+    description: `Talk with a model in the terminal. ${keys}`,
   },
   args: {
     ...modelFlags,
@@ -68,11 +70,14 @@ const command: CommandDef<ArgsDef> = defineCommand({
         };
         let messages: readonly Message[] = opening;
         let turn = 0;
+        if (process.stdin.isTTY) process.stdout.write(`${keys}\n`);
         promptUser();
         for await (const line of terminal) {
-          if (line.trim() === "/quit") break;
-          if (line.trim() === "/new") messages = opening;
-          else if (line.trim() !== "")
+          const said = line.trim();
+          if (said === "/quit") break;
+          if (said === "/new") messages = opening;
+          else if (said === "/help") process.stdout.write(`${keys}\n`);
+          else if (said !== "")
             messages = await answer([...messages, { role: "user", content: line, fields: { instruction: line, input: "" } }], turn++);
           promptUser();
         }

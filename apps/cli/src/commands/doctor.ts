@@ -12,6 +12,7 @@ import { inspectMachine, type MachineCheck } from "../machine/inspectMachine.ts"
 import { chooseTemplate } from "../rows/chooseTemplate.ts";
 import { type EncodedRow, encodeRows, specialTokensOf } from "../rows/encodeRows.ts";
 import { rowFlags, rowSettings } from "../rows/rowFlags.ts";
+import { counted } from "../terminal/counted.ts";
 import { paint } from "../terminal/paint.ts";
 
 export const examples: readonly string[] = [
@@ -146,5 +147,7 @@ function reportFindings(findings: readonly PlacedFinding[], file: string, count:
     process.stdout.write(`${label(severity)} ${rule}  ${place}\n        ${message}\n        ${fix}\n`);
   }
   const number = (wanted: Severity): number => findings.filter(({ severity }) => severity === wanted).length;
-  process.stdout.write(`${count} rows: ${number("error")} errors, ${number("warning")} warnings, ${number("note")} notes\n`);
+  process.stdout.write(
+    `${counted(count, "row")}: ${counted(number("error"), "error")}, ${counted(number("warning"), "warning")}, ${counted(number("note"), "note")}\n`,
+  );
 }

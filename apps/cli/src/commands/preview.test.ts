@@ -64,7 +64,7 @@ describe.concurrent("sft preview", () => {
       "In Switzerland.",
       "<|endoftext|>",
     ]);
-    expect([judged.exitCode, judged.stdout]).toEqual([0, expect.stringContaining("0 errors")]);
+    expect([judged.exitCode, judged.stdout]).toEqual([0, "1 row: 0 errors, 0 warnings, 0 notes\n"]);
     expect([run.stderr, run.exitCode]).toEqual(["", 0]);
   });
 

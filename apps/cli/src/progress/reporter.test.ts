@@ -57,6 +57,7 @@ describe("plain lines", () => {
 
   test("a resumed run counts the steps that it did itself", () => {
     expect(written("plain", [{ ...start, step: 8 }, step(9), step(10), end])).toContain("\n2 steps in 2 min 05 s\n");
+    expect(written("plain", [{ ...start, step: 9 }, step(10), end])).toContain("\n1 step in 2 min 05 s\n");
   });
 });
 

@@ -1,5 +1,6 @@
 import type { StepEvent, TrainingEvent } from "@sft/trainer";
 import { metricsLine } from "../runFolder/metricsFile.ts";
+import { counted } from "../terminal/counted.ts";
 import { formatDuration } from "./duration.ts";
 import { advance, noProgress, type RunProgress } from "./runProgress.ts";
 import { statusBlock } from "./statusBlock.ts";
@@ -88,6 +89,6 @@ function words(event: Exclude<TrainingEvent, StepEvent>, { from, maxSteps }: Run
     case "end":
       return event.aborted
         ? `stopped at step ${event.step} of ${maxSteps}`
-        : `${event.step - from} steps in ${formatDuration(event.milliseconds)}`;
+        : `${counted(event.step - from, "step")} in ${formatDuration(event.milliseconds)}`;
   }
 }

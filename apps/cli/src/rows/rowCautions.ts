@@ -1,6 +1,7 @@
 import { doctor, doctorRules, type Finding, type MaskTokenizer } from "@sft/mask";
 import type { EncodedRow } from "./encodeRows.ts";
 import { describePlace } from "./rowPlace.ts";
+import { counted } from "../terminal/counted.ts";
 
 /** What of the doctor's rules a run says by itself: that it trains something else than the rows hold. */
 const watched: ReadonlySet<string> = new Set(["template-omits", "no-terminator", "double-terminator", "truncated-answer", "empty-turn"]);
@@ -24,10 +25,7 @@ export function collectCautions(tokenizer: MaskTokenizer): RowCautions {
         else found.set(kind, { count: 1, first: `${describePlace(row.place)}: ${message}` });
       }
     },
-    lines: () =>
-      [...found].map(
-        ([kind, { count, first }]) => `${kind.split(" ", 1)[0]}: ${count} ${count === 1 ? "row" : "rows"}, the first is ${first}`,
-      ),
+    lines: () => [...found].map(([kind, { count, first }]) => `${kind.split(" ", 1)[0]}: ${counted(count, "row")}, the first is ${first}`),
   };
 }
 

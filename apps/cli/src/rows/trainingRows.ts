@@ -3,6 +3,7 @@ import { CliError } from "../failure/cliError.ts";
 import type { ChosenTemplate } from "./chooseTemplate.ts";
 import { encodeRows, type EncodeSettings, type RowSource, type TrainingRow } from "./encodeRows.ts";
 import { describePlace } from "./rowPlace.ts";
+import { counted } from "../terminal/counted.ts";
 import { collectCautions } from "./rowCautions.ts";
 
 /** Rows that can be trained, and what became of the others. */
@@ -48,14 +49,14 @@ export async function readTrainingRows(sources: readonly RowSource[], options: T
   const share = measureSupervisedShare(all.map(({ example }) => example));
   const rows = all.filter(isTrained);
   const losses = [
-    ...(share.dropped > 0 ? [`${share.dropped} rows dropped: longer than ${options.maxLength} tokens`] : []),
-    ...(share.allMasked > 0 ? [`${share.allMasked} rows dropped: the mask trains none of their tokens`] : []),
+    ...(share.dropped > 0 ? [`${counted(share.dropped, "row")} dropped: longer than ${options.maxLength} tokens`] : []),
+    ...(share.allMasked > 0 ? [`${counted(share.allMasked, "row")} dropped: the mask trains none of their tokens`] : []),
   ];
   const names = sources.map(({ path }) => path).join(", ");
   if (rows.length === 0) {
     throw new CliError(
       "no-supervised-rows",
-      `${names}: none of ${all.length} rows can be trained (${losses.join("; ")}).`,
+      `${names}: none of ${counted(all.length, "row")} can be trained (${losses.join("; ")}).`,
       "Look at them with `sft preview`, or choose another train_on or sequence_len.",
     );
   }
@@ -81,6 +82,6 @@ function unreadOf(rows: readonly TrainingRow[]): string[] {
   // Several examples of one record share its place.
   const records = new Map(rows.map(({ place, unread }) => [place, unread]));
   for (const unread of records.values()) for (const name of unread) counts.set(name, (counts.get(name) ?? 0) + 1);
-  const names = [...counts].map(([name, count]) => `${name} (${count} ${count === 1 ? "row" : "rows"})`);
+  const names = [...counts].map(([name, count]) => `${name} (${counted(count, "row")})`);
   return names.length === 0 ? [] : [`fields that nothing reads: ${names.join(", ")}`];
 }

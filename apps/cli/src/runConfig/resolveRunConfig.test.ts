@@ -118,6 +118,11 @@ describe("errors name file, line, column and key", () => {
       "recipe.yaml:4:16: unknown key datasets.0.columns.instuction. Did you mean instruction?",
     ],
     [
+      "Axolotl's names of columns",
+      `${minimal}    type: { field_instruction: question }\n`,
+      "recipe.yaml:4:11: datasets.0.type: expected a format's name. Columns are named by columns, as in columns: { instruction: question, output: answer }.",
+    ],
+    [
       "a wrong type",
       `${minimal}learning_rate: fast\n`,
       'recipe.yaml:4:16: learning_rate: invalid input: expected number, received string, got "fast".',

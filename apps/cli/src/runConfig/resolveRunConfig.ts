@@ -135,6 +135,12 @@ function explainIssue(issue: z.core.$ZodIssue, origin: Origin): string[] {
     return [`${where ?? "the command line"}: ${name} is missing: ${descriptionOf(issue.path)}.`];
   }
   if (issue.code === "custom") return [`${placeOf(issue.path, origin)}: ${issue.message}`];
+  // Axolotl names a file's columns under type.
+  const names = issue.path.at(-1) === "type" && typeof issue.input === "object";
+  if (names)
+    return [
+      `${placeOf(issue.path, origin)}: ${name}: expected a format's name. Columns are named by columns, as in columns: { instruction: question, output: answer }.`,
+    ];
   const close =
     issue.code === "invalid_value" && typeof issue.input === "string" ? ` ${didYouMean(issue.input, issue.values.map(String), "")}` : "";
   return [`${placeOf(issue.path, origin)}: ${name}: ${lowerFirst(issue.message)}, got ${JSON.stringify(issue.input)}.${close}`.trimEnd()];

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseColumns, renameColumns } from "./columns.ts";
+import { ColumnWatch, parseColumns, renameColumns } from "./columns.ts";
 
 const place = "rows.csv:2: row 1";
 
@@ -28,6 +28,16 @@ test("names may be exchanged, and one column may be two fields", () => {
 test("a column that is not there is an error, unless its field may be left out", () => {
   expect(renameColumns({ q: "a" }, { instruction: "q", input: "context" }, place)).toEqual({ instruction: "a" });
   expect(() => renameColumns({ question: "a", answer: "b" }, { output: "anwser" }, place)).toThrow(
-    'rows.csv:2: row 1 has no column "anwser", which columns names for output; it has "question", "answer".\nDid you mean "answer"?',
+    'rows.csv:2: row 1 has no column "anwser", which columns names for output; there is "question", "answer".\nDid you mean "answer"?',
   );
+});
+
+test("a column that no row of a file has is an error, whatever its field", () => {
+  const watch = new ColumnWatch({ output: "answer", input: "contxt" });
+  watch.see({ answer: "a", context: "c" });
+  expect(() => watch.end("faq.jsonl")).toThrow(
+    'faq.jsonl: no row has a column "contxt", which columns names for input; there is "answer", "context".\nDid you mean "context"?',
+  );
+  watch.see({ answer: "a", contxt: "c" });
+  expect(() => watch.end("faq.jsonl")).not.toThrow();
 });

@@ -42,22 +42,51 @@ export function parseColumns(text: string): Columns {
 /** Fields that a row may leave out, so that their column may be missing from it. */
 const optionalFields: ReadonlySet<string> = new Set(["input", "system", "sys_prompt", "history", "tools"]);
 
+/** Looks at all rows of a file for a column that none of them has: where its field may be left out, no single row tells. */
+export class ColumnWatch {
+  readonly #unseen: Map<string, string>;
+  readonly #names = new Set<string>();
+
+  constructor(columns: Columns = {}) {
+    this.#unseen = new Map(pairsOf(columns).map(([field, column]) => [column, field]));
+  }
+
+  see(row: unknown): void {
+    if (this.#unseen.size === 0 || typeof row !== "object" || row === null) return;
+    for (const name of Object.keys(row)) {
+      this.#unseen.delete(name);
+      this.#names.add(name);
+    }
+  }
+
+  /** @throws CliError "missing-column" */
+  end(file: string): void {
+    for (const [column, field] of this.#unseen) throw missingColumn(`${file}: no row has a column`, column, field, this.#names);
+  }
+}
+
+const pairsOf = (columns: Columns): readonly (readonly [string, string])[] =>
+  Object.entries(columns).filter((pair): pair is [string, string] => pair[1] !== undefined);
+
+function missingColumn(problem: string, column: string, field: string, names: Iterable<string>): CliError {
+  const known = [...names];
+  const [close] = closeNames(column, known);
+  return new CliError(
+    "missing-column",
+    `${problem} ${JSON.stringify(column)}, which columns names for ${field}; there is ${known.map((name) => JSON.stringify(name)).join(", ") || "none"}.`,
+    close === undefined ? "Correct the name in columns, or the row." : `Did you mean ${JSON.stringify(close)}?`,
+  );
+}
+
 /**
  * A row with its columns under the names that its format reads; other columns stay as they are.
  * @throws CliError "missing-column" where a column that a field needs is not there
  */
 export function renameColumns(row: Readonly<Record<string, unknown>>, columns: Columns, place: string): Readonly<Record<string, unknown>> {
-  const pairs = Object.entries(columns).filter((pair): pair is [string, string] => pair[1] !== undefined);
-  for (const [field, column] of pairs) {
-    if (Object.hasOwn(row, column) || optionalFields.has(field)) continue;
-    const names = Object.keys(row);
-    const [close] = closeNames(column, names);
-    throw new CliError(
-      "missing-column",
-      `${place} has no column ${JSON.stringify(column)}, which columns names for ${field}; it has ${names.map((name) => JSON.stringify(name)).join(", ") || "none"}.`,
-      close === undefined ? "Correct the name in columns, or the row." : `Did you mean ${JSON.stringify(close)}?`,
-    );
-  }
+  const pairs = pairsOf(columns);
+  for (const [field, column] of pairs)
+    if (!Object.hasOwn(row, column) && !optionalFields.has(field))
+      throw missingColumn(`${place} has no column`, column, field, Object.keys(row));
   const taken = new Set(pairs.map(([, column]) => column));
   const others = Object.entries(row).filter(([name]) => !taken.has(name));
   const named = pairs.filter(([, column]) => Object.hasOwn(row, column)).map(([field, column]) => [field, row[column]]);

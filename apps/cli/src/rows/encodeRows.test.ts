@@ -1,9 +1,12 @@
 import { findTemplate } from "@sft/templates";
 import { loadTokenizer } from "@sft/tokenizer/node";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { promptIds } from "../samples/answerPrompts.ts";
-import { encodeRow } from "./encodeRows.ts";
+import { testFolder } from "../testing/testFolder.ts";
+import { encodeRow, encodeRows } from "./encodeRows.ts";
 
 const dictionary = await loadTokenizer(fileURLToPath(new URL("../../dictionary/model", import.meta.url)));
 const row = { instruction: "Define the noun 'love'.", input: "", output: "A strong positive emotion." };
@@ -51,4 +54,18 @@ describe("what a template cannot do without", () => {
       'rows.json: row 1: Template "alpaca" has no place for the tool definitions of this conversation.\nChoose the model\'s own chat template, "tokenizer"',
     );
   });
+});
+
+it("reads the columns that a source names, and refuses one that no row has", async () => {
+  const path = join(await testFolder(), "faq.jsonl");
+  await writeFile(path, '{"question": "q", "answer": "a"}\n{"question": "q", "answer": "a", "context": "c"}\n');
+  const inputs = async (context: string): Promise<unknown[]> => {
+    const columns = { instruction: "question", output: "answer", input: context };
+    const read: unknown[] = [];
+    for await (const { conversation } of encodeRows([{ path, columns }], { tokenizer: dictionary, templateFor: () => chosen }))
+      read.push(conversation.messages[0]!.fields?.input);
+    return read;
+  };
+  expect(await inputs("context")).toEqual(["", "c"]);
+  await expect(inputs("contxt")).rejects.toThrow(`${path}: no row has a column "contxt"`);
 });

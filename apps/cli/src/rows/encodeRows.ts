@@ -3,6 +3,7 @@ import { defaultMaskPolicy, encodeExamples, type Example, type MaskPolicy, type 
 import { expandTurns, TemplateError, type Conversation, type Rendering } from "@sft/templates";
 import { CliError } from "../failure/cliError.ts";
 import type { ChosenTemplate, TemplateForFormat } from "./chooseTemplate.ts";
+import { ColumnWatch } from "./columns.ts";
 import { readRow, type RowLayout } from "./readRow.ts";
 import { describePlace, type RowPlace } from "./rowPlace.ts";
 
@@ -52,10 +53,13 @@ export function bosOption({ source }: Pick<ChosenTemplate, "source">, tokenizer:
 /** Reads, renders and encodes the rows of files, one after the other. Errors name file, line and row. */
 export async function* encodeRows(sources: readonly RowSource[], settings: EncodeSettings): AsyncGenerator<EncodedRow> {
   for (const source of sources) {
+    const watch = new ColumnWatch(source.columns);
     for await (const { row, line, value } of readRows(source.path)) {
+      watch.see(value);
       const place: RowPlace = { file: source.path, row, ...(line === undefined ? {} : { line }) };
       yield* encodeRow(value, place, source, settings);
     }
+    watch.end(source.path);
   }
 }
 

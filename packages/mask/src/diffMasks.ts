@@ -8,7 +8,7 @@ export interface MaskState {
   readonly tokens: { readonly start: number; readonly end: number };
 }
 
-/** A run of text whose weight changes between two settings. */
+/** A run of text whose weight changes between two settings, or that only one of them trains in this place. */
 export interface MaskChange {
   readonly message: number | null;
   readonly role: string | null;
@@ -21,7 +21,8 @@ export interface MaskChange {
 
 /**
  * What changes between two encodings of one row, by origin of the text: message, part, field and characters.
- * The two may differ in tokens, template or truncation.
+ * The two may differ in tokens, template or truncation. Where both train another text in the same place, each is a change; where
+ * neither trains it, only its being there counts.
  */
 export function diffMasks(before: Pick<Example, "spans">, after: Pick<Example, "spans">): readonly MaskChange[] {
   const left = placeSpans(before.spans);
@@ -59,11 +60,23 @@ function compare(left: readonly Placed[], right: readonly Placed[], changes: Mas
     const a = left.find((placed) => placed.from <= from && placed.to >= to);
     const b = right.find((placed) => placed.from <= from && placed.to >= to);
     const shown = b ?? a;
-    if (shown === undefined || (a !== undefined && b !== undefined && a.span.weight === b.span.weight)) continue;
-    const { message, role, part, field } = shown.span;
-    const text = shown.span.text.slice(from - shown.from, to - shown.from);
-    changes.push({ message, role, part, field, text, before: stateOf(a), after: stateOf(b) });
+    if (shown === undefined) continue;
+    const text = textOf(shown, from, to);
+    if (a === undefined || b === undefined || a.span.weight !== b.span.weight) {
+      changes.push({ ...originOf(shown), text, before: stateOf(a), after: stateOf(b) });
+    } else if (b.span.weight > 0 && textOf(a, from, to) !== text) {
+      changes.push({ ...originOf(a), text: textOf(a, from, to), before: stateOf(a), after: null });
+      changes.push({ ...originOf(b), text, before: null, after: stateOf(b) });
+    }
   }
+}
+
+function textOf({ span, from }: Placed, start: number, end: number): string {
+  return span.text.slice(start - from, end - from);
+}
+
+function originOf({ span: { message, role, part, field } }: Placed): Pick<MaskChange, "message" | "role" | "part" | "field"> {
+  return { message, role, part, field };
 }
 
 function stateOf(placed: Placed | undefined): MaskState | null {

@@ -121,6 +121,21 @@ describe("diffMasks", () => {
     expect(diffMasks(none, example).filter(({ before }) => before === null)).toHaveLength(count);
     expect(diffMasks(example, none).filter(({ after }) => after === null)).toHaveLength(count);
   });
+  it("shows both texts where the sides train another in one place, and neither where both only read it", () => {
+    const [a, b] = ["ab", "cd"].map((content) =>
+      encodeRendering(
+        chatml([
+          { ...messages[0], content: `u${content}` },
+          { ...messages[1], content },
+        ]),
+        mockTokenizer,
+      ),
+    );
+    expect(diffMasks(a!, b!).map(({ text, role, before, after }) => [text, role, before?.weight, after?.weight])).toEqual([
+      ["ab", "assistant", 1, undefined],
+      ["cd", "assistant", undefined, 1],
+    ]);
+  });
   it("finds text that one side lost", () => {
     const long = promptAnswer("abcdefgh", "xy");
     const whole = encodeRendering(long, mockTokenizer);

@@ -139,4 +139,21 @@ describe.concurrent("sft preview", () => {
     expect(changes.some(({ text }) => text === "Yes.")).toBe(false);
     expect((await runSft(["preview", "--diff", "a.yaml", "a.yaml"], { cwd: folder })).stdout).toBe("both recipes train the same\n");
   });
+
+  test("--diff says which rows it compared where the recipes name others, and reads each recipe's columns", async () => {
+    const folder = await testFolder();
+    await writeFile(join(folder, "rows.json"), '[{"question": "Say yes.", "answer": "Yes.", "other": "No."}]');
+    await writeFile(join(folder, "more.json"), '[{"instruction": "Say no.", "output": "No."}]');
+    const recipe = (path: string, answer: string) =>
+      `base_model: ${dictionary.model}\ndatasets: [{ path: ${path}, columns: { instruction: question, output: ${answer} } }]\n`;
+    await writeFile(join(folder, "a.yaml"), recipe("rows.json", "answer"));
+    await writeFile(join(folder, "b.yaml"), recipe("rows.json", "other"));
+    await writeFile(join(folder, "c.yaml"), recipe("more.json", "answer"));
+    const diff = (second: string) => runSft(["preview", "--diff", "a.yaml", second], { cwd: folder });
+    const [columns, rows] = [await diff("b.yaml"), await diff("c.yaml")];
+    expect(columns.stdout).toContain("No.");
+    expect(columns.stderr).toBe("");
+    expect(rows.stdout).toBe("both recipes train the same on the rows of a.yaml\n");
+    expect(rows.stderr).toMatch(/^note: the recipes name different rows; compared on those of a\.yaml: .*rows\.json\n$/);
+  });
 });

@@ -9,7 +9,7 @@ import { htmlDiff } from "../preview/htmlDiff.ts";
 import { htmlPreview } from "../preview/htmlPreview.ts";
 import { labelLine } from "../preview/labelLine.ts";
 import { parquetLabels } from "../preview/parquetLabels.ts";
-import { previewDiff, type RowDifference } from "../preview/previewDiff.ts";
+import { otherRows, previewDiff, type RowDifference } from "../preview/previewDiff.ts";
 import { type PreviewRow, previewRow } from "../preview/previewRow.ts";
 import { terminalDiff } from "../preview/terminalDiff.ts";
 import { terminalLegend, terminalPreview } from "../preview/terminalPreview.ts";
@@ -134,6 +134,8 @@ async function printDiff(args: FlagValues, limit: number, json: boolean): Promis
   const before = textOf(args, "diff")!;
   const html = textOf(args, "html");
   const differences: RowDifference[] = [];
+  const compared = await otherRows(before, after, process.cwd());
+  if (compared !== undefined) process.stderr.write(`note: ${compared}\n`);
   let count = 0;
   for await (const difference of previewDiff(before, after, process.cwd())) {
     if (count++ >= limit) break;
@@ -141,7 +143,7 @@ async function printDiff(args: FlagValues, limit: number, json: boolean): Promis
     else print(json ? JSON.stringify(difference) : `${terminalDiff(difference)}\n`);
   }
   if (html !== undefined) {
-    await writeFileAtomic(resolve(html), htmlDiff(differences, before, after));
+    await writeFileAtomic(resolve(html), htmlDiff(differences, before, after, compared));
     print(`wrote ${html}`);
-  } else if (count === 0 && !json) print("both recipes train the same");
+  } else if (count === 0 && !json) print(`both recipes train the same${compared === undefined ? "" : ` on the rows of ${before}`}`);
 }

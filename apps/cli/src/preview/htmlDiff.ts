@@ -3,8 +3,8 @@ import type { RowDifference } from "./previewDiff.ts";
 
 type Change = RowDifference["changes"][number];
 
-/** A page of the texts whose training changes from one recipe to another, row by row. */
-export function htmlDiff(differences: readonly RowDifference[], before: string, after: string): string {
+/** A page of the texts whose training changes from one recipe to another, row by row; `rows` says which, where the recipes name others. */
+export function htmlDiff(differences: readonly RowDifference[], before: string, after: string, rows?: string): string {
   const more = differences.flatMap(({ changes }) => changes).filter((change) => weightOf(change.after) > weightOf(change.before)).length;
   const all = differences.reduce((sum, { changes }) => sum + changes.length, 0);
   const summary =
@@ -15,10 +15,7 @@ export function htmlDiff(differences: readonly RowDifference[], before: string, 
   const body = differences.map(({ row, changes }) => `<article><h2>Row ${row}</h2>${changes.map(change).join("")}</article>\n`).join("");
   return htmlPage(
     "What two recipes train differently",
-    [
-      ["before", before],
-      ["after", after],
-    ],
+    [["before", before], ["after", after], ...(rows === undefined ? [] : [["rows", rows] as const])],
     summary,
     legend,
     body,

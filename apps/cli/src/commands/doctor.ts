@@ -82,7 +82,20 @@ async function examine(file: string, tokenizerFolder: string, args: FlagValues):
         templateFor(conversation.record!.format).template.render(conversation, { specialTokens: specialTokensOf(tokenizer) }),
     },
   );
-  return { findings: [...findings, ...(await libraryFindings(tokenizerFolder, texts))], count };
+  const lengthIsChosen = given.maxLength !== undefined || given.truncation !== undefined;
+  const judged = lengthIsChosen ? findings : findings.map(refusedByTraining);
+  return { findings: [...judged, ...(await libraryFindings(tokenizerFolder, texts))], count };
+}
+
+/** A row beyond the model's positions is dropped where the user chose a length; training stops at it where none is chosen. */
+function refusedByTraining(finding: PlacedFinding): PlacedFinding {
+  if (finding.rule !== "over-long") return finding;
+  return {
+    ...finding,
+    severity: "error",
+    message: finding.message.replace(/: the row is dropped\.$/, ", the model's positions: training stops at this row."),
+    fix: "Set sequence_len to drop longer rows, or truncation to say what becomes of them (here --max-length, --truncation).",
+  };
 }
 
 /** The same rows, each shown to `see` as it passes. */

@@ -66,10 +66,21 @@ describe.concurrent("sft doctor", () => {
     const folder = await testFolder();
     await writeFile(join(folder, "rows.jsonl"), JSON.stringify({ instruction: "Count.", output: "one two three ".repeat(300) }));
     const args = ["doctor", "--data", join(folder, "rows.jsonl"), "--tokenizer", dictionary.model, "--json"];
-    const rules = async (...more: readonly string[]): Promise<string[]> =>
-      (JSON.parse((await runSft([...args, ...more])).stdout) as { rule: string }[]).map(({ rule }) => rule);
-    expect(await rules()).toContain("over-long");
-    expect(await rules("--max-length", "5000")).not.toContain("over-long");
+    const overLong = async (...more: readonly string[]) => {
+      const { stdout, exitCode } = await runSft([...args, ...more]);
+      const findings = JSON.parse(stdout) as { rule: string; severity: string; message: string }[];
+      return { exitCode, found: findings.filter(({ rule }) => rule === "over-long").map(({ severity, message }) => [severity, message]) };
+    };
+    // Training refuses the row unless a length or a truncation is chosen.
+    expect(await overLong()).toEqual({
+      exitCode: 1,
+      found: [["error", expect.stringMatching(/tokens, the limit is 512, the model's positions: training stops at this row\.$/)]],
+    });
+    expect(await overLong("--max-length", "128")).toEqual({
+      exitCode: 0,
+      found: [["warning", expect.stringMatching(/the limit is 128: the row is dropped\.$/)]],
+    });
+    expect(await overLong("--max-length", "5000")).toEqual({ exitCode: 0, found: [] });
   });
 
   test("looks at the machine", async () => {

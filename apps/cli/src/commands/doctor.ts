@@ -89,11 +89,12 @@ async function examine(file: string, tokenizerFolder: string, args: FlagValues):
 
 /** A row beyond the model's positions is dropped where the user chose a length; training stops at it where none is chosen. */
 function refusedByTraining(finding: PlacedFinding): PlacedFinding {
-  if (finding.rule !== "over-long") return finding;
+  if (finding.rule !== "over-long" || finding.tokens === null) return finding;
+  const { start, end } = finding.tokens;
   return {
     ...finding,
     severity: "error",
-    message: finding.message.replace(/: the row is dropped\.$/, ", the model's positions: training stops at this row."),
+    message: `${end} tokens, the model has ${start} positions: training stops at this row.`,
     fix: "Set sequence_len to drop longer rows, or truncation to say what becomes of them (here --max-length, --truncation).",
   };
 }

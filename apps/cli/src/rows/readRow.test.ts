@@ -26,3 +26,13 @@ test("a fault of a field names the column that it is read from", () => {
 test("what is no row is refused as such", () => {
   expect(() => readRow(["q", "a"], place, { columns })).toThrow("faq.csv:2: row 1: ");
 });
+
+test("a column that bears a field's name while another is read for it is told as unread", () => {
+  const row = { instruction: "own", question: "q", answer: "a", input: "i" };
+  const columns = { instruction: "question", output: "answer", input: "context" };
+  const { conversation, unread } = readRow(row, place, { columns });
+  expect(conversation).toEqual(readRow({ instruction: "q", input: "i", output: "a" }, place, {}).conversation);
+  expect(unread).toEqual(["instruction"]);
+  const swapped = { type: "alpaca", columns: { instruction: "output", output: "instruction" } } as const;
+  expect(readRow({ instruction: "a", output: "b" }, place, swapped).unread).toEqual([]);
+});

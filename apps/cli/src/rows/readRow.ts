@@ -16,7 +16,8 @@ export function readRow(value: unknown, place: RowPlace, { type, columns }: RowL
   const row = columns !== undefined && isRow(value) ? renameColumns(value, columns, describePlace(place)) : value;
   try {
     const conversation = readRecord(row, { ...place, ...(type ? { format: type } : {}) });
-    return { conversation, unread: unreadFields(row as Readonly<Record<string, unknown>>, conversation.record!.format) };
+    const unread = unreadFields(row as Readonly<Record<string, unknown>>, conversation.record!.format);
+    return { conversation, unread: [...unread, ...hiddenFields(value, columns)] };
   } catch (error) {
     if (!(error instanceof RecordError)) throw error;
     const [field] = error.field?.split(".", 1) ?? [];
@@ -32,6 +33,16 @@ export function readRow(value: unknown, place: RowPlace, { type, columns }: RowL
       { cause: error },
     );
   }
+}
+
+/** Columns that bear the name of a field which another column is read for. */
+function hiddenFields(value: unknown, columns: Columns = {}): string[] {
+  if (!isRow(value)) return [];
+  const read = new Set(Object.values(columns));
+  const isRenamed = (column: string | undefined): boolean => column !== undefined && Object.hasOwn(value, column);
+  return Object.entries(columns)
+    .filter(([field, column]) => isRenamed(column) && Object.hasOwn(value, field) && !read.has(field))
+    .map(([field]) => field);
 }
 
 const isRow = (value: unknown): value is Readonly<Record<string, unknown>> =>

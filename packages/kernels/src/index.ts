@@ -26,6 +26,7 @@ export * from "./ops/noise.ts";
 export * from "./ops/normalisation.ts";
 export * from "./ops/optimiser.ts";
 export * from "./ops/rope.ts";
+export * from "./ops/rows.ts";
 export {
   descend,
   type DescendAttributes,

@@ -53,19 +53,3 @@ function firstAtLeast(bound: number, valueAt: (position: number) => number, coun
   }
   return low;
 }
-
-export const gatherRows: Kernel = {
-  phases: [
-    (call) => {
-      const [x, index] = call.inputs;
-      const [y] = call.outputs;
-      const [rows, width] = y.shape;
-      const [from, to] = shareOf(rows, call);
-      for (let row = from; row < to; row++) {
-        const source = index.data[row] * width;
-        if (source < 0) y.data.fill(0, row * width, (row + 1) * width);
-        else y.data.set(floatValues(x.data, source, width), row * width);
-      }
-    },
-  ],
-};

@@ -9,7 +9,7 @@ import { padColumns, rowNorm, scaleColumns, sliceColumns } from "./columns.ts";
 import { linearCrossEntropy, linearCrossEntropyGrad, linearCrossEntropyWeightGrad } from "./crossEntropy.ts";
 import { dropout } from "./dropout.ts";
 import { add, copy, divide, fill, multiply, reshape, scale, softcap, zero } from "./elementwise.ts";
-import { embedding, embeddingGrad, gatherRows } from "./embedding.ts";
+import { embedding, embeddingGrad } from "./embedding.ts";
 import { cachedAttention, writeCache } from "./generation.ts";
 import { layerNorm, layerNormGrad, layerNormWeightGrad } from "./layerNorm.ts";
 import { matmul } from "./matmul.ts";
@@ -18,12 +18,14 @@ import { dequantizeNf4 } from "./nf4.ts";
 import { addNoise } from "./noise.ts";
 import { rmsNorm, rmsNormGrad, rmsNormWeightGrad } from "./rmsNorm.ts";
 import { rope } from "./rope.ts";
+import { gatherRows, scatterRows } from "./rows.ts";
 import { descend, divideByNorm, lion, momentum, sgd } from "./updates.ts";
 
 const kernels = {
   embedding,
   embeddingGrad,
   gatherRows,
+  scatterRows,
   matmul,
   addBias,
   columnSum,

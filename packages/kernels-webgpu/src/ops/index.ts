@@ -11,7 +11,7 @@ import { add, cast, copy, divide, fill, multiply, reshape, scale, softcap, zero 
 import { dropout } from "./elementwise/dropout.ts";
 import { addNoise } from "./elementwise/noise.ts";
 import { embedding, embeddingGrad } from "./embedding/embedding.ts";
-import { gatherRows } from "./embedding/gatherRows.ts";
+import { gatherRows, scatterRows } from "./embedding/gatherRows.ts";
 import { matmul } from "./matmul/matmul.ts";
 import { dequantizeNf4 } from "./nf4.ts";
 import { layerNorm, layerNormGrad, layerNormWeightGrad } from "./normalisation/layerNorm.ts";
@@ -29,6 +29,7 @@ export const opEmitters: ReadonlyMap<string, OpEmitter> = new Map(
     embedding,
     embeddingGrad,
     gatherRows,
+    scatterRows,
     matmul,
     addBias,
     columnSum,

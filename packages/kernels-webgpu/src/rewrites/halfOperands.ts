@@ -38,6 +38,7 @@ export const halfOperands: ReadonlyMap<string, HalfSlots> = new Map(
     gatedActivation: { inputs: [0, 1], outputs: [0] },
     gatedActivationGrad: { inputs: [0, 1, 2], outputs: [0, 1] },
     gatherRows: { inputs: [0], outputs: [0] },
+    scatterRows: { inputs: [0], outputs: [0] },
     linearCrossEntropy: { inputs: [0] },
     linearCrossEntropyGrad: { inputs: [1], outputs: [0] },
     linearCrossEntropyWeightGrad: { inputs: [1] },

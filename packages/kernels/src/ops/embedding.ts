@@ -51,16 +51,3 @@ export const embeddingGrad: OpDefinition<EmbeddingGradAttributes> = defineOp<Emb
   },
   mayAlias: [[0, 3]],
 });
-
-/** y[R,H] = x[N,H] (float16 or float32) at rows index[R]; a negative index gives a row of zeros. Used to look at single positions; no gradient. */
-export const gatherRows: OpDefinition<Record<never, never>> = defineOp({
-  name: "gatherRows",
-  infer(inputs) {
-    expectType.count("gatherRows", inputs, 2);
-    expectType.rank("gatherRows", "x", inputs[0]!, 2);
-    expectType.dtype("gatherRows", "x", inputs[0]!, "f32", "f16");
-    expectType.rank("gatherRows", "index", inputs[1]!, 1);
-    expectType.dtype("gatherRows", "index", inputs[1]!, "i32");
-    return [{ shape: [inputs[1]!.shape[0]!, inputs[0]!.shape[1]!], dtype: "f32" }];
-  },
-});

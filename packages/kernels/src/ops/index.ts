@@ -9,7 +9,7 @@ import { padColumns, rowNorm, scaleColumns, sliceColumns } from "./columns.ts";
 import { linearCrossEntropy, linearCrossEntropyGrad, linearCrossEntropyWeightGrad } from "./crossEntropy.ts";
 import { dropout } from "./dropout.ts";
 import { add, copy, divide, fill, multiply, reshape, scale, softcap, zero } from "./elementwise.ts";
-import { embedding, embeddingGrad, gatherRows } from "./embedding.ts";
+import { embedding, embeddingGrad } from "./embedding.ts";
 import { cachedAttention, writeCache } from "./generation.ts";
 import { matmul } from "./matmul.ts";
 import { dequantizeNf4 } from "./nf4.ts";
@@ -17,12 +17,14 @@ import { addNoise } from "./noise.ts";
 import { layerNorm, layerNormGrad, layerNormWeightGrad, rmsNorm, rmsNormGrad, rmsNormWeightGrad } from "./normalisation.ts";
 import { adamw, gradNorm, unscaleNorm } from "./optimiser.ts";
 import { rope } from "./rope.ts";
+import { gatherRows, scatterRows } from "./rows.ts";
 import { descend, divideByNorm, lion, momentum, sgd } from "./updates.ts";
 
 const definitions = [
   embedding,
   embeddingGrad,
   gatherRows,
+  scatterRows,
   matmul,
   addBias,
   columnSum,

@@ -2,11 +2,18 @@ import type { Emitter, OpEmitter } from "../../dispatch.ts";
 import { kernelVariant } from "../../kernel.ts";
 import { floatElement, rowBytes, rowsOf, type Operand } from "../../operand.ts";
 import { rowRanges } from "../../rowRanges.ts";
+import { emitFill } from "../elementwise/arithmetic.ts";
 
 const COLUMNS = 64;
 
 /** y[r] = x[index[r]], a row of zeros for a negative index. */
 export const gatherRows: OpEmitter = (emitter, { inputs: [x, index], outputs: [y] }) => emitGatherRows(emitter, x!, index!, 0, y!);
+
+/** y[index[r]] = x[r], zeros in all other rows. */
+export const scatterRows: OpEmitter = (emitter, { inputs: [x, index], outputs: [y] }) => {
+  emitFill(emitter, y!, 0);
+  emitScatterRows(emitter, x!, index!, 0, y!);
+};
 
 /**
  * y[r] = x[index[firstIndex + r]] for the rows of y, four columns a thread where the width allows it; zeros where the index is
@@ -67,11 +74,13 @@ export function emitScatterRows(emitter: Emitter, x: Operand, index: Operand, fi
   }));
   const { limits } = emitter;
   for (const table of rowRanges("scatterRows", y.shape[0]!, [rowBytes(y)], limits.maxBindingBytes)) {
-    emitter.dispatch(
-      kernel,
-      { x, index, y: rowsOf(y, table.start, table.count) },
-      { count: x.shape[0]!, pieces: width / piece, firstIndex, firstRow: table.start, rows: table.count },
-      [Math.ceil(width / piece / COLUMNS), Math.min(x.shape[0]!, limits.maxWorkgroupsPerDimension)],
-    );
+    for (const part of rowRanges("scatterRows", x.shape[0]!, [rowBytes(x)], limits.maxBindingBytes)) {
+      emitter.dispatch(
+        kernel,
+        { x: rowsOf(x, part.start, part.count), index, y: rowsOf(y, table.start, table.count) },
+        { count: part.count, pieces: width / piece, firstIndex: firstIndex + part.start, firstRow: table.start, rows: table.count },
+        [Math.ceil(width / piece / COLUMNS), Math.min(part.count, limits.maxWorkgroupsPerDimension)],
+      );
+    }
   }
 }

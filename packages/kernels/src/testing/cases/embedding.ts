@@ -1,17 +1,11 @@
-import { embedding, gatherRows } from "../../ops/embedding.ts";
+import { embedding } from "../../ops/embedding.ts";
 import { floats, halves, integers, opCase, trained, type CaseData, type ConformanceCase } from "../conformanceCase.ts";
 import { exactly, summed } from "../tolerance.ts";
+import { rowsOf } from "./rows.ts";
 
 /** Positions sorted by id, equal ids in ascending position. */
 export function orderByIds(ids: readonly number[]): readonly number[] {
   return ids.map((_, position) => position).sort((a, b) => ids[a]! - ids[b]! || a - b);
-}
-
-function rowsOf(table: ArrayLike<number>, index: ArrayLike<number>, width: number): Float64Array {
-  return Float64Array.from({ length: index.length * width }, (_, element) => {
-    const row = index[Math.floor(element / width)]!;
-    return row < 0 ? 0 : table[row * width + (element % width)]!;
-  });
 }
 
 function embeddingCase(name: string, vocabSize: number, width: number, ids: readonly number[]): ConformanceCase {
@@ -56,17 +50,5 @@ export const embeddingCases: readonly ConformanceCase[] = [
       outputs: [exactly("float16 widens exactly")],
       oracle: (data) => [rowsOf(data.get("weight")!, data.get("ids")!, width)],
     }),
-  ),
-  ...[1, 17, 65].flatMap((width) =>
-    [floats, halves].map((values) =>
-      opCase({
-        name: `negative indices give zeros, width ${width}${values === halves ? ", float16" : ""}`,
-        op: gatherRows,
-        attributes: {},
-        inputs: [values("x", [17, width]), integers("index", [16, -1, 0, 3, 3, -5])],
-        outputs: [exactly("rows are copied")],
-        oracle: (data) => [rowsOf(data.get("x")!, data.get("index")!, width)],
-      }),
-    ),
   ),
 ];

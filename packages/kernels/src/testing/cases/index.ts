@@ -15,6 +15,7 @@ import { noiseCases } from "./noise.ts";
 import { normalisationCases } from "./normalisation.ts";
 import { optimiserCases } from "./optimiser.ts";
 import { programCases } from "./programs.ts";
+import { rowCases } from "./rows.ts";
 import { ropeCases } from "./rope.ts";
 import { updateCases } from "./updates.ts";
 
@@ -26,6 +27,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...columnCases,
   ...matmulCases,
   ...embeddingCases,
+  ...rowCases,
   ...normalisationCases,
   ...activationCases,
   ...ropeCases,

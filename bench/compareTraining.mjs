@@ -3,10 +3,12 @@
 // For instance: node bench/compareTraining.mjs --only "135m|0.5b" -- npx tsx --conditions @sft/source bench/src/gpuTrain.ts
 // Each process gives the median of three rounds of four steps; with --repeats each row is the median of N processes of either side,
 // taken in turns. After --seconds no further row is begun, and the table says so. PATTERN is matched against a row's first column.
+// The last column is the GPU's clock and power at work, ours / theirs, and the share of the time that its power limit held the clock down.
 import { execFileSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { clockAndPower, watchGpu } from "./gpuClock.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const split = process.argv.indexOf("--");
@@ -42,14 +44,15 @@ const rows = [
 
 function measure(command, given) {
   try {
-    const lines = execFileSync(command[0], [...command.slice(1), ...given.map(String)], {
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "pipe"],
-      timeout: 150_000,
-    })
-      .trim()
-      .split("\n");
-    return JSON.parse(lines.findLast((line) => line.startsWith("{")));
+    const { result, gpu } = watchGpu(() =>
+      execFileSync(command[0], [...command.slice(1), ...given.map(String)], {
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "pipe"],
+        timeout: 150_000,
+      }),
+    );
+    const lines = result.trim().split("\n");
+    return { ...JSON.parse(lines.findLast((line) => line.startsWith("{"))), gpu };
   } catch (error) {
     return {
       failed: String(error.stderr || error.message)
@@ -72,11 +75,11 @@ const shown = (result) =>
     ? `failed: ${result.failed}`
     : `${Math.round(result.tokensPerSecond)} (${result.milliseconds.toFixed(1)} ms, ${(result.peakBytes / 2 ** 30).toFixed(1)} GiB)`;
 console.log(
-  "| model, method, batch x sequence | ours, mixed: tokens/s | host, ms a step | PyTorch, bf16: tokens/s | speed ratio | asked for | memory ratio |\n|---|---|---|---|---|---|---|",
+  "| model, method, batch x sequence | ours, mixed: tokens/s | host, ms a step | PyTorch, bf16: tokens/s | speed ratio | asked for | memory ratio | clock, power, held down |\n|---|---|---|---|---|---|---|---|",
 );
 for (const { name, given, flags, asked } of rows) {
   if ((performance.now() - started) / 1000 > seconds) {
-    console.log(`| ${name} | not run: ${seconds} seconds were over | | | | ${asked} | |`);
+    console.log(`| ${name} | not run: ${seconds} seconds were over | | | | ${asked} | | |`);
     continue;
   }
   const pairs = Array.from({ length: repeats }, () => [
@@ -88,5 +91,7 @@ for (const { name, given, flags, asked } of rows) {
   const host = mine.failed
     ? ""
     : `${mine.hostMilliseconds.toFixed(1)} (${((100 * mine.hostMilliseconds) / mine.milliseconds).toFixed(0)} %)`;
-  console.log(`| ${name} | ${shown(mine)} | ${host} | ${shown(theirs)} | ${ratio("tokensPerSecond")} | ${asked} | ${ratio("peakBytes")} |`);
+  console.log(
+    `| ${name} | ${shown(mine)} | ${host} | ${shown(theirs)} | ${ratio("tokensPerSecond")} | ${asked} | ${ratio("peakBytes")} | ${clockAndPower(mine.gpu)} / ${clockAndPower(theirs.gpu)} |`,
+  );
 }

@@ -1,5 +1,10 @@
 """The peer's matrix products: cuBLAS through PyTorch, at the sizes and in the layouts that gpuMatmul.ts times. Prints TFLOP/s a line, the
-median of three passes over all of them. Results have the operands' type unless told; gpuMatmul.ts says of each line which its y has."""
+median of three passes over all of them. Results have the operands' type unless told; gpuMatmul.ts says of each line which its y has.
+
+    python3 cublas.py [PATTERN, of the size and layout that a line begins with]
+"""
+import re
+import sys
 import time as clock
 import torch
 torch.backends.cuda.matmul.allow_tf32 = False
@@ -9,6 +14,7 @@ CASES += [(*size, "nt", FLOAT16) for size in [(8192, 1536, 576), (8192, 576, 153
 CASES += [(*size, "nn", FLOAT16) for size in [(8192, 576, 1536), (8192, 2048, 8192), (8192, 4096, 14336)]]
 CASES += [(*size, "tn", FLOAT16) for size in [(576, 1536, 8192), (2048, 8192, 8192), (16, 2048, 8192), (2048, 16, 8192)]]
 CASES += [(2048, 128256, 2048, "nt", FLOAT16), (2048, 2048, 128256, "nn", FLOAT16), (128256, 2048, 2048, "tn", FLOAT16), (8192, 128256, 2048, "nt", FLOAT16)]
+CASES = [case for case in CASES if re.search(sys.argv[1] if len(sys.argv) > 1 else "", f"{case[0]}x{case[1]}x{case[2]} {case[3]}")]
 def warm_up(f, n):
     """Runs rounds until they get no faster for 0.3 s, five at most, as gpuMatmul.ts does: both sides work at the clock that lasts."""
     started = faster = now = clock.monotonic(); best = float("inf")

@@ -1,5 +1,6 @@
 // Matrix products on this machine's GPU: correctness of every layout on odd sizes, then TFLOP/s at the sizes of real models.
-//   gpuMatmul [--float32] [--no-check]
+//   gpuMatmul [--float32] [--no-check] [--only PATTERN, of the lines that it prints]
+import { parseArgs } from "node:util";
 import { matmul, reshape, Tape, type Backend } from "@sft/kernels";
 import { createBackend } from "@sft/kernels-webgpu/node";
 import { float32ToFloat16 } from "@sft/checkpoint";
@@ -74,7 +75,14 @@ async function prepare(backend: Backend, shape: Shape, repeat: number) {
 /** Milliseconds without a faster round before one is timed. */
 const SETTLED = 300;
 
-const precision = process.argv.includes("--float32") ? "float32" : "mixed";
+const { values: flags } = parseArgs({
+  options: {
+    float32: { type: "boolean", default: false },
+    "no-check": { type: "boolean", default: false },
+    only: { type: "string", default: "" },
+  },
+});
+const precision = flags.float32 ? "float32" : "mixed";
 const gpu = await createBackend({ precision });
 console.log(`${gpu.capabilities.adapter}, ${precision}`);
 
@@ -147,7 +155,7 @@ for (const layout of ["nn", "nt", "tn"] as const) {
   }
 }
 let worst = 0;
-for (const shape of process.argv.includes("--no-check") ? [] : checked) {
+for (const shape of flags["no-check"] ? [] : checked) {
   const error = await check(shape);
   worst = Math.max(worst, error);
   if (!(error < 1)) console.log("WRONG", JSON.stringify(shape), error);
@@ -207,15 +215,18 @@ async function time(shape: Shape): Promise<number> {
 }
 // A GPU's clock falls for seconds at a time: three passes over all shapes meet it at different ones.
 const passes: (number | string)[][] = [];
-const shapes = precision === "mixed" ? timed : timed.slice(0, 3);
+const nameOf = ({ m, n, k, layout, a, b, inner, addend }: Shape): string =>
+  `${m}x${n}x${k} ${layout} a:${a ?? "f32"} b:${b ?? "f32"}${inner ? " y:f16" : ""}${addend ? " +y" : ""}`;
+const shapes = (precision === "mixed" ? timed : timed.slice(0, 3)).filter((shape) => new RegExp(flags.only).test(nameOf(shape)));
 for (let pass = 0; pass < 3; pass++) {
   passes.push([]);
   for (const shape of shapes) {
     passes[pass]!.push(await time(shape).catch((error: unknown) => (error instanceof Error ? error.message : String(error))));
   }
 }
-for (const [index, { m, n, k, layout, a, b, inner, addend }] of shapes.entries()) {
-  const name = `${m}x${n}x${k} ${layout} a:${a ?? "f32"} b:${b ?? "f32"}${inner ? " y:f16" : ""}${addend ? " +y" : ""}`;
+for (const [index, shape] of shapes.entries()) {
+  const { m, n, k } = shape;
+  const name = nameOf(shape);
   const [first, middle, last] = passes.map((pass) => pass[index]!).sort((x, y) => Number(x) - Number(y));
   const speed = (ms: number): string => ((2 * m * n * k) / ms / 1e9).toFixed(1);
   if ([first, middle, last].every((ms) => typeof ms === "number")) {

@@ -1,4 +1,4 @@
-import { type AdamwAttributes, elementCount } from "@sft/kernels";
+import { type AdamwAttributes, elementCount, encodeHalf } from "@sft/kernels";
 import { type Kernel, shareOf } from "../kernel.ts";
 import { clipFactor } from "./updates.ts";
 
@@ -52,8 +52,8 @@ export const unscaleNorm: Kernel = {
 export const adamw: Kernel<AdamwAttributes> = {
   phases: [
     (call) => {
-      const [parameter, gradient, m, v, schedule, gate] = call.inputs;
-      const [newParameter, newM, newV] = call.outputs;
+      const [parameter, gradient, m, v, schedule, gate, copy] = call.inputs;
+      const [newParameter, newM, newV, newCopy] = call.outputs;
       const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = call.attributes;
       const [learningRate, bias1, bias2] = schedule.data;
       const [from, to] = shareOf(parameter.data.length, call);
@@ -66,6 +66,7 @@ export const adamw: Kernel<AdamwAttributes> = {
           newParameter.data[i] = parameter.data[i];
           newM.data[i] = m.data[i];
           newV.data[i] = v.data[i];
+          if (newCopy) newCopy.data[i] = copy!.data[i];
           continue;
         }
         const g = gradient.data[i] * clip;
@@ -74,6 +75,7 @@ export const adamw: Kernel<AdamwAttributes> = {
         newParameter.data[i] = parameter.data[i] * decay - ((learningRate / bias1) * first) / (Math.sqrt(second) / rootBias2 + epsilon);
         newM.data[i] = first;
         newV.data[i] = second;
+        if (newCopy) newCopy.data[i] = encodeHalf(newParameter.data[i]);
       }
     },
   ],

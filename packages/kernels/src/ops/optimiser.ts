@@ -40,13 +40,14 @@ export type AdamwAttributes = {
  * Decoupled weight decay Adam (Loshchilov & Hutter 2019, PyTorch's AdamW), in place. With schedule = [lr, 1 - beta1^t, 1 - beta2^t, 0]
  * from the host in float64 rounded: p *= 1 - lr * weightDecay; m += (1-beta1)(g - m); v = beta2 v + (1-beta2) g^2;
  * p -= lr / bias1 * m / (sqrt(v) / sqrt(bias2) + epsilon). When gate[1] is 0 (a non-finite gradient) nothing is changed.
- * Inputs parameter, gradient, m, v (one shape), schedule[4], gate[3] (see `unscaleNorm`); outputs parameter, m, v.
+ * Inputs parameter, gradient, m, v (one shape), schedule[4], gate[3] (see `unscaleNorm`); outputs parameter, m, v. An optional seventh
+ * input and fourth output is a float16 copy of the parameter, which becomes the new parameter rounded as `cast` rounds it, whatever it was.
  */
 export const adamw: OpDefinition<AdamwAttributes> = defineOp<AdamwAttributes>({
   name: "adamw",
   infer(inputs) {
-    expectType.count("adamw", inputs, 6);
-    const [parameter, gradient, m, v, schedule, gate] = inputs;
+    expectType.count("adamw", inputs, 6, 7);
+    const [parameter, gradient, m, v, schedule, gate, copy] = inputs;
     for (const [operand, type] of [
       ["parameter", parameter],
       ["gradient", gradient],
@@ -58,11 +59,17 @@ export const adamw: OpDefinition<AdamwAttributes> = defineOp<AdamwAttributes>({
     }
     expectType.shape("adamw", "schedule", schedule!, [4]);
     expectType.shape("adamw", "gate", gate!, [3]);
-    return [0, 1, 2].map(() => ({ shape: parameter!.shape, dtype: "f32" as const }));
+    if (copy) {
+      expectType.dtype("adamw", "copy", copy, "f16");
+      expectType.shape("adamw", "copy", copy, parameter!.shape);
+    }
+    const { shape } = parameter!;
+    return [...[0, 1, 2].map(() => ({ shape, dtype: "f32" as const })), ...(copy ? [{ shape, dtype: "f16" as const }] : [])];
   },
   mayAlias: [
     [0, 0],
     [1, 2],
     [2, 3],
+    [3, 6],
   ],
 });

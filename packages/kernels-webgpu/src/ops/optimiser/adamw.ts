@@ -3,21 +3,22 @@ import { emitCopy } from "../elementwise/arithmetic.ts";
 import { emitElementwise } from "../elementwise/elementwiseKernel.ts";
 import { clipFunction } from "./updates.ts";
 
-/** Decoupled weight decay Adam in place, as the op table says; nothing is written when gate[1] is 0. */
+/** Decoupled weight decay Adam in place, as the op table says, and a float16 copy where there is one; nothing is written when gate[1] is 0. */
 export const adamw: OpEmitter = (
   emitter,
-  { inputs: [parameter, gradient, m, v, schedule, gate], outputs: [newParameter, newM, newV], attributes },
+  { inputs: [parameter, gradient, m, v, schedule, gate, copy], outputs: [newParameter, newM, newV, newCopy], attributes },
 ) => {
   emitCopy(emitter, parameter!, newParameter!);
   emitCopy(emitter, m!, newM!);
   emitCopy(emitter, v!, newV!);
+  if (newCopy) emitCopy(emitter, copy!, newCopy);
   const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = attributes as Readonly<Record<string, number>>;
   emitElementwise(
     emitter,
     {
       label: "adamw",
       inputs: ["gradient"],
-      outputs: ["parameter", "m", "v"],
+      outputs: ["parameter", "m", "v", ...(newCopy ? ["copy"] : [])],
       shared: { schedule: "read f32", gate: "read f32" },
       parameters: {
         beta1: "f32",
@@ -36,11 +37,20 @@ export const adamw: OpEmitter = (
   let first = m[i] + p.oneMinusBeta1 * (g - m[i]);
   let second = p.beta2 * v[i] + p.oneMinusBeta2 * g * g;
   let step = rate / schedule[1];
-  parameter[i] = parameter[i] * (1.0 - rate * p.weightDecay) - step * first / (sqrt(second) / sqrt(schedule[2]) + T(p.epsilon));
+  let moved = parameter[i] * (1.0 - rate * p.weightDecay) - step * first / (sqrt(second) / sqrt(schedule[2]) + T(p.epsilon));
+  parameter[i] = moved;
   m[i] = first;
-  v[i] = second;`,
+  v[i] = second;${newCopy ? "\n  copy[i] = moved;" : ""}`,
     },
-    { parameter: newParameter!, gradient: gradient!, m: newM!, v: newV!, schedule: schedule!, gate: gate! },
+    {
+      parameter: newParameter!,
+      gradient: gradient!,
+      m: newM!,
+      v: newV!,
+      ...(newCopy ? { copy: newCopy } : {}),
+      schedule: schedule!,
+      gate: gate!,
+    },
     {
       beta1: beta1!,
       beta2: beta2!,

@@ -1,6 +1,9 @@
+import { cast } from "../../ops/cast.ts";
+import { scale } from "../../ops/elementwise.ts";
 import { adamw, gradNorm, unscaleNorm, type AdamwAttributes } from "../../ops/optimiser.ts";
-import { constants, floats, opCase, type CaseData, type CaseTensor, type ConformanceCase } from "../conformanceCase.ts";
-import { exactly, rounded, summed } from "../tolerance.ts";
+import { constants, floats, halves, opCase, type CaseData, type CaseTensor, type ConformanceCase } from "../conformanceCase.ts";
+import type { Value } from "../../tape.ts";
+import { exactly, rounded, summed, type Tolerance } from "../tolerance.ts";
 
 function gradNormCase(name: string, inputs: readonly CaseTensor[]): ConformanceCase {
   const total = inputs.reduce((sum, input) => sum + input.shape.reduce((product, size) => product * size, 1), 0);
@@ -33,12 +36,17 @@ const STEPS = 4;
 const schedules = (beta1: number, beta2: number): number[] =>
   Array.from({ length: STEPS }, (_, step) => [0.05 / (step + 1), 1 - beta1 ** (step + 1), 1 - beta2 ** (step + 1), 0]).flat();
 
+const ROUNDINGS = 16 * STEPS;
+/** A float16 copy, which starts as anything. */
+const copied: Tolerance = rounded(ROUNDINGS + 2 ** 13, "the parameter's roundings, and half of the last of a float16's 11 places");
+
 /** Four steps in one program, each with a gradient, a schedule and a gate of its own; the gate is given, so that this is a case of adamw alone. */
 function adamwCase(
   name: string,
   shape: readonly number[],
   settings: AdamwAttributes,
   gates: readonly (readonly [number, number, number])[],
+  copies = false,
 ): ConformanceCase {
   const rows = schedules(settings.beta1, settings.beta2);
   const steps = Array.from({ length: STEPS }, (_, step) => step);
@@ -48,7 +56,7 @@ function adamwCase(
     values: (random) => (tensor.values(random) as Float64Array).map(Math.abs),
   });
   return {
-    name: `adamw: ${name}, ${shape.join("x")}`,
+    name: `adamw: ${name}, ${shape.join("x")}${copies ? ", with a float16 copy" : ""}`,
     tensors: [
       state(floats("p", shape)),
       state(floats("m", shape, 0.01)),
@@ -58,14 +66,22 @@ function adamwCase(
         constants(`schedule${step}`, [4], rows.slice(4 * step, 4 * step + 4)),
         constants(`gate${step}`, [3], gates[step % gates.length]!),
       ]),
+      ...(copies ? [state(halves("copy", shape))] : []),
     ],
     record(tape, [p, m, v, ...rest]) {
+      const copy = rest.slice(3 * STEPS);
       for (const step of steps)
-        tape.apply(adamw, [p!, rest[3 * step]!, m!, v!, rest[3 * step + 1]!, rest[3 * step + 2]!], settings, [p, m, v]);
-      return [p!, m!, v!];
+        tape.apply(adamw, [p!, rest[3 * step]!, m!, v!, rest[3 * step + 1]!, rest[3 * step + 2]!, ...copy], settings, [p, m, v, ...copy]);
+      return [p!, m!, v!, ...copy];
     },
-    outputs: [0, 1, 2].map(() => rounded(16 * STEPS, "about 16 rounded operations an element and step, none of which cancels much")),
-    oracle: (data) => recomputed(data, settings, steps),
+    outputs: [
+      ...[0, 1, 2].map(() => rounded(ROUNDINGS, "about 16 rounded operations an element and step, none of which cancels much")),
+      ...(copies ? [copied] : []),
+    ],
+    oracle(data) {
+      const moved = recomputed(data, settings, steps);
+      return copies ? [...moved, moved[0]!] : moved;
+    },
   };
 }
 
@@ -93,10 +109,10 @@ function recomputed(
   return [p, m, v];
 }
 
-/** A gradient of NaN behind a closed gate: parameter and state keep their bits. */
-const closedGate: ConformanceCase = {
-  ...opCase({
-    name: "a closed gate changes no bit",
+/** A gradient of NaN behind a closed gate: parameter, state and copy keep their bits. */
+function closedGate(name: string, copy: readonly CaseTensor[]): ConformanceCase {
+  return opCase({
+    name,
     op: adamw,
     attributes: { ...attributes, maxGradNorm: 1 },
     inputs: [
@@ -110,15 +126,34 @@ const closedGate: ConformanceCase = {
       floats("v", [3, 17]),
       constants("schedule", [4], [0.1, 0.1, 0.001, 0]),
       constants("gate", [3], [NaN, 0, 1]),
+      ...copy,
     ],
-    inPlace: [
-      [0, 0],
-      [1, 2],
-      [2, 3],
-    ],
-    outputs: [0, 1, 2].map(() => exactly("nothing is written")),
-    oracle: (data) => [data.get("p")!, data.get("m")!, data.get("v")!],
-  }),
+    inPlace: [[0, 0], [1, 2], [2, 3], ...copy.map(() => [3, 6] as const)],
+    outputs: [0, 1, 2, ...copy].map(() => exactly("nothing is written")),
+    oracle: (data) => ["p", "m", "v", ...copy.map((tensor) => tensor.name)].map((tensor) => data.get(tensor)!),
+  });
+}
+
+/** The copy less the cast of the parameter. */
+const copyIsCast: ConformanceCase = {
+  name: "adamw: the float16 copy is the cast of the parameter, 9x33",
+  tensors: [
+    { ...floats("p", [9, 33]), updated: true },
+    { ...floats("m", [9, 33], 0.01), updated: true },
+    { ...constants("v", [9, 33], new Array<number>(297).fill(0.001)), updated: true },
+    { ...halves("copy", [9, 33]), updated: true },
+    floats("g", [9, 33]),
+    constants("schedule", [4], [0.05, 0.1, 0.001, 0]),
+    constants("gate", [3], [3.7, 1, 1]),
+  ],
+  record(tape, [p, m, v, copy, g, schedule, gate], output) {
+    tape.apply(adamw, [p!, g!, m!, v!, schedule!, gate!, copy!], attributes, [p, m, v, copy]);
+    const [narrow] = tape.apply(cast, [p!], { dtype: "f16" });
+    const [one, other] = [copy!, narrow!].map((half) => tape.apply(cast, [half], { dtype: "f32" })[0]!) as [Value, Value];
+    return [tape.add(one, tape.apply(scale, [other], { factor: -1 })[0]!, output("difference", [9, 33]))];
+  },
+  outputs: [exactly("both round to nearest, ties to even")],
+  oracle: () => [new Float64Array(297)],
 };
 
 const open = [[3.7, 1, 1]] as const;
@@ -154,5 +189,10 @@ export const optimiserCases: readonly ConformanceCase[] = [
     [3.7, 1, 1],
     [Infinity, 0, 1],
   ]),
-  closedGate,
+  closedGate("a closed gate changes no bit", []),
+  adamwCase("no clipping", [17, 65], attributes, open, true),
+  adamwCase("clipped", [4, 16], { ...attributes, maxGradNorm: 1 }, open, true),
+  adamwCase("every other step refused", [17, 5], attributes, [...open, [Infinity, 0, 1]], true),
+  closedGate("a closed gate changes no bit of a float16 copy", [halves("copy", [3, 17])]),
+  copyIsCast,
 ];

@@ -15,7 +15,13 @@ const slips: readonly { readonly cases: string; readonly right: string; readonly
     right: "return segments[sequence * p.tokens + query] == segments[sequence * p.tokens + key];",
     wrong: "return true;",
   },
-  { cases: "rmsNorm: 3 rows of 1x1025", right: "scale * scale * rowSum(products, lane)", wrong: "scale * rowSum(products, lane)" },
+  { cases: "rmsNorm: 3 rows of 1x1025", right: "base0 - xhat0 * slope", wrong: "base0" },
+  { cases: "rmsNorm: 65 rows of 1x130", right: "other += 64u", wrong: "other += 128u" },
+  {
+    cases: "rmsNorm: 3 rows of 1x1025, gradient by x alone",
+    right: "scale * scale * rowSum(products, lane)",
+    wrong: "scale * rowSum(products, lane)",
+  },
   { cases: "linearCrossEntropy: more rows than a tile", right: "slope -= p.onTarget", wrong: "slope += p.onTarget" },
 ];
 

@@ -11,6 +11,7 @@ import { resolveDispatch, type Dispatch, type Emitter, type KernelLimits, type O
 import { fuseCopy } from "./rewrites/fuseCopy.ts";
 import { emitterOfLoss, fuseLoss } from "./rewrites/fuseLoss.ts";
 import { emitterOfLowRank, foldLowRank } from "./rewrites/foldLowRank.ts";
+import { emitterOfNorm, fuseNormGradients } from "./rewrites/fuseNormGradients.ts";
 import { fuseResidual } from "./rewrites/fuseResidual.ts";
 import { groupAlike } from "./rewrites/groupAlike.ts";
 import { storeHalf } from "./rewrites/halfStorage.ts";
@@ -49,7 +50,8 @@ export function listDispatches(
   overlap: (a: number, b: number) => boolean = (a, b) => sameBuffer(a) === sameBuffer(b),
 ): DispatchList {
   const fused = fuseResidual(repeatCheap(fuseLoss(source, overlap), table));
-  const program = groupAlike(sumTogether(foldLowRank(fuseCopy(storeHalf(fused, limits)), limits), limits, sameBuffer), limits);
+  const stored = fuseNormGradients(fuseCopy(storeHalf(fused, limits)), limits, overlap);
+  const program = groupAlike(sumTogether(foldLowRank(stored, limits), limits, sameBuffer), limits);
   const plan = planMemory(program, new Map([...table, [lowRankDefinition.name, lowRankDefinition]]), {
     scratch: scratchRequests(program, limits),
   });
@@ -116,5 +118,5 @@ function emitInstruction(instruction: Instruction, operandOf: (index: number) =>
 }
 
 function emitterOf(call: Pick<OpCall, "op" | "attributes">): OpEmitter {
-  return emitterOfParts(call) ?? emitterOfLowRank(call) ?? emitterOfLoss(call) ?? opEmitters.get(call.op)!;
+  return emitterOfParts(call) ?? emitterOfLowRank(call) ?? emitterOfLoss(call) ?? emitterOfNorm(call) ?? opEmitters.get(call.op)!;
 }

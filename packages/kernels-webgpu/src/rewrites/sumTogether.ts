@@ -8,7 +8,7 @@ const MOST_PRODUCTS = 5;
 const MOST_BYTES = 64 * 2 ** 20;
 
 /** Ops whose bound tensors each belong to one parameter, so that none is a view of what a product writes. */
-const OWN_TENSORS: ReadonlySet<string> = new Set(["matmul", "rmsNormGrad", "rmsNormWeightGrad"]);
+const OWN_TENSORS: ReadonlySet<string> = new Set(["matmul", "rmsNormGrad", "rmsNormWeightGrad", "normGradients", "sumBlocks"]);
 
 /** Roles of bound tensors that products may write. */
 const WRITTEN: ReadonlySet<TensorRole> = new Set(["gradient", "state", "output"]);

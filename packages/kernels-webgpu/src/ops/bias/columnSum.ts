@@ -1,5 +1,5 @@
 import { bytesPerElement, elementCount } from "@sft/kernels";
-import type { Emitter } from "../../dispatch.ts";
+import type { Emitter, OpEmitter } from "../../dispatch.ts";
 import { kernelVariant, type BindingType, type Kernel } from "../../kernel.ts";
 import { floatElement, type Operand, type OperandRange } from "../../operand.ts";
 import { rowRanges } from "../../rowRanges.ts";
@@ -78,34 +78,55 @@ ${source.terms.map((_, index) => `  sums${index}[(p.firstBlock + group.y) * p.wi
   outputs.forEach((output, index) => {
     const addend = addends[index];
     emitter.dispatch(
-      blockSum(addend !== undefined),
-      { sums: partials[index]!, y: output, ...(addend ? { addend } : {}) },
+      blockSum(1, addend !== undefined),
+      { sums: partials[index]!, y0: output, ...(addend ? { addend } : {}) },
       { width, blocks },
       [Math.ceil(width / SUM_COLUMNS)],
     );
   });
 }
 
-function blockSum(hasAddend: boolean): Kernel {
-  return kernelVariant(`columnSum|blocks|${hasAddend}`, () => ({
+/**
+ * Adds up blocks of rows: inputs are their sums, (blocks, n times width) in float32, and with one output an optional addend; outputs are
+ * n vectors of `width`, the columns one after the other.
+ */
+export const sumBlocks: OpEmitter = (emitter, { inputs: [sums, addend], outputs }) => {
+  const [blocks, columns] = sums!.shape as [number, number];
+  emitter.dispatch(
+    blockSum(outputs.length, addend !== undefined),
+    { sums: sums!, ...Object.fromEntries(outputs.map((y, index) => [`y${index}`, y])), ...(addend ? { addend } : {}) },
+    { width: columns / outputs.length, blocks },
+    [Math.ceil(columns / SUM_COLUMNS)],
+  );
+};
+
+function blockSum(outputs: number, hasAddend: boolean): Kernel {
+  const ys = Array.from({ length: outputs }, (_, index) => index);
+  return kernelVariant(`columnSum|blocks|${outputs}|${hasAddend}`, () => ({
     label: "columnSum, blocks",
     workgroupSize: [SUM_COLUMNS * SUM_LANES, 1],
-    bindings: { sums: "read f32", ...(hasAddend ? { addend: "read f32" as const } : {}), y: "read_write f32" },
+    bindings: {
+      sums: "read f32",
+      ...(hasAddend ? { addend: "read f32" as const } : {}),
+      ...Object.fromEntries(ys.map((index) => [`y${index}`, "read_write f32"] as [string, BindingType])),
+    },
     parameters: { width: "u32", blocks: "u32" },
     declarations: `var<workgroup> parts: array<f32, ${SUM_COLUMNS * SUM_LANES}>;`,
     body: `
   let c = group.x * ${SUM_COLUMNS}u + lane % ${SUM_COLUMNS}u;
   let first = lane / ${SUM_COLUMNS}u;
+  let columns = ${outputs}u * p.width;
   var total = 0.0;
-  if (c < p.width) {
-    for (var block = first; block < p.blocks; block += ${SUM_LANES}u) { total += sums[block * p.width + c]; }
+  if (c < columns) {
+    for (var block = first; block < p.blocks; block += ${SUM_LANES}u) { total += sums[block * columns + c]; }
   }
   parts[lane] = total;
   for (var stride = ${(SUM_COLUMNS * SUM_LANES) / 2}u; stride >= ${SUM_COLUMNS}u; stride >>= 1u) {
     workgroupBarrier();
     if (lane < stride) { parts[lane] += parts[lane + stride]; }
   }
-  if (lane < ${SUM_COLUMNS}u && c < p.width) { y[c] = parts[lane]${hasAddend ? " + addend[c]" : ""}; }`,
+  if (lane >= ${SUM_COLUMNS}u || c >= columns) { return; }
+${ys.map((index) => `  if (c / p.width == ${index}u) { y${index}[c - ${index}u * p.width] = parts[lane]${hasAddend ? " + addend[c]" : ""}; }`).join("\n")}`,
   }));
 }
 

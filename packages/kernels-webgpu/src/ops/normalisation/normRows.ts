@@ -16,6 +16,10 @@ const FEWEST = 32;
 export interface NormRows {
   /** Elements of a piece, which is what a thread reads at once. */
   readonly piece: 1 | 4;
+  /** Pieces of a row, threads that share one, and pieces of each of these at most. */
+  readonly pieces: number;
+  readonly lanes: number;
+  readonly kept: number;
   /** WGSL type of a piece in registers. */
   readonly wide: "f32" | "vec4f";
   readonly workgroupSize: readonly [x: number, y: number];
@@ -31,17 +35,20 @@ export interface NormRows {
   readonly prologue: string;
   /** WGSL that does something for each of the thread's pieces: `code` gets its number and WGSL for its place in the row. */
   readonly forEach: (code: (piece: number, column: string) => string) => string;
-  /** WGSL declaring one register a piece, zero where the row has no such piece; `value` reads `at`, an index of the operand, or `column`. */
-  readonly load: (name: string, value: (at: string, column: string) => string) => string;
+  /** WGSL declaring one register a piece, zero where the row has no such piece; `value` reads `at`, an index of the operand, or `column`, or registers by the piece's number. */
+  readonly load: (name: string, value: (at: string, column: string, piece: number) => string) => string;
   readonly grid: (emitter: Emitter, count: number) => readonly [x: number, y: number];
 }
 
-/** Shares out rows of `width` elements. With `subgroups` of 32 sums go through registers, else through workgroup memory. */
-export function normRows(width: number, subgroups: boolean): NormRows {
+/**
+ * Shares out rows of `width` elements. With `subgroups` of 32 sums go through registers, else through workgroup memory. `mostKept` are
+ * the pieces that a thread keeps, where the workgroup has threads enough.
+ */
+export function normRows(width: number, subgroups: boolean, mostKept: number = MOST_KEPT): NormRows {
   const piece = width % 4 === 0 ? 4 : 1;
   const pieces = width / piece;
   let lanes = 1;
-  while (lanes < THREADS && (lanes < Math.min(FEWEST, pieces) || lanes * MOST_KEPT < pieces)) lanes *= 2;
+  while (lanes < THREADS && (lanes < Math.min(FEWEST, pieces) || lanes * mostKept < pieces)) lanes *= 2;
   const kept = Math.ceil(pieces / lanes);
   const whole = pieces % lanes === 0;
   const place = (index: number): string => `(start + ${index * lanes}u)`;
@@ -49,11 +56,14 @@ export function normRows(width: number, subgroups: boolean): NormRows {
   const wide = piece === 4 ? "vec4f" : "f32";
   return {
     piece,
+    pieces,
+    lanes,
+    kept,
     wide,
     workgroupSize: [THREADS, 1],
     declarations: rowReduction(THREADS, lanes, subgroups),
     enable: subgroups ? ["subgroups"] : [],
-    key: `${width}|${subgroups}`,
+    key: `${width}|${lanes}|${subgroups}`,
     prologue: `
   let row = (${linearGroup}) * ${THREADS / lanes}u + lane / ${lanes}u;
   let exists = row < p.count;
@@ -69,7 +79,7 @@ export function normRows(width: number, subgroups: boolean): NormRows {
     load: (name, value) =>
       numbers
         .map((index) => {
-          const read = value(`first + ${place(index)}`, place(index));
+          const read = value(`first + ${place(index)}`, place(index), index);
           if (whole || index < kept - 1) return `  let ${name}${index} = ${read};`;
           return `  var ${name}${index} = ${wide}();\n  if (${place(index)} < ${pieces}u) { ${name}${index} = ${read}; }`;
         })

@@ -1,5 +1,5 @@
 import { layerNorm, rmsNorm } from "../../ops/normalisation.ts";
-import { opCase, trained, type CaseTensor, type ConformanceCase } from "../conformanceCase.ts";
+import { floats, opCase, trained, type CaseTensor, type ConformanceCase } from "../conformanceCase.ts";
 import { summed, withFloor, type Tolerance } from "../tolerance.ts";
 
 /** Rows, groups a row, width of a group. */
@@ -10,15 +10,20 @@ const normalised = (width: number): Tolerance => summed(width, 16, "sums over H,
 const gradient = ([rows, groups, width]: Size): Tolerance =>
   withFloor(summed(Math.max(width, rows * groups), 48, "two sums over H for dx, a sum over the groups for dWeight"), 0.1);
 
+/** Which gradients are asked for: both may come from one kernel, one alone from another. */
+type By = "both" | "x" | "weight";
+const by = (asked: By, tensor: "x" | "weight"): typeof trained => (asked === "both" || asked === tensor ? trained : floats);
+const byName = (asked: By): string => (asked === "both" ? "" : `, gradient by ${asked} alone`);
+
 const sizeName = ([rows, groups, width]: Size): string => `${rows} rows of ${groups}x${width}`;
 
-function rmsNormCase(size: Size, epsilon: number, weightOffset: number): ConformanceCase {
+function rmsNormCase(size: Size, epsilon: number, weightOffset: number, asked: By = "both"): ConformanceCase {
   const [rows, groups, width] = size;
   return opCase({
-    name: `${sizeName(size)}${weightOffset ? `, weight + ${weightOffset}` : ""}`,
+    name: `${sizeName(size)}${weightOffset ? `, weight + ${weightOffset}` : ""}${byName(asked)}`,
     op: rmsNorm,
     attributes: { epsilon, weightOffset },
-    inputs: [trained("x", [rows, groups * width]), trained("weight", [width])],
+    inputs: [by(asked, "x")("x", [rows, groups * width]), by(asked, "weight")("weight", [width])],
     outputs: [normalised(width), normalised(width)],
     gradients: gradient(size),
     oracle(data) {
@@ -37,13 +42,13 @@ function rmsNormCase(size: Size, epsilon: number, weightOffset: number): Conform
   });
 }
 
-function layerNormCase(size: Size, x: CaseTensor, tolerance: Tolerance, name = ""): ConformanceCase {
+function layerNormCase(size: Size, x: CaseTensor, tolerance: Tolerance, name = "", asked: By = "both"): ConformanceCase {
   const [rows, groups, width] = size;
   return opCase({
-    name: `${sizeName(size)}${name}`,
+    name: `${sizeName(size)}${name}${byName(asked)}`,
     op: layerNorm,
     attributes: { epsilon: 1e-5 },
-    inputs: [x, trained("weight", [width]), trained("bias", [width])],
+    inputs: [x, by(asked, "weight")("weight", [width]), by(asked, "weight")("bias", [width])],
     // The mean may be the small rest of terms of size 1.
     outputs: [tolerance, withFloor(normalised(width), 0.1), tolerance],
     gradients: withFloor({ ...gradient(size), relativeL2: gradient(size).relativeL2 + tolerance.relativeL2 }, 0.1),
@@ -73,6 +78,8 @@ function farFromZero(shape: readonly number[]): CaseTensor {
   return { ...near, values: (random) => (near.values(random) as Float64Array).map((value) => Math.fround(100 + value)) };
 }
 
+const meanTakenOff = (width: number): Tolerance => summed(width, 32, "sums over H; the mean is taken off values of its own size");
+
 const sizes: readonly Size[] = [
   [3, 1, 17],
   [17, 1, 3],
@@ -90,13 +97,19 @@ export const normalisationCases: readonly ConformanceCase[] = [
   rmsNormCase([70_001, 1, 3], 1e-5, 0),
   rmsNormCase([5, 1, 65], 1e-6, 1),
   rmsNormCase([5, 3, 16], 0.5, 1),
-  ...sizes.map((size) =>
-    layerNormCase(
-      size,
-      trained("x", [size[0], size[1] * size[2]]),
-      summed(size[2], 32, "sums over H; the mean is taken off values of its own size"),
-    ),
-  ),
+  // More rows than there are blocks of the least.
+  rmsNormCase([4_111, 1, 12], 1e-5, 0),
+  ...(["x", "weight"] as const).flatMap((asked) => [
+    rmsNormCase([65, 1, 130], 1e-5, 1, asked),
+    rmsNormCase([3, 1, 1025], 1e-5, 0, asked),
+    rmsNormCase([5, 3, 8], 1e-5, 0, asked),
+  ]),
+  ...sizes.map((size) => layerNormCase(size, trained("x", [size[0], size[1] * size[2]]), meanTakenOff(size[2]))),
+  layerNormCase([4_111, 1, 12], trained("x", [4_111, 12]), meanTakenOff(12)),
+  ...(["x", "weight"] as const).flatMap((asked) => [
+    layerNormCase([65, 1, 130], by(asked, "x")("x", [65, 130]), meanTakenOff(130), "", asked),
+    layerNormCase([5, 3, 8], by(asked, "x")("x", [5, 24]), meanTakenOff(8), "", asked),
+  ]),
   layerNormCase(
     [5, 1, 65],
     farFromZero([5, 65]),

@@ -46,7 +46,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   const args = (typeof command.default.args === "function" ? await command.default.args() : await command.default.args) as
     | ArgsDef
     | undefined;
-  const rawArgs = checkFlags(name, rest, args ?? {}, verb.variadic ?? false);
+  const rawArgs = await checkFlags(name, rest, args ?? {}, verb.variadic ?? false);
   const { result } = await runCommand(command.default, { rawArgs });
   // A verb that fails after printing its result sets the process's exit code, or returns it.
   return typeof result === "number" ? result : Number(process.exitCode ?? 0);

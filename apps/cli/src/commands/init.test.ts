@@ -81,4 +81,16 @@ describe.concurrent("sft init", () => {
     expect(refused[2]!.stderr).toContain('rows.jsonl:1: row 1: Its keys are "question", "answer", which is no known record format.');
     expect(await readdir(folder)).toEqual(["rows.jsonl"]);
   });
+
+  test("a named column that no row has is refused as training refuses it, and one that comes late is found", async () => {
+    const folder = await testFolder();
+    const rows = Array.from({ length: 1001 }, (_, i) => ({ instruction: "q", output: "a", ...(i === 1000 ? { late: "c" } : {}) }));
+    await writeFile(join(folder, "rows.jsonl"), rows.map((row) => JSON.stringify(row)).join("\n"));
+    const init = ["init", "a.yaml", "--data", "rows.jsonl", "--columns"];
+    const none = await runSft([...init, "input=lat"], { cwd: folder });
+    expect(none.exitCode).toBe(1);
+    expect(none.stderr).toContain('rows.jsonl: no row has a column "lat", which columns names for input;');
+    expect(await readdir(folder)).toEqual(["rows.jsonl"]);
+    expect((await runSft([...init, "input=late"], { cwd: folder })).exitCode).toBe(0);
+  });
 });

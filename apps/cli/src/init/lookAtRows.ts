@@ -3,6 +3,7 @@ import { defaultMaskPolicy } from "@sft/mask";
 import type { Tokenizer } from "@sft/tokenizer";
 import type { RecordFormat } from "@sft/templates";
 import { chooseTemplate } from "../rows/chooseTemplate.ts";
+import { ColumnWatch } from "../rows/columns.ts";
 import { encodeRow, type EncodedRow, type RowSource } from "../rows/encodeRows.ts";
 import { readRow } from "../rows/readRow.ts";
 import type { RowPlace } from "../rows/rowPlace.ts";
@@ -39,13 +40,18 @@ export async function lookAtRows(sources: readonly RowSource[], tokenizer: Token
   let all = true;
   for (const source of sources) {
     let count = 0;
+    const watch = new ColumnWatch(source.columns);
     for await (const { row, line, value } of readRows(source.path)) {
-      if (count++ === limit) {
+      watch.see(value);
+      if (count++ >= limit) {
         all = false;
-        break;
+        // A column that the first rows lack may come later.
+        if (watch.isContent) break;
+        continue;
       }
       rows.push({ value, place: { file: source.path, row, ...(line === undefined ? {} : { line }) }, source });
     }
+    watch.end(source.path);
   }
   const conversations = rows.map(({ value, place, source }) => readRow(value, place, source).conversation);
   const formats = [...new Set(conversations.map(({ record }) => record!.format))];

@@ -51,8 +51,13 @@ export class ColumnWatch {
     this.#unseen = new Map(pairsOf(columns).map(([field, column]) => [column, field]));
   }
 
+  /** Whether every column was seen. */
+  get isContent(): boolean {
+    return this.#unseen.size === 0;
+  }
+
   see(row: unknown): void {
-    if (this.#unseen.size === 0 || typeof row !== "object" || row === null) return;
+    if (this.isContent || typeof row !== "object" || row === null) return;
     for (const name of Object.keys(row)) {
       this.#unseen.delete(name);
       this.#names.add(name);

@@ -101,5 +101,12 @@ export function translateAliases(given: Readonly<Record<string, unknown>>): Tran
   return { values, notices, written };
 }
 
+/** Our key for another tool's; where that is a switch, also the value that it stands for when turned on, null for the default. */
+export function meaningOf(name: string): { readonly key: string; readonly whenOn?: string | null } | undefined {
+  const alias = Object.hasOwn(aliases, name) ? aliases[name]! : undefined;
+  if (alias?.value === undefined || alias.value === optimiserNamed) return alias && { key: alias.key };
+  return { key: alias.key, whenOn: (alias.value(true) as string | undefined) ?? null };
+}
+
 /** Every key that is accepted besides our own. */
 export const aliasNames: readonly string[] = Object.keys(aliases);

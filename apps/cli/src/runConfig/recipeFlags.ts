@@ -1,5 +1,6 @@
 import type { ArgsDef } from "citty";
 import { columnsFlag } from "../rows/columns.ts";
+import { meaningOf } from "./aliases.ts";
 import { runConfigKeys, runConfigSchema, type RunConfig } from "./schema.ts";
 
 /** Keys whose flag has a shorter name. */
@@ -25,6 +26,29 @@ export function recipeFlags(): ArgsDef {
     }),
   );
   return { ...flags, ...columnsFlag };
+}
+
+/** What verbs that read no recipe call a key's setting. */
+const elsewhere: Partial<Record<keyof RunConfig, readonly string[]>> = {
+  base_model: ["model", "tokenizer"],
+  chat_template: ["template"],
+  train_on: ["mask"],
+  sequence_len: ["max-length"],
+  sample_max_new_tokens: ["max-new-tokens"],
+};
+
+/**
+ * What to write for a flag that has the name of a recipe's key or of another tool's, as `--num-train-epochs` or LitGPT's
+ * `--train.epochs`. Undefined where `defined` has no flag of that meaning.
+ */
+export function flagOfOtherName(name: string, defined: ReadonlySet<string>): string | undefined {
+  const word = name.slice(name.lastIndexOf(".") + 1).replaceAll("-", "_");
+  const meaning = meaningOf(word);
+  const key = runConfigKeys.find((key) => key === (meaning?.key ?? word));
+  const flag = key && [flagOf(key), ...(elsewhere[key] ?? [])].find((flag) => defined.has(flag));
+  if (flag === undefined) return undefined;
+  if (meaning?.whenOn === null) return `That is the default here; --${flag} says otherwise.`;
+  return `That is --${[flag, meaning?.whenOn ?? []].flat().join(" ")} here.`;
 }
 
 /** The recipe keys that were given as flags, and `columns`. */

@@ -131,6 +131,15 @@ describe("fuseNormGradients", () => {
     expect(fuseNormGradients(program, defaultLimits, (a, b) => a === b || (pair.includes(a) && pair.includes(b)))).toBe(program);
   });
 
+  it("leaves rows that a workgroup cannot keep in registers", () => {
+    for (const width of [8196, 8193]) {
+      const wide = gradients("rmsNorm", { rows: 1, width });
+      expect(fuseNormGradients(wide, defaultLimits, apart)).toBe(wide);
+    }
+    const widest = gradients("rmsNorm", { rows: 1, width: 8192 });
+    expect(fuseNormGradients(widest, defaultLimits, apart)).not.toBe(widest);
+  });
+
   it("leaves what one launch cannot bind: more bytes, or more buffers than every device has", () => {
     const wide = gradients("rmsNorm", { rows: 64, width: 64 });
     expect(fuseNormGradients(wide, { ...defaultLimits, maxBindingBytes: 64 * 64 * 4 - 1 }, apart)).toBe(wide);

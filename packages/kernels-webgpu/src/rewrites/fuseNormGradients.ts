@@ -1,7 +1,7 @@
 import { elementCount, type Instruction, type Program, type TensorSpec } from "@sft/kernels";
 import type { KernelLimits, OpEmitter } from "../dispatch.ts";
 import { sumBlocks } from "../ops/bias/columnSum.ts";
-import { blockSumsType, normGradients } from "../ops/normalisation/normGradients.ts";
+import { blockSumsType, canKeepSums, normGradients } from "../ops/normalisation/normGradients.ts";
 import { MOST_BUFFERS } from "./sideBySide.ts";
 
 /** By the op of a norm's gradient by x: that of its gradient by the weight. */
@@ -63,10 +63,12 @@ function readsAlike(byX: Instruction, byWeight: Instruction): boolean {
   return read.every((operand, slot) => byWeight.inputs[slot] === operand);
 }
 
-/** Whether one launch can bind all of it, and there is something to add up. */
+/** Whether one launch can bind and keep all of it, and there is something to add up. */
 function fits({ tensors }: Program, { inputs, outputs }: Instruction, { matrixUnits, maxBindingBytes }: KernelLimits): boolean {
   const count = elementCount(tensors[inputs[1]!]!.shape);
-  return count > 0 && 4 * count <= maxBindingBytes && inputs.length + outputs.length + 1 <= (matrixUnits ? MOST_BUFFERS : PROMISED_BUFFERS);
+  const mostBuffers = matrixUnits ? MOST_BUFFERS : PROMISED_BUFFERS;
+  if (count === 0 || 4 * count > maxBindingBytes || inputs.length + outputs.length + 1 > mostBuffers) return false;
+  return canKeepSums(tensors[inputs[2]!]!.shape[0]!);
 }
 
 /** Whether the instruction at `from` may as well stand at `to`. */

@@ -1,10 +1,11 @@
 import { byteLength, type Instruction, type Program, type TensorRole, type TensorSpec } from "@sft/kernels";
 import type { KernelLimits, OpEmitter } from "../dispatch.ts";
 import { matmulParts, partsOfDepth, sumParts } from "../ops/matmul/sumParts.ts";
+import { MOST_BUFFERS, sideBySideInstruction } from "./sideBySide.ts";
 
 /** Products whose parts one launch adds up: two buffers each, and a device with matrix units binds ten. */
 const MOST_PRODUCTS = 5;
-/** Bytes of parts that may wait for their sum: the gradients of a narrow model's layer, less than its activations. */
+/** Bytes of parts, and of blocks, that may wait for their sum: the gradients of a narrow model's layer, less than its activations. */
 const MOST_BYTES = 64 * 2 ** 20;
 
 /** Ops whose bound tensors each belong to one parameter, so that none is a view of what a product writes. */
@@ -27,9 +28,9 @@ interface Waiting {
 
 /**
  * Lets products on matrix units that split their depth, as the gradients of LoRA's matrices do, leave their parts to one sum of
- * several, which saves the others' launches. It stands before the first instruction that touches one of the results, or that touches
- * a tensor besides weights and inputs that the caller binds, where that may be a larger view of one. Only products
- * into a float32 tensor that the caller binds wait. Pure; the sums are the same bits. `sameBuffer` as for `listDispatches`.
+ * several, which saves the others' launches; sums of blocks of rows, as the gradients of norms' weights are, wait for each other alike.
+ * They stand before the first instruction that touches one of the results, or that touches a tensor besides weights and inputs that
+ * the caller binds, where that may be a larger view of one. Only sums into a float32 tensor that the caller binds wait. Pure; the sums are the same bits. `sameBuffer` as for `listDispatches`.
  */
 export function sumTogether(program: Program, limits: KernelLimits, sameBuffer: (tensor: number) => number): Program {
   if (!limits.matrixUnits) return program;
@@ -37,16 +38,30 @@ export function sumTogether(program: Program, limits: KernelLimits, sameBuffer: 
   const instructions: Instruction[] = [];
   let waiting: Waiting[] = [];
   let waitingBytes = 0;
+  let blocks: Instruction[] = [];
   const buffer = (index: number): number => (program.tensors[index]!.role === "activation" ? index : sameBuffer(index));
   const addUp = (): void => {
     if (waiting.length > 0) instructions.push(sumOf(waiting));
     [waiting, waitingBytes] = [[], 0];
   };
+  const addUpBlocks = (): void => {
+    if (blocks.length > 0) instructions.push(blocks.length === 1 ? blocks[0]! : sideBySideInstruction(blocks));
+    blocks = [];
+  };
   for (const instruction of program.instructions) {
     const touched = [...instruction.inputs, ...instruction.outputs];
     const buffers = new Set(touched.map(buffer));
     const mayOverlap = !OWN_TENSORS.has(instruction.op) && touched.some((index) => WRITTEN.has(program.tensors[index]!.role));
-    if (mayOverlap || waiting.some(({ y }) => buffers.has(buffer(y)))) addUp();
+    const results = [...waiting.map(({ y }) => y), ...blocks.flatMap(({ outputs }) => outputs)];
+    if (mayOverlap || results.some((y) => buffers.has(buffer(y)))) {
+      addUp();
+      addUpBlocks();
+    }
+    if (blocksCanWait(program, instruction, buffer)) {
+      if (!haveRoom(program, blocks, instruction)) addUpBlocks();
+      blocks.push(instruction);
+      continue;
+    }
     const parts = partsThatCanWait(program, instruction, limits, buffer);
     const [y] = instruction.outputs as [number];
     const planes: TensorSpec = {
@@ -68,7 +83,25 @@ export function sumTogether(program: Program, limits: KernelLimits, sameBuffer: 
     waitingBytes += bytes;
   }
   addUp();
-  return tensors.length === program.tensors.length ? program : { ...program, tensors, instructions };
+  addUpBlocks();
+  return instructions.length === program.instructions.length && tensors.length === program.tensors.length
+    ? program
+    : { ...program, tensors, instructions };
+}
+
+/** Whether an instruction adds up blocks of rows into a tensor that the caller binds, the one that it adds to if it adds to any. */
+function blocksCanWait({ tensors }: Program, { op, inputs: [, addend], outputs }: Instruction, buffer: (index: number) => number): boolean {
+  if (op !== "sumBlocks" || outputs.some((y) => !WRITTEN.has(tensors[y]!.role))) return false;
+  return addend === undefined || buffer(addend) === buffer(outputs[0]!);
+}
+
+function haveRoom({ tensors }: Program, blocks: readonly Instruction[], { inputs, outputs }: Instruction): boolean {
+  const bytes = [inputs[0]!, ...blocks.map((one) => one.inputs[0]!)].reduce((sum, index) => sum + byteLength(tensors[index]!), 0);
+  return (
+    bytes <= MOST_BYTES &&
+    (blocks.length + 1) * (inputs.length + outputs.length) <= MOST_BUFFERS &&
+    blocks.every((one) => one.inputs.length === inputs.length && one.outputs.length === outputs.length)
+  );
 }
 
 /** Parts of a product whose sum can wait; 1 for all other instructions. */

@@ -10,6 +10,15 @@ const MOST_KEPT = 4;
 const MAX_BLOCKS = 512;
 const FEWEST_ROWS = 8;
 
+/** Elements of a row that a thread may keep at most, where the workgroup has no more threads. */
+const MOST_ELEMENTS = 32;
+
+/** Whether a row of `width` is short enough for a workgroup's registers. */
+export function canKeepSums(width: number): boolean {
+  const { kept, piece } = normRows(width, false, MOST_KEPT);
+  return kept * piece <= MOST_ELEMENTS;
+}
+
 /** Rows of normalised groups whose sums over rows one workgroup keeps: a whole number for each of the threads' places. */
 function rowsOfBlock(rows: number, width: number, subgroups: boolean): number {
   const { lanes, workgroupSize } = normRows(width, subgroups, MOST_KEPT);

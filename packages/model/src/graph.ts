@@ -2,12 +2,11 @@ import {
   activation,
   addBias,
   addNoise,
-  attention,
-  cachedAttention,
   divide,
   dropout,
   embedding,
   gatedActivation,
+  gatherRows,
   layerNorm,
   matmul,
   reshape,
@@ -17,13 +16,13 @@ import {
   scale,
   scaleColumns,
   sliceColumns,
-  writeCache,
   type Tape,
   type Value,
 } from "@sft/kernels";
 import type { LoraModule } from "./adapters/lora.ts";
+import { attend } from "./attend.ts";
 import type { ModelConfig } from "./config.ts";
-import { cacheNames, inputNames, reachOf, ropeNames, type GraphOptions, type TokenShape } from "./graphOptions.ts";
+import { inputNames, reachOf, ropeNames, type GraphOptions, type TokenShape } from "./graphOptions.ts";
 import { GraphWeights, type ScaledWeight } from "./graphWeights.ts";
 
 /** Apart from the salts of dropouts, which count up from 0. */
@@ -138,29 +137,16 @@ export class Graph {
     return this.tape.apply(rope, inputs, { headDim: this.config.headDim, rotaryDim, inverse: false })[0]!;
   }
 
-  /** Causal attention of one layer over its own batch or over the layer's cache. */
-  attend(layer: number, q: Value, k: Value, v: Value): Value {
-    const { heads, keyValueHeads, headDim, attentionScale, attentionSoftcap, windows } = this.config;
-    const attributes = {
-      batch: this.shape.batch,
-      queryHeads: heads,
-      keyValueHeads,
-      headDim,
-      scale: attentionScale,
-      window: windows[layer]!,
-      softcap: attentionSoftcap,
-    };
-    const mode = this.options.attention;
-    if (mode.kind === "causal") {
-      return this.tape.apply(attention, [q, k, v, this.tape.input(inputNames.segments, [this.rows])], attributes)[0]!;
-    }
-    const lengths = this.tape.input(inputNames.lengths, [this.shape.batch]);
-    const names = cacheNames(layer);
-    const cacheShape = [this.shape.batch * mode.capacity, keyValueHeads * headDim];
-    const [keys, values] = [names.keys, names.values].map((name) => this.tape.external(name, "state", cacheShape)) as [Value, Value];
-    this.tape.apply(writeCache, [keys, k, lengths], { batch: this.shape.batch }, [keys]);
-    this.tape.apply(writeCache, [values, v, lengths], { batch: this.shape.batch }, [values]);
-    return this.tape.apply(cachedAttention, [q, keys, values, lengths], attributes)[0]!;
+  /**
+   * Causal attention of one layer, and the residual stream x with which the layer goes on. Nothing mixes rows after the last layer's
+   * attention, so that both hold the chosen rows alone from there on.
+   */
+  attend(layer: number, q: Value, k: Value, v: Value, x: Value): readonly [attended: Value, x: Value] {
+    const attended = attend(this.options, layer, q, k, v);
+    const { chosenRows } = this.options;
+    if (chosenRows === undefined || layer < this.config.layers - 1) return [attended, x];
+    const rows = this.tape.input(inputNames.rows, [chosenRows]);
+    return [attended, x].map((all) => this.tape.apply(gatherRows, [all, rows], {})[0]!) as [Value, Value];
   }
 
   /** The model's activation of the gate, times the other branch. */

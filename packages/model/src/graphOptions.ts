@@ -35,6 +35,8 @@ export interface GraphOptions {
   readonly halves: ReadonlyMap<string, number>;
   /** NEFTune's alpha (Jain et al. 2023): uniform noise within alpha / sqrt(length * hidden) on the token embeddings. 0 means none. */
   readonly embeddingNoise: number;
+  /** How many rows, those of the input "rows", go on after the last layer's attention; all of them where it is absent. */
+  readonly chosenRows?: number | undefined;
 }
 
 /** Names of the tensors that a model program binds besides its parameters. */
@@ -44,6 +46,7 @@ export const inputNames = {
   positions: "positions",
   positionOrder: "position_order",
   segments: "segments",
+  rows: "rows",
   lengths: "lengths",
   dropoutSeed: "dropout_seed",
 } as const;

@@ -1,14 +1,4 @@
-import {
-  Tape,
-  type Backend,
-  type BackendBuffer,
-  type Program,
-  type Value,
-  externalTensors,
-  matmul,
-  gatherRows,
-  softcap,
-} from "@sft/kernels";
+import { Tape, type Backend, type BackendBuffer, type Program, type Value, externalTensors, matmul, softcap } from "@sft/kernels";
 import { attachLora } from "./adapters/attachLora.ts";
 import { adapterParameters, type AdapterLayout, type LoraConfig } from "./adapters/lora.ts";
 import type { ModelConfig } from "./config.ts";
@@ -26,7 +16,7 @@ import { WeightBuffers } from "./weightBuffers.ts";
 /** Which parameters training changes: all of the base, or the adapter's alone. */
 export type TrainingMethod = "full" | "lora";
 
-/** A recorded model: the tape, still open, and the final hidden states [batch * length, hidden]. */
+/** A recorded model: the tape, still open, and the final hidden states [batch * length, hidden], or those of the chosen rows. */
 export interface RecordedForward {
   readonly tape: Tape;
   readonly graph: Graph;
@@ -123,7 +113,8 @@ export class LanguageModel {
 
   /**
    * Records the forward pass. With `method` it is one of training: dropout is active, and a following `backward` reaches the
-   * method's parameters, or of them those in `trainable`.
+   * method's parameters, or of them those in `trainable`. With `chosenRows` the hidden states are those of that many rows alone,
+   * which the input "rows" names, none twice; a negative one gives a row that means nothing.
    */
   recordForward(
     name: string,
@@ -133,6 +124,7 @@ export class LanguageModel {
       readonly method?: TrainingMethod;
       readonly trainable?: readonly ParameterSpec[];
       readonly embeddingNoise?: number;
+      readonly chosenRows?: number | undefined;
     },
   ): RecordedForward {
     const reached = options.method ? (options.trainable ?? this.trainableParameters(options.method)) : [];
@@ -164,6 +156,7 @@ export class LanguageModel {
       trainable: (parameter) => trainable.has(parameter),
       training: options.method !== undefined,
       embeddingNoise: options.embeddingNoise ?? 0,
+      chosenRows: options.chosenRows,
       quantised: this.quantised,
       halves: this.halves,
       transposed: this.weights.transposed,
@@ -172,13 +165,12 @@ export class LanguageModel {
     return { tape, graph, hidden: this.family.forward(graph) };
   }
 
-  /** Records logits [rows, vocab] for `rows` chosen hidden states (input "rows", indices) or for all of them, into output "logits". */
-  recordLogits({ tape, graph, hidden }: RecordedForward, rows: number | "all"): void {
-    const chosen = rows === "all" ? hidden : tape.apply(gatherRows, [hidden, tape.input("rows", [rows])], {})[0]!;
+  /** Records the logits [rows, vocab] of all final hidden states into output "logits". */
+  recordLogits({ tape, graph, hidden }: RecordedForward): void {
     const { weight, alpha } = graph.head(this.family.headWeight(this.config));
-    const output = tape.output("logits", [chosen.shape[0]!, this.config.vocabSize]);
+    const output = tape.output("logits", [hidden.shape[0]!, this.config.vocabSize]);
     const cap = this.config.logitSoftcap;
-    const [logits] = tape.apply(matmul, [chosen, weight], { transposeA: false, transposeB: true, alpha }, [cap === 0 ? output : undefined]);
+    const [logits] = tape.apply(matmul, [hidden, weight], { transposeA: false, transposeB: true, alpha }, [cap === 0 ? output : undefined]);
     if (cap !== 0) tape.apply(softcap, [logits!], { cap }, [output]);
   }
 

@@ -10,7 +10,7 @@ export async function sequenceLogits(model: LanguageModel, sequences: readonly A
   const { backend } = model;
   const length = Math.max(...sequences.map((sequence) => sequence.length));
   const recorded = model.recordForward("sequence-logits", { shape: { batch: sequences.length, length } });
-  model.recordLogits(recorded, "all");
+  model.recordLogits(recorded);
   const program = recorded.tape.finish();
   const { bindings, made } = model.bind(program);
   const executable = await backend.compile(program, bindings);

@@ -2,7 +2,7 @@ export * from "./batchSource.ts";
 export * from "./checkpoint.ts";
 export * from "./evaluate.ts";
 export * from "./events.ts";
-export { microBatchInputs, type MicroBatchShape, shapeOf } from "./microBatch.ts";
+export { microBatchInputs, type MicroBatchShape, paddedSupervised, shapeOf } from "./microBatch.ts";
 export { OptimiserStep, type StepMetrics } from "./optimiserStep.ts";
 export { optimisers, type OptimiserName } from "./optimisers/index.ts";
 export type { Optimiser, StateTensor, Update, UpdateRule } from "./optimisers/optimiser.ts";

@@ -5,8 +5,13 @@ import type { TokenBatch } from "@sft/mask";
 /** Names of the loss inputs of a program. */
 export const lossInputs = { rows: "loss.rows", targets: "loss.targets", weights: "loss.weights" } as const;
 
-/** Supervised rows are padded to a multiple of this, so that few shapes are compiled. */
-const supervisedMultiple = 32;
+/** Supervised rows are padded to a multiple of one of these, so that few shapes are compiled and products have whole tiles. */
+const supervisedMultiples = [128, 64, 32] as const;
+/** Padding to more than the least multiple takes less than this share of the supervised rows. */
+const mostPadding = 1 / 32;
+
+/** Below this share of unsupervised rows, copying out the others and their gradients back takes longer than the last layer takes for them. */
+const leastUnsupervised = 1 / 16;
 
 /** Shape of the program that a micro batch needs; equal shapes share one compiled program. */
 export interface MicroBatchShape {
@@ -18,8 +23,22 @@ export interface MicroBatchShape {
   readonly reach?: number;
 }
 
+/** Rows of the loss for a number of supervised tokens. */
+export function paddedSupervised(tokens: number): number {
+  const multiple = supervisedMultiples.find((rows) => rows <= mostPadding * tokens) ?? supervisedMultiples.at(-1)!;
+  return Math.max(1, Math.ceil(tokens / multiple)) * multiple;
+}
+
+/**
+ * Whether the last layer goes on with the supervised rows alone after its attention, since the loss reads no others; else the head
+ * picks them from all rows.
+ */
+export function leavesUnsupervised({ batch, length, supervised }: MicroBatchShape): boolean {
+  return supervised <= (1 - leastUnsupervised) * batch * length;
+}
+
 export function shapeOf(batch: TokenBatch): MicroBatchShape {
-  const supervised = Math.max(1, Math.ceil(batch.supervisedTokens / supervisedMultiple)) * supervisedMultiple;
+  const supervised = paddedSupervised(batch.supervisedTokens);
   const last = batch.positions.reduce((most, position) => Math.max(most, position), 0);
   return { batch: batch.rows, length: batch.length, supervised, reach: last + 2 };
 }
@@ -35,7 +54,8 @@ export function microBatchInputs(
   weightSum: number,
   wanted: { readonly has: (name: string) => boolean } = { has: () => true },
 ): ReadonlyMap<string, HostArray> {
-  const { supervised } = shapeOf(batch);
+  const shape = shapeOf(batch);
+  const { supervised } = shape;
   const rows = new Int32Array(supervised).fill(-1);
   const targets = new Int32Array(supervised);
   const weights = new Float32Array(supervised);
@@ -53,7 +73,8 @@ export function microBatchInputs(
     ...(wanted.has(inputNames.positionOrder) ? [[inputNames.positionOrder, orderById(batch.positions)] as const] : []),
     [inputNames.positions, batch.positions],
     [inputNames.segments, batch.segments],
-    [lossInputs.rows, rows],
+    [inputNames.rows, rows],
+    [lossInputs.rows, leavesUnsupervised(shape) ? rows.map((row, place) => (row < 0 ? row : place)) : rows],
     [lossInputs.targets, targets],
     [lossInputs.weights, weights],
   ]);

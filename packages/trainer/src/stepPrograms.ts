@@ -1,6 +1,6 @@
 import { backward, linearCrossEntropy, recomputeBlocks, rematerialise, zero, type Program, type Value } from "@sft/kernels";
 import type { LanguageModel, ParameterSpec, RecordedForward } from "@sft/model";
-import { lossInputs, type MicroBatchShape } from "./microBatch.ts";
+import { leavesUnsupervised, lossInputs, type MicroBatchShape } from "./microBatch.ts";
 import type { TrainingSettings } from "./settings.ts";
 import { trainableParameters, type TrainableSettings } from "./trainableParameters.ts";
 
@@ -26,6 +26,9 @@ export type StepSettings = TrainableSettings &
 
 /** What evaluation measures: the cross-entropy alone, whatever is added while training. */
 const crossEntropyAlone: LossTerms = { labelSmoothing: 0, zLoss: 0 };
+
+/** Rows that the last layer goes on with, where not all. */
+const chosenRowsOf = (shape: MicroBatchShape): number | undefined => (leavesUnsupervised(shape) ? shape.supervised : undefined);
 
 /** Records the head and the loss sum of one batch; the logits exist only chunk by chunk inside the op. */
 function recordLoss(model: LanguageModel, { tape, graph, hidden }: RecordedForward, supervised: number, terms: LossTerms): Value {
@@ -60,6 +63,7 @@ export function microBatchProgram(
     method: settings.method,
     trainable,
     embeddingNoise: neftuneAlpha,
+    chosenRows: chosenRowsOf(shape),
   });
   const loss = recordLoss(model, forward, shape.supervised, { labelSmoothing, zLoss });
   const { tape } = forward;
@@ -79,7 +83,7 @@ export function microBatchProgram(
 
 /** Forward alone: writes the batch's weighted loss sum to the output "loss". */
 export function evaluationProgram(model: LanguageModel, shape: MicroBatchShape): Program {
-  const forward = model.recordForward("evaluation", { shape });
+  const forward = model.recordForward("evaluation", { shape, chosenRows: chosenRowsOf(shape) });
   const loss = recordLoss(model, forward, shape.supervised, crossEntropyAlone);
   forward.tape.copy(loss, forward.tape.output("loss", [1]));
   return forward.tape.finish();

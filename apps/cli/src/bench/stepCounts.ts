@@ -1,7 +1,7 @@
 import { createPlanningBackend, opTable, type Program } from "@sft/kernels";
 import { listDispatches, type KernelLimits } from "@sft/kernels-webgpu";
 import { frozenWeightsFor, LanguageModel, type TrainingMethod } from "@sft/model";
-import { defaultSettings, microBatchProgram, OptimiserStep } from "@sft/trainer";
+import { defaultSettings, microBatchProgram, OptimiserStep, paddedSupervised } from "@sft/trainer";
 import { readFile } from "node:fs/promises";
 
 /** What one optimiser step of one micro batch costs a GPU, counted without one: the same numbers on every machine. */
@@ -68,7 +68,7 @@ async function countStep(
   };
   const optimiser = await OptimiserStep.create(model, settings);
   const update = programs.at(-1)!;
-  const pass = microBatchProgram(model, settings, { batch: rows, length: 1024, supervised: rows * 683 });
+  const pass = microBatchProgram(model, settings, { batch: rows, length: 1024, supervised: paddedSupervised(rows * 683) });
   model.bind(pass, optimiser.state);
   const lists = [pass, update].map((program) => listDispatches(program, opTable, { ...limits, matrixUnits: mixed }));
   const dispatches = lists.flatMap((list) => list.dispatches);

@@ -1,6 +1,6 @@
 import { createPlanningBackend, opTable, planMemory, type Capabilities, type Program } from "@sft/kernels";
 import { frozenWeightsFor, LanguageModel, type LoraConfig } from "@sft/model";
-import { microBatchProgram, OptimiserStep, stateNames, type TrainingSettings } from "@sft/trainer";
+import { microBatchProgram, OptimiserStep, paddedSupervised, stateNames, type TrainingSettings } from "@sft/trainer";
 
 /** What is to be planned: a model by its config alone, and one step of its training. */
 export interface PlanRequest {
@@ -52,7 +52,7 @@ export async function planTraining(request: PlanRequest): Promise<MemoryBudget> 
   });
   if (lora) await model.attachLora(lora);
   const optimiser = await OptimiserStep.create(model, settings);
-  const supervised = Math.max(32, Math.ceil((rows * length * request.supervisedShare) / 32) * 32);
+  const supervised = paddedSupervised(Math.ceil(rows * length * request.supervisedShare));
   const program = microBatchProgram(model, settings, { batch: rows, length, supervised });
   const bytesOf = (isCounted: (name: string) => boolean): number =>
     [...optimiser.state].reduce((sum, [name, buffer]) => sum + (isCounted(name) ? 4 * buffer.length : 0), 0);

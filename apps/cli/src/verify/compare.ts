@@ -106,7 +106,7 @@ export async function compareGreedy(
 
 async function computeLogits(model: LanguageModel, batch: GoldenBatch): Promise<ArrayLike<number>> {
   const recorded = model.recordForward("verify-logits", { shape: { batch: batch.rows, length: batch.length } });
-  model.recordLogits(recorded, "all");
+  model.recordLogits(recorded);
   const program = recorded.tape.finish();
   const { bindings, made } = model.bind(program);
   const executable = await model.backend.compile(program, bindings);

@@ -91,9 +91,10 @@ function block(graph: Graph, x: Value, layer: number, headNorms: boolean): Value
     const heads = graph.linear(input, `${name}.self_attn.${projection}_proj`);
     return graph.rope(headNorms ? graph.rmsNorm(heads, `${name}.self_attn.${projection}_norm.weight`, weightOffset) : heads, rope);
   };
-  const attended = graph.attend(layer, project("q"), project("k"), graph.linear(input, `${name}.self_attn.v_proj`));
+  const [q, k, v] = [project("q"), project("k"), graph.linear(input, `${name}.self_attn.v_proj`)];
+  const [attended, residual] = graph.attend(layer, q, k, v, x);
   const attentionOutput = graph.linear(attended, `${name}.self_attn.o_proj`);
-  const afterAttention = graph.add(x, graph.rmsNorm(attentionOutput, `${name}.post_attention_layernorm.weight`, weightOffset));
+  const afterAttention = graph.add(residual, graph.rmsNorm(attentionOutput, `${name}.post_attention_layernorm.weight`, weightOffset));
 
   const mlpInput = graph.rmsNorm(afterAttention, `${name}.pre_feedforward_layernorm.weight`, weightOffset);
   const gate = graph.linear(mlpInput, `${name}.mlp.gate_proj`);

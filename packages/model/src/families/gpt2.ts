@@ -51,7 +51,8 @@ function block(graph: Graph, x: Value, layer: number): Value {
   const width = graph.config.hiddenSize;
   const fused = graph.linear(graph.layerNorm(x, `${name}.ln_1`), `${name}.attn.c_attn`);
   const [q, k, v] = [0, 1, 2].map((part) => graph.columns(fused, part * width, width)) as [Value, Value, Value];
-  const afterAttention = graph.add(x, graph.linear(graph.attend(layer, q, k, v), `${name}.attn.c_proj`));
+  const [attended, residual] = graph.attend(layer, q, k, v, x);
+  const afterAttention = graph.add(residual, graph.linear(attended, `${name}.attn.c_proj`));
   const inner = graph.activation(graph.linear(graph.layerNorm(afterAttention, `${name}.ln_2`), `${name}.mlp.c_fc`));
   return graph.add(afterAttention, graph.linear(inner, `${name}.mlp.c_proj`));
 }

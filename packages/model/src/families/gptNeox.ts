@@ -40,14 +40,15 @@ function block(graph: Graph, x: Value, layer: number): Value {
     Value,
     Value,
   ];
-  const attention = graph.linear(graph.attend(layer, graph.rope(q), graph.rope(k), v), `${name}.attention.dense`);
+  const [attended, residual] = graph.attend(layer, graph.rope(q), graph.rope(k), v, x);
+  const attention = graph.linear(attended, `${name}.attention.dense`);
   const parallel = graph.config.raw.use_parallel_residual !== false;
-  const afterAttention = parallel ? x : graph.add(x, attention);
+  const afterAttention = parallel ? residual : graph.add(residual, attention);
   const inner = graph.activation(
     graph.linear(graph.layerNorm(afterAttention, `${name}.post_attention_layernorm`), `${name}.mlp.dense_h_to_4h`),
   );
   const mlp = graph.linear(inner, `${name}.mlp.dense_4h_to_h`);
-  return parallel ? graph.add(graph.add(mlp, attention), x) : graph.add(afterAttention, mlp);
+  return parallel ? graph.add(graph.add(mlp, attention), residual) : graph.add(afterAttention, mlp);
 }
 
 function parameters(config: ModelConfig): readonly ParameterSpec[] {

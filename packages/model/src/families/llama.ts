@@ -47,7 +47,8 @@ function block(graph: Graph, x: Value, layer: number, options: PreNormOptions): 
   };
   const [q, k] = [project("q"), project("k")];
   const v = graph.linear(input, `${name}.self_attn.v_proj`);
-  const afterAttention = graph.linear(graph.attend(layer, q, k, v), `${name}.self_attn.o_proj`, x);
+  const [attended, residual] = graph.attend(layer, q, k, v, x);
+  const afterAttention = graph.linear(attended, `${name}.self_attn.o_proj`, residual);
 
   const mlpInput = graph.rmsNorm(afterAttention, `${name}.post_attention_layernorm.weight`);
   const gate = graph.linear(mlpInput, `${name}.mlp.gate_proj`);

@@ -25,9 +25,10 @@ function block(graph: Graph, x: Value, layer: number): Value {
   const name = `model.layers.${layer}`;
   const project = (projection: "q" | "k"): Value =>
     graph.rope(graph.rmsNorm(graph.linear(x, `${name}.self_attn.${projection}_proj`), `${name}.self_attn.${projection}_norm.weight`));
-  const attended = graph.attend(layer, project("q"), project("k"), graph.linear(x, `${name}.self_attn.v_proj`));
+  const [q, k, v] = [project("q"), project("k"), graph.linear(x, `${name}.self_attn.v_proj`)];
+  const [attended, residual] = graph.attend(layer, q, k, v, x);
   const attentionOutput = graph.rmsNorm(graph.linear(attended, `${name}.self_attn.o_proj`), `${name}.post_attention_layernorm.weight`);
-  const afterAttention = graph.add(x, attentionOutput);
+  const afterAttention = graph.add(residual, attentionOutput);
 
   const gate = graph.linear(afterAttention, `${name}.mlp.gate_proj`);
   const up = graph.linear(afterAttention, `${name}.mlp.up_proj`);

@@ -38,7 +38,8 @@ function block(graph: Graph, x: Value, layer: number): Value {
   const q = graph.rope(graph.columns(fused, 0, queryWidth));
   const k = graph.rope(graph.columns(fused, queryWidth, keyValueWidth));
   const v = graph.columns(fused, queryWidth + keyValueWidth, keyValueWidth);
-  const afterAttention = graph.linear(graph.attend(layer, q, k, v), `${name}.self_attn.o_proj`, x);
+  const [attended, residual] = graph.attend(layer, q, k, v, x);
+  const afterAttention = graph.linear(attended, `${name}.self_attn.o_proj`, residual);
 
   const gateUp = graph.linear(graph.rmsNorm(afterAttention, `${name}.post_attention_layernorm.weight`), `${name}.mlp.gate_up_proj`);
   const [gate, up] = [graph.columns(gateUp, 0, intermediateSize), graph.columns(gateUp, intermediateSize, intermediateSize)];

@@ -26,18 +26,18 @@ async function withoutCache(prompt: readonly number[], count: number): Promise<r
   const tokens = [...prompt];
   for (let step = 0; step < count; step++) {
     const recorded = model.recordForward("whole", { shape: { batch: 1, length: tokens.length } });
-    model.recordLogits(recorded, 1);
+    model.recordLogits(recorded);
     const program = recorded.tape.finish();
     const { bindings, made } = model.bind(program);
     const data: Record<string, Int32Array> = {
       [inputNames.ids]: Int32Array.from(tokens),
       [inputNames.positions]: Int32Array.from(tokens.keys()),
       [inputNames.segments]: new Int32Array(tokens.length).fill(1),
-      rows: Int32Array.of(tokens.length - 1),
     };
     for (const [name, buffer] of made) if (data[name]) model.backend.upload(buffer, data[name]);
     model.backend.run(await model.backend.compile(program, bindings));
-    tokens.push(argmax(await model.backend.download(made.get("logits")!)));
+    const logits = await model.backend.download(made.get("logits")!);
+    tokens.push(argmax(logits.subarray(-model.config.vocabSize)));
   }
   return tokens.slice(prompt.length);
 }

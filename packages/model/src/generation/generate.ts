@@ -142,8 +142,9 @@ async function compilePass(
   const recorded = model.recordForward(length === 1 ? "decode" : "prefill", {
     shape: { batch, length },
     attention: { kind: "cache", capacity },
+    chosenRows: length === 1 ? undefined : batch,
   });
-  model.recordLogits(recorded, batch);
+  model.recordLogits(recorded);
   const program = recorded.tape.finish();
   const { bindings, made } = model.bind(program, state);
   const buffers = new Map(made);
@@ -181,7 +182,7 @@ async function runPass(
   upload(inputNames.ids, ids);
   upload(inputNames.positions, positions);
   upload(inputNames.lengths, lengths);
-  upload("rows", rows);
+  upload(inputNames.rows, rows);
   model.backend.run(pass.executable);
   return Float32Array.from(await model.backend.download(pass.buffers.get("logits")!));
 }

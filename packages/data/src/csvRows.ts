@@ -3,11 +3,33 @@ import { CsvError, parse } from "csv-parse";
 import { DataError } from "./dataError.ts";
 import type { DataRow } from "./dataRow.ts";
 
+/** A record as csv-parse gives it. */
+interface Parsed {
+  readonly record: string[];
+  /** Its text, with the blank lines before it. */
+  readonly raw: string;
+}
+
+interface Placed extends Parsed {
+  /** The line on which it begins, from 1. */
+  readonly line: number;
+}
+
 /**
  * Rows of a csv (RFC 4180) or tsv text whose first line names the columns. Cells stay strings, as they are;
  * empty lines are passed over.
  */
 export async function* csvRows(chunks: AsyncIterable<string>, path: string, delimiter: "," | "\t"): AsyncGenerator<DataRow> {
+  // Lines are counted from the raw text, since csv-parse counts a "\r\n" inside quotes as two; and while it parses, since
+  // what nobody has taken yet is lost when it meets a fault.
+  let nextLine = 1;
+  let records = 0;
+  const place = (parsed: Parsed): Placed => {
+    const line = nextLine + blankLines(parsed.raw);
+    nextLine += countBreaks(parsed.raw);
+    records++;
+    return { ...parsed, line };
+  };
   // pipeline, not pipe: it passes a failure of the file on, and closes the file when the reader stops early.
   const parser = pipeline(
     Readable.from(chunks),
@@ -17,18 +39,15 @@ export async function* csvRows(chunks: AsyncIterable<string>, path: string, deli
       skip_empty_lines: true,
       relax_column_count: true,
       record_delimiter: ["\r\n", "\n", "\r"],
+      // With raw, what it gets is what the reader gets, which its type does not say.
+      on_record: place as never,
     }),
     () => undefined,
   );
   let names: readonly string[] | undefined;
   let row = 0;
-  // csv-parse counts a "\r\n" inside quotes as two lines, so lines are counted here, from the raw text.
-  let nextLine = 1;
   try {
-    for await (const { record, raw } of parser as AsyncIterable<{ record: string[]; raw: string }>) {
-      const blank = /^[\r\n]*/.exec(raw)![0];
-      const line = nextLine + countBreaks(blank);
-      nextLine = line + countBreaks(raw.slice(blank.length));
+    for await (const { record, line } of parser as AsyncIterable<Placed>) {
       if (names === undefined) names = checkNames(record, delimiter, path, line);
       else yield { row: ++row, line, value: makeValue(names, record, path, line, row) };
     }
@@ -40,9 +59,14 @@ export async function* csvRows(chunks: AsyncIterable<string>, path: string, deli
       other === undefined
         ? 'A cell that holds a quote, a delimiter or a line break is wrapped in " and doubles its own quotes.'
         : otherDelimiter(other, delimiter);
-    throw new DataError("bad-csv", { path, line: nextLine, row: row + 1 }, reason, hint, { cause: error });
+    const raw = (error as { readonly raw?: string }).raw ?? "";
+    // A quote that is never closed makes all that follows part of its cell: the record's own line tells where.
+    const line = nextLine + (error.code === "CSV_QUOTE_NOT_CLOSED" ? blankLines(raw) : countBreaks(raw));
+    throw new DataError("bad-csv", { path, line, ...(records > 0 ? { row: records } : {}) }, reason, hint, { cause: error });
   }
 }
+
+const blankLines = (raw: string): number => countBreaks(/^[\r\n]*/.exec(raw)![0]);
 
 function countBreaks(text: string): number {
   return text.match(/\r\n|\n|\r/g)?.length ?? 0;

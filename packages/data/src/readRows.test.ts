@@ -111,6 +111,8 @@ const refused: [name: string, content: string | Uint8Array, code: string, says: 
   ["x.csv", "a,b\n1,2\n1,2,3\n", "bad-csv", "x.csv:3: row 2: expected 2 cells (a, b), found 3"],
   ["x.csv", 'a,b\n1,"2\n3,4\n', "bad-csv", "x.csv:2: row 1: Quote Not Closed"],
   ["x.csv", 'a,b\n1,2\n1,x"2\n', "bad-csv", "x.csv:3: row 2: Invalid Opening Quote"],
+  ["x.csv", `a,b\n${"1,2\n".repeat(498)}1,x"2\n${"1,2\n".repeat(9)}`, "bad-csv", "x.csv:500: row 499: Invalid Opening Quote"],
+  ["x.csv", 'a,b\r\n"1\r\n3",2\r\n\r\n"4\r\n5"x,2\r\n', "bad-csv", "x.csv:6: row 2: Invalid Closing Quote"],
   [
     "x.csv",
     "a;b\n1;2\n",

@@ -83,6 +83,20 @@ describe("backward", () => {
     `);
   });
 
+  it("sums the gradients by a parameter and by a float16 copy of it in one tensor, which the first of them overwrites", () => {
+    const tape = new Tape("copied");
+    const h = linear(tape, tape.input("x", [3, 4], "f32"), tape.parameter("w", [4, 4], true));
+    const loss = lossOf(tape, linear(tape, h, tape.parameter("w.half", [4, 4], true, "f16")), tape.parameter("head", [5, 4], false));
+    backward(tape, loss, ({ shape }) => tape.external("d w", "gradient", shape), { overwrite: true });
+    const program = tape.finish();
+    expect(() => validateProgram(program, opTable)).not.toThrow();
+    expect(describeProgram(program).split("\n").slice(-3).join("\n")).toMatchInlineSnapshot(`
+      "%7 = matmul(%6, w.half)
+      d w = matmul(%6, %0)
+      d w = matmul(%7, x, d w)"
+    `);
+  });
+
   it("chains addends through a value with several readers, in matmuls without an add of their own", () => {
     const tape = new Tape("readers");
     const h = linear(tape, tape.input("x", [3, 4], "f32"), tape.parameter("w", [4, 4], true));

@@ -7,8 +7,9 @@ import { describeType } from "./tensor.ts";
 /**
  * Appends the backward pass of `loss` (shape [1]) to the tape by the op table's gradient rules, in reverse order.
  * Every trainable parameter's gradient is added in place into the tensor that `gradientOf` gives for it, so that micro
- * batches accumulate. With `overwrite` what those tensors held is lost, as the first micro batch of a step wants it; a parameter that
- * the loss does not depend on is never asked for, and its tensor stays as it is.
+ * batches accumulate; two that stand for one, such as a parameter and its float16 copy, may share a tensor. With `overwrite` what those
+ * tensors held is lost, as the first micro batch of a step wants it; a parameter that the loss does not depend on is never asked for,
+ * and its tensor stays as it is.
  * @throws ProgramError "shape-mismatch" when the loss is no scalar, "no-gradient" when the loss depends on no trainable parameter, or on an
  * output that is no op's first: row statistics and the like have no gradient rule.
  */
@@ -34,14 +35,15 @@ export function backward(
 
 function appendGradients(tape: Tape, loss: Value, gradientOf: (parameter: Value) => Value, overwrite: boolean): void {
   const gradients = new Map<number, Value>();
+  /** Tensors of parameters' gradients that hold a contribution of this pass. */
   const begun = new Set<number>();
   gradients.set(loss.id, tape.apply(fill, [], { value: 1, length: 1 })[0]!);
 
   const contribute = (target: Value, contribution: Contribution): void => {
     if (target.role === "parameter") {
       const accumulated = gradientOf(target);
-      contribution(overwrite && !begun.has(target.id) ? null : accumulated, accumulated);
-      begun.add(target.id);
+      contribution(overwrite && !begun.has(accumulated.id) ? null : accumulated, accumulated);
+      begun.add(accumulated.id);
     } else {
       gradients.set(target.id, contribution(gradients.get(target.id) ?? null, undefined));
     }

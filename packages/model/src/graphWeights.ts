@@ -29,7 +29,7 @@ export class GraphWeights {
   parameter(name: string): Value {
     const spec = this.options.adapter?.copies.get(name) ?? this.specs.get(name);
     if (!spec) throw new ModelError("missing-tensor", `the family declares no parameter ${name}`);
-    const shape = this.options.transposed.has(name) ? spec.shape.toReversed() : spec.shape;
+    const shape = this.shapeOf(spec);
     const dtype = this.options.halves.has(spec.name) ? "f16" : "f32";
     return this.options.tape.parameter(spec.name, shape, this.options.trainable(spec.name), dtype);
   }
@@ -48,8 +48,11 @@ export class GraphWeights {
     return factor === 1 ? wide : this.options.tape.apply(scale, [wide], { factor })[0]!;
   }
 
-  /** A linear layer's weight; one in 4 bits is unpacked. */
+  /** A linear layer's weight: its float16 copy where it has one; one in 4 bits is unpacked. */
   linear(name: string): Value {
+    const copy = this.options.halfCopies.get(name);
+    if (copy !== undefined)
+      return this.options.tape.parameter(copy, this.shapeOf(this.specs.get(name)!), this.options.trainable(name), "f16");
     if (!this.options.quantised.has(name)) return this.parameter(name);
     const [rows, columns] = this.specs.get(name)!.shape as [number, number];
     const parts = nf4Parts(name, rows * columns).map((part) => this.options.tape.parameter(part.name, part.shape, false, part.dtype));
@@ -76,6 +79,11 @@ export class GraphWeights {
   table(name: string): ScaledWeight {
     const pair = this.pair(moduleOf(name));
     return pair ? this.withPair(name, [pair.a, pair.b], pair.scale, true) : { weight: this.parameter(name), alpha: this.scaleOf(name) };
+  }
+
+  /** As it lies, which need not be as the checkpoint has it. */
+  private shapeOf({ name, shape }: ParameterSpec): readonly number[] {
+    return this.options.transposed.has(name) ? shape.toReversed() : shape;
   }
 
   private withPair(name: string, pair: readonly ParameterSpec[], alpha: number, transposed: boolean): ScaledWeight {

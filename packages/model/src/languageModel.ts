@@ -112,7 +112,9 @@ export class LanguageModel {
   }
 
   /**
-   * Records the forward pass. With `method` it is one of training: dropout is active, and a following `backward` reaches the
+   * Records the forward pass. Instead of each parameter in `halfCopies`, linear layers read the float16 tensor that it names there, which
+   * the caller keeps up to date, and which stands for the parameter in a following `backward`.
+   * With `method` it is a pass of training: dropout is active, and a following `backward` reaches the
    * method's parameters, or of them those in `trainable`. With `chosenRows` the hidden states are those of that many rows alone,
    * which the input "rows" names, none twice; a negative one gives a row that means nothing.
    */
@@ -123,6 +125,7 @@ export class LanguageModel {
       readonly attention?: AttentionMode;
       readonly method?: TrainingMethod;
       readonly trainable?: readonly ParameterSpec[];
+      readonly halfCopies?: ReadonlyMap<string, string>;
       readonly embeddingNoise?: number;
       readonly chosenRows?: number | undefined;
     },
@@ -159,6 +162,7 @@ export class LanguageModel {
       chosenRows: options.chosenRows,
       quantised: this.quantised,
       halves: this.halves,
+      halfCopies: options.halfCopies ?? new Map(),
       transposed: this.weights.transposed,
       ...(this.adapter ? { adapter: this.adapter } : {}),
     });

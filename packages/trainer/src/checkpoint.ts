@@ -93,6 +93,7 @@ export async function restoreCheckpoint(
   } finally {
     await weights.close();
   }
+  optimiser.parametersReplaced();
   const kept = await openSafetensors(join(folder, "optimizer.safetensors"));
   try {
     for (const [name, tensor] of optimiser.kept) {

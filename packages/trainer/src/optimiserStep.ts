@@ -8,6 +8,7 @@ import { LossScaler } from "./lossScaler.ts";
 import { learningRateAt } from "./schedule.ts";
 import type { TrainingSettings } from "./settings.ts";
 import { microBatchProgram, stateNames } from "./stepPrograms.ts";
+import { copyProgram, halfCopies } from "./halfCopies.ts";
 import { allocateGroups, type GroupBuffers } from "./groupBuffers.ts";
 import { OffloadedState } from "./offload.ts";
 import { groupParameters } from "./parameterGroups.ts";
@@ -20,6 +21,14 @@ export interface StepMetrics {
   readonly gradNorm: number;
   /** False when the gradient was not finite and the update was therefore skipped. */
   readonly finite: boolean;
+}
+
+/** What an optimiser is made of on the device. */
+interface StepParts extends Pick<GroupBuffers, "state" | "wholes"> {
+  readonly update: Executable;
+  /** Makes the float16 copies of the weights, where there are any. */
+  readonly copying?: Executable;
+  readonly offloaded?: OffloadedState;
 }
 
 interface CompiledMicroBatch {
@@ -39,30 +48,20 @@ export class OptimiserStep {
   /** What the optimiser keeps between steps, by name: the part of `state` that a checkpoint holds. */
   readonly kept: ReadonlyMap<string, StateTensor>;
   readonly lossScaler: LossScaler;
-  /** Gradients, moments unless they are offloaded, and the step's own tensors, by name. */
+  /** Gradients, moments unless they are offloaded, float16 copies of weights, and the step's own tensors, by name. */
   readonly state: Map<string, BackendBuffer>;
-  /** The buffers that gradients and state of several parameters are parts of. */
-  private readonly wholes: ReadonlyMap<string, BackendBuffer>;
+  private readonly parts: StepParts;
   private readonly model: LanguageModel;
   private readonly settings: TrainingSettings;
   private readonly compiled = new Map<string, CompiledMicroBatch>();
-  private readonly update: Executable;
-  private readonly offloaded: OffloadedState | undefined;
+  private copiesAreOld = true;
 
-  private constructor(
-    model: LanguageModel,
-    settings: TrainingSettings,
-    { state, wholes }: Pick<GroupBuffers, "state" | "wholes">,
-    update: Executable,
-    offloaded?: OffloadedState,
-  ) {
+  private constructor(model: LanguageModel, settings: TrainingSettings, parts: StepParts) {
     this.model = model;
     this.settings = settings;
     this.lossScaler = new LossScaler(initialLossScale(model.backend.capabilities));
-    this.state = state;
-    this.wholes = wholes;
-    this.update = update;
-    this.offloaded = offloaded;
+    this.state = parts.state;
+    this.parts = parts;
     this.parameters = trainableParameters(model, settings);
     this.kept = optimiserState(this.parameters, settings);
   }
@@ -73,19 +72,25 @@ export class OptimiserStep {
     const { backend } = model;
     const { partAlignment } = backend.capabilities;
     const groups = groupParameters(parameters, settings, partAlignment);
-    const { state, wholes, weights } = await allocateGroups(model, groups, !settings.offloadOptimiser);
+    const copies = halfCopies(parameters, settings, backend.capabilities);
+    const { state, wholes, weights } = await allocateGroups(model, groups, !settings.offloadOptimiser, copies);
     state.set(stateNames.loss, backend.allocate({ shape: [1], dtype: "f32" }));
-    const program = updateProgram(parameters, settings, partAlignment);
+    const program = updateProgram(parameters, settings, partAlignment, copies);
     const { bindings, made } = model.bind(program, new Map([...state, ...wholes, ...weights]));
     for (const [name, buffer] of made) state.set(name, buffer);
-    const update = await backend.compile(program, bindings);
-    if (!settings.offloadOptimiser) return new OptimiserStep(model, settings, { state, wholes }, update);
+    const parts = {
+      state,
+      wholes,
+      ...(copies.size > 0 ? { copying: await backend.compile(copyProgram(groups, copies), bindings) } : {}),
+      update: await backend.compile(program, bindings),
+    };
+    if (!settings.offloadOptimiser) return new OptimiserStep(model, settings, parts);
     for (const { rateRatio } of groups) {
       const name = stateNames.schedule(rateRatio);
       if (!state.has(name)) state.set(name, backend.allocate({ shape: [4], dtype: "f32" }));
     }
     const offloaded = await OffloadedState.create(model, settings, groups, new Map([...state, ...wholes, ...weights]), bucketElements);
-    return new OptimiserStep(model, settings, { state, wholes }, update, offloaded);
+    return new OptimiserStep(model, settings, { ...parts, offloaded });
   }
 
   /**
@@ -96,6 +101,8 @@ export class OptimiserStep {
     const { backend } = this.model;
     const weightSum = weightSumOf(batches);
     const scale = await this.lossScaler.next(weightSum);
+    if (this.copiesAreOld && this.parts.copying) backend.run(this.parts.copying);
+    this.copiesAreOld = false;
     for (const [index, batch] of batches.entries()) {
       const { executable, inputs } = await this.compile(batch, index === 0 ? "first" : "later");
       uploadInputs((buffer, data) => backend.upload(buffer, data), inputs, microBatchInputs(batch, weightSum / scale, inputs));
@@ -120,8 +127,8 @@ export class OptimiserStep {
     for (const [name, schedule] of schedulesOfStep(this.parameters, this.settings, step, learningRate))
       backend.upload(this.state.get(name)!, schedule);
     backend.upload(this.state.get(stateNames.lossScale)!, Float32Array.of(scale));
-    backend.run(this.update);
-    await this.offloaded?.update();
+    backend.run(this.parts.update);
+    await this.parts.offloaded?.update();
     const loss = backend.download(this.state.get(stateNames.loss)!);
     const norm = backend.download(this.state.get(stateNames.gate)!);
     const metrics = Promise.all([loss, norm]).then(([[lossValue], [gradNorm, finite]]) => ({
@@ -138,35 +145,41 @@ export class OptimiserStep {
 
   /** Bytes of optimiser state that wait in the host's memory. */
   get hostBytes(): number {
-    return this.offloaded?.hostBytes ?? 0;
+    return this.parts.offloaded?.hostBytes ?? 0;
   }
 
   /** Bytes of the device's memory through which that state passes. */
   get stagingBytes(): number {
-    return this.offloaded?.stagingBytes ?? 0;
+    return this.parts.offloaded?.stagingBytes ?? 0;
   }
 
   /** One of the tensors of `kept`, wherever it lies. */
   async readState(name: string): Promise<HostArray> {
-    return this.offloaded ? this.offloaded.read(name) : this.model.backend.download(this.state.get(name)!);
+    return this.parts.offloaded ? this.parts.offloaded.read(name) : this.model.backend.download(this.state.get(name)!);
   }
 
   writeState(name: string, data: HostArray): void {
-    if (this.offloaded) this.offloaded.write(name, data);
+    if (this.parts.offloaded) this.parts.offloaded.write(name, data);
     else this.model.backend.upload(this.state.get(name)!, data);
+  }
+
+  /** To be called when parameters were written by anything but `run`, before the next step. */
+  parametersReplaced(): void {
+    this.copiesAreOld = true;
   }
 
   /** Gives back every buffer and program of the optimiser; the model keeps its parameters. */
   dispose(): void {
     const { backend } = this.model;
+    const { update, copying, offloaded, wholes } = this.parts;
     for (const { executable, inputs } of this.compiled.values()) {
       backend.free(executable);
       for (const buffer of inputs.values()) backend.free(buffer);
     }
     this.compiled.clear();
-    backend.free(this.update);
-    this.offloaded?.dispose();
-    for (const buffer of [...this.state.values(), ...this.wholes.values()]) backend.free(buffer);
+    for (const executable of [update, ...(copying ? [copying] : [])]) backend.free(executable);
+    offloaded?.dispose();
+    for (const buffer of [...this.state.values(), ...wholes.values()]) backend.free(buffer);
     this.state.clear();
   }
 

@@ -1,5 +1,6 @@
 import { backward, linearCrossEntropy, recomputeBlocks, rematerialise, zero, type Program, type Value } from "@sft/kernels";
 import type { LanguageModel, ParameterSpec, RecordedForward } from "@sft/model";
+import { halfCopies, type HalfCopySettings } from "./halfCopies.ts";
 import { leavesUnsupervised, lossInputs, type MicroBatchShape } from "./microBatch.ts";
 import type { TrainingSettings } from "./settings.ts";
 import { trainableParameters, type TrainableSettings } from "./trainableParameters.ts";
@@ -22,6 +23,7 @@ type LossTerms = Pick<TrainingSettings, "labelSmoothing" | "zLoss">;
 /** What a micro batch's program depends on. */
 export type StepSettings = TrainableSettings &
   Pick<TrainingSettings, "gradientCheckpointing"> &
+  HalfCopySettings &
   Partial<LossTerms & Pick<TrainingSettings, "neftuneAlpha">>;
 
 /** What evaluation measures: the cross-entropy alone, whatever is added while training. */
@@ -58,10 +60,13 @@ export function microBatchProgram(
 ): Program {
   const { labelSmoothing = 0, zLoss = 0, neftuneAlpha = 0 } = settings;
   const trainable = trainableParameters(model, settings);
+  const copies = halfCopies(trainable, settings, model.backend.capabilities);
+  const copied = new Map([...copies].map(([parameter, copy]) => [copy, parameter]));
   const forward = model.recordForward("micro-batch", {
     shape,
     method: settings.method,
     trainable,
+    halfCopies: copies,
     embeddingNoise: neftuneAlpha,
     chosenRows: chosenRowsOf(shape),
   });
@@ -74,7 +79,12 @@ export function microBatchProgram(
   if (first) tape.copy(loss, total);
   else tape.add(total, loss, total);
   const reached = new Set<string>();
-  backward(tape, loss, (parameter) => (reached.add(parameter.name), gradientOf(parameter)), { overwrite: first });
+  const reach = ({ name, shape: ofParameter }: Value): Value => {
+    const parameter = { name: copied.get(name) ?? name, shape: ofParameter };
+    reached.add(parameter.name);
+    return gradientOf(parameter);
+  };
+  backward(tape, loss, reach, { overwrite: first });
   const unreached = first ? trainable.filter(({ name }) => !reached.has(name)).map(gradientOf) : [];
   for (const gradient of unreached) tape.apply(zero, [gradient], {}, [gradient]);
   const program = tape.finish();

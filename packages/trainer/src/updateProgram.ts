@@ -1,5 +1,6 @@
 import { gradNorm, Tape, unscaleNorm, type Program } from "@sft/kernels";
 import type { ParameterSpec } from "@sft/model";
+import { halfCopyName, isCopied } from "./halfCopies.ts";
 import { optimisers } from "./optimisers/index.ts";
 import type { StateTensor } from "./optimisers/optimiser.ts";
 import type { TrainingSettings } from "./settings.ts";
@@ -31,9 +32,14 @@ export function schedulesOfStep(
 
 /**
  * Global gradient norm, then the optimiser's rule on every group of parameters (see `groupParameters`), gated on that norm being finite.
- * Without `partAlignment` every parameter is a group. With `offloadOptimiser` the norm and the gate alone: the rules follow bucket by bucket.
+ * Without `partAlignment` every parameter is a group; groups of parameters in `copies` have a float16 copy (see `halfCopies`). With `offloadOptimiser` the norm and the gate alone: the rules follow bucket by bucket.
  */
-export function updateProgram(parameters: readonly ParameterSpec[], settings: TrainingSettings, partAlignment?: number): Program {
+export function updateProgram(
+  parameters: readonly ParameterSpec[],
+  settings: TrainingSettings,
+  partAlignment?: number,
+  copies: ReadonlyMap<string, string> = new Map(),
+): Program {
   const groups = groupParameters(parameters, settings, partAlignment);
   const tape = new Tape("update");
   const gate = tape.external(stateNames.gate, "state", [3]);
@@ -41,7 +47,8 @@ export function updateProgram(parameters: readonly ParameterSpec[], settings: Tr
   const [norm] = tape.apply(gradNorm, gradients, {});
   tape.apply(unscaleNorm, [norm!, tape.input(stateNames.lossScale, [1], "f32")], {}, [gate]);
   if (settings.offloadOptimiser) return tape.finish();
-  groups.forEach(({ name, shape, rule, rateRatio, weightDecay }, index) => {
+  groups.forEach((group, index) => {
+    const { name, shape, rule, rateRatio, weightDecay } = group;
     rule.record({
       tape,
       gate,
@@ -51,6 +58,7 @@ export function updateProgram(parameters: readonly ParameterSpec[], settings: Tr
       state: rule.state({ shape }).map((tensor) => tape.external(stateNames.state(tensor.key, name), "state", tensor.shape, tensor.dtype)),
       schedule: tape.input(stateNames.schedule(rateRatio), [4], "f32"),
       weightDecay,
+      ...(isCopied(group, copies) ? { halfCopy: tape.external(halfCopyName(name), "state", shape, "f16") } : {}),
     });
   });
   return tape.finish();

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { goldenModelPath } from "@sft/golden";
 import { createCpuBackend, scratchBytesOf } from "@sft/kernels-cpu";
-import type { Backend } from "@sft/kernels";
+import { createPlanningBackend, type Backend } from "@sft/kernels";
 import type { KernelLimits } from "@sft/kernels-webgpu";
 import { LanguageModel, type LoraConfig } from "@sft/model";
 import type { TokenBatch } from "@sft/mask";
@@ -147,6 +147,14 @@ function meterDevice(device: GPUDevice): () => number {
 }
 
 describe("planTraining", () => {
+  it("counts the float16 copies of trained weights, which lie beside all of a group's where one of them is read so", async () => {
+    const plain = await planOf({}, { capabilities: { halfWeights: true } });
+    const mixed = await planOf({}, { capabilities: { halfWeights: true, productRoundoff: 2 ** -11 } });
+    const { parameters } = await LanguageModel.load({ backend: createPlanningBackend(), config, empty: true });
+    const matrices = parameters.filter(({ shape }) => shape.length === 2).reduce((sum, { shape }) => sum + shape[0]! * shape[1]!, 0);
+    expect(mixed).toEqual({ ...plain, weights: plain.weights + 2 * matrices, peak: plain.peak + 2 * matrices });
+  });
+
   it("shows what checkpointing saves", async () => {
     const plan = (gradientCheckpointing: boolean) =>
       planTraining({

@@ -55,12 +55,12 @@ export async function planTraining(request: PlanRequest): Promise<MemoryBudget> 
   const supervised = paddedSupervised(Math.ceil(rows * length * request.supervisedShare));
   const program = microBatchProgram(model, settings, { batch: rows, length, supervised });
   const bytesOf = (isCounted: (name: string) => boolean): number =>
-    [...optimiser.state].reduce((sum, [name, buffer]) => sum + (isCounted(name) ? 4 * buffer.length : 0), 0);
+    [...optimiser.state].reduce((sum, [name, { dtype, length }]) => sum + (isCounted(name) && dtype !== "f16" ? 4 * length : 0), 0);
   const gradientPrefix = stateNames.gradient("");
   const gradients = bytesOf((name) => name.startsWith(gradientPrefix));
   const optimizer = bytesOf((name) => !name.startsWith(gradientPrefix)) + optimiser.stagingBytes;
   const beforeInputs = backend.allocatedBytes;
-  // The model's own parameters and rope tables, with the gaps between those that were put together.
+  // The model's own parameters, float16 copies and rope tables, with the gaps between those that were put together.
   const weights = beforeInputs - gradients - optimizer;
   await backend.compile(program, model.bind(program, optimiser.state).bindings);
   return {

@@ -14,11 +14,13 @@ export function adamwAttributes({ settings, weightDecay }: Update): AdamwAttribu
 /** Decoupled weight decay Adam; state names are PyTorch's. */
 export const adamwRule: UpdateRule = {
   elementwise: true,
+  writesHalfCopy: true,
   state: (parameter) => [alike("exp_avg")(parameter), alike("exp_avg_sq")(parameter)],
   record(update) {
     const { tape, parameter, gradient, state, schedule, gate } = update;
     const [m, v] = state;
-    tape.apply(adamwOp, [parameter, gradient, m!, v!, schedule, gate], adamwAttributes(update), [parameter, m, v]);
+    const copy = update.halfCopy ? [update.halfCopy] : [];
+    tape.apply(adamwOp, [parameter, gradient, m!, v!, schedule, gate, ...copy], adamwAttributes(update), [parameter, m, v, ...copy]);
   },
 };
 

@@ -23,12 +23,16 @@ export interface Update {
   /** 0 for norms, biases and other vectors. */
   readonly weightDecay: number;
   readonly settings: TrainingSettings;
+  /** The parameter in float16, where the run holds it and the rule writes it. */
+  readonly halfCopy?: Value;
 }
 
 /** How one parameter moves: what it keeps between steps, and the ops of a step, written in place. */
 export interface UpdateRule {
   /** Each element moves by its own gradient and state alone, so that several parameters can be moved as one. */
   readonly elementwise?: true;
+  /** `record` writes `halfCopy` wherever it writes the parameter, and leaves it wherever it leaves that. */
+  readonly writesHalfCopy?: true;
   readonly state: (parameter: Pick<ParameterSpec, "shape">) => readonly StateTensor[];
   readonly record: (update: Update) => void;
 }

@@ -20,7 +20,7 @@ export async function* jsonLinesRows(chunks: AsyncIterable<string>, path: string
       const message = "expected one object a line, found an array";
       throw new DataError("rows-expected", { path, line, row: 1 }, message, "Name the file .json if it is one array of rows.");
     }
-    yield makeRow(path, ++row, line, value);
+    yield makeRow(path, ++row, line, text, value);
   }
 }
 

@@ -18,7 +18,7 @@ export async function* jsonRows(chunks: AsyncIterable<string>, path: string): As
 
   function* rowsOf(values: readonly ScannedValue[]): Generator<DataRow> {
     for (const { text, line } of values) {
-      const made = makeRow(path, ++row, line, JSON.parse(text));
+      const made = makeRow(path, ++row, line, text, JSON.parse(text));
       if (!isArray && row === 1) {
         lone = made;
         continue;
@@ -47,10 +47,16 @@ export async function* jsonRows(chunks: AsyncIterable<string>, path: string): As
   if (lone !== undefined) {
     const fields = Object.keys(lone.value).slice(0, 5).join(", ");
     const message = `expected an array of rows, found one object with the fields: ${fields}`;
-    const hint = "Put the rows into [ ], or name the file .jsonl if this is its only row.";
+    const list = Object.entries(lone.value).find(([, inner]) => Array.isArray(inner) && inner.every(isObject) && inner.length > 0)?.[0];
+    const hint =
+      list === undefined || list === "messages" || list === "conversations"
+        ? "Put the rows into [ ], or name the file .jsonl if this is its only row."
+        : `If the rows are in ${JSON.stringify(list)}, keep that list alone: the file begins with its [ and ends with its ].`;
     throw new DataError("rows-expected", { path, line: lone.line, column: 1 }, message, hint);
   }
 }
+
+const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
 
 function refuseScalar(text: string, path: string): never {
   const before = /^[ \t\r\n]*/.exec(text)![0];

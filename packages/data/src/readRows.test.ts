@@ -97,6 +97,10 @@ const refused: [name: string, content: string | Uint8Array, code: string, says: 
   ["x.json", '"rows"', "rows-expected", "found a scalar"],
   ["x.json", "rows", "bad-json", "x.json:1:1: expected an array of rows"],
   ["x.json", '{"data": []}', "rows-expected", "x.json:1:1: expected an array of rows, found one object with the fields: data"],
+  ["x.json", '{"version": 1, "data": [{"a": 1}]}', "rows-expected", 'If the rows are in "data", keep that list alone'],
+  ["x.json", '{"messages": [{"role": "user"}]}', "rows-expected", "name the file .jsonl if this is its only row"],
+  ["x.json", '[{"a": 1},\n{"b": "}", "a": "x", "c": {"b": 2}, "a": 1}]', "bad-json", 'x.json:2: row 2: the row has two fields named "a"'],
+  ["x.jsonl", '{"a": 1, "a" : 2}', "bad-json", 'x.jsonl:1: row 1: the row has two fields named "a"'],
   ["x.json", '[{"a": 1},\n2]', "row-not-object", "x.json:2: row 2: expected an object, found a scalar, 2"],
   ["x.json", "[[1]]", "row-not-object", "x.json:1: row 1: expected an object, found an array, [1]"],
   ["x.json", "[]", "empty-data-set", "x.json: the file holds no rows"],
@@ -177,4 +181,10 @@ test("whatever objects are written as JSON, JSON Lines or csv are read back", as
     }),
     { numRuns: 60 },
   );
+});
+
+test("a name that an inner object or a text has too stands once in its row", async () => {
+  const content = '{"a": {"b": "\\"a\\": 1", "a": 1}, "b": [{"a": "x\\\\"}, "a"], "c": "{\\"a\\""}';
+  const [row] = await readAllRows(testFile("x.jsonl", content));
+  expect(row!.value).toEqual(JSON.parse(content));
 });

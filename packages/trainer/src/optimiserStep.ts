@@ -1,13 +1,14 @@
 import type { BackendBuffer, Executable, HostArray } from "@sft/kernels";
 import { inputNames, type LanguageModel, type ParameterSpec } from "@sft/model";
 import type { TokenBatch } from "@sft/mask";
-import { microBatchInputs, programKey, shapeOf, uploadInputs } from "./microBatch.ts";
+import { CompiledMicroBatches } from "./compiledMicroBatches.ts";
+import { microBatchInputs, uploadInputs } from "./microBatch.ts";
 import type { StateTensor } from "./optimisers/optimiser.ts";
 import { initialLossScale } from "./lossScale.ts";
 import { LossScaler } from "./lossScaler.ts";
 import { learningRateAt } from "./schedule.ts";
 import type { TrainingSettings } from "./settings.ts";
-import { microBatchProgram, stateNames } from "./stepPrograms.ts";
+import { stateNames } from "./stepPrograms.ts";
 import { copyProgram, halfCopies } from "./halfCopies.ts";
 import { allocateGroups, type GroupBuffers } from "./groupBuffers.ts";
 import { OffloadedState } from "./offload.ts";
@@ -31,14 +32,6 @@ interface StepParts extends Pick<GroupBuffers, "state" | "wholes"> {
   readonly offloaded?: OffloadedState;
 }
 
-interface CompiledMicroBatch {
-  readonly executable: Executable;
-  readonly inputs: ReadonlyMap<string, BackendBuffer>;
-}
-
-/** Compiled micro-batch programs kept at once; the least recently used one goes first. */
-const compiledLimit = 64;
-
 /**
  * The optimiser's side of a run: gradients, moments and the compiled programs of a step. `run` only queues work, so that
  * the device stays busy while the host prepares the next step; the promise it gives settles when the figures are there.
@@ -53,7 +46,7 @@ export class OptimiserStep {
   private readonly parts: StepParts;
   private readonly model: LanguageModel;
   private readonly settings: TrainingSettings;
-  private readonly compiled = new Map<string, CompiledMicroBatch>();
+  private readonly compiled: CompiledMicroBatches;
   private copiesAreOld = true;
 
   private constructor(model: LanguageModel, settings: TrainingSettings, parts: StepParts) {
@@ -62,6 +55,7 @@ export class OptimiserStep {
     this.lossScaler = new LossScaler(initialLossScale(model.backend.capabilities));
     this.state = parts.state;
     this.parts = parts;
+    this.compiled = new CompiledMicroBatches(model, settings, parts.state);
     this.parameters = trainableParameters(model, settings);
     this.kept = optimiserState(this.parameters, settings);
   }
@@ -104,7 +98,7 @@ export class OptimiserStep {
     if (this.copiesAreOld && this.parts.copying) backend.run(this.parts.copying);
     this.copiesAreOld = false;
     for (const [index, batch] of batches.entries()) {
-      const { executable, inputs } = await this.compile(batch, index === 0 ? "first" : "later");
+      const { executable, inputs } = await this.compiled.get(batch, index === 0 ? "first" : "later");
       uploadInputs((buffer, data) => backend.upload(buffer, data), inputs, microBatchInputs(batch, weightSum / scale, inputs));
       const seed = inputs.get(inputNames.dropoutSeed);
       if (seed) backend.upload(seed, Int32Array.of((this.settings.seed * 0x9e3779b1 + step * 1024 + index) | 0));
@@ -172,39 +166,11 @@ export class OptimiserStep {
   dispose(): void {
     const { backend } = this.model;
     const { update, copying, offloaded, wholes } = this.parts;
-    for (const { executable, inputs } of this.compiled.values()) {
-      backend.free(executable);
-      for (const buffer of inputs.values()) backend.free(buffer);
-    }
-    this.compiled.clear();
+    this.compiled.dispose();
     for (const executable of [update, ...(copying ? [copying] : [])]) backend.free(executable);
     offloaded?.dispose();
     for (const buffer of [...this.state.values(), ...wholes.values()]) backend.free(buffer);
     this.state.clear();
-  }
-
-  private async compile(batch: TokenBatch, place: "first" | "later"): Promise<CompiledMicroBatch> {
-    const shape = shapeOf(batch);
-    const key = `${place} ${programKey(this.model, shape)}`;
-    const known = this.compiled.get(key);
-    if (known) {
-      this.compiled.delete(key);
-      this.compiled.set(key, known);
-      return known;
-    }
-    const program = microBatchProgram(this.model, this.settings, shape, place);
-    const { bindings, made } = this.model.bind(program, this.state);
-    const entry = { executable: await this.model.backend.compile(program, bindings), inputs: made };
-    this.compiled.set(key, entry);
-    if (this.compiled.size > compiledLimit) this.evict();
-    return entry;
-  }
-
-  private evict(): void {
-    const [key, oldest] = this.compiled.entries().next().value!;
-    this.compiled.delete(key);
-    this.model.backend.free(oldest.executable);
-    for (const buffer of oldest.inputs.values()) this.model.backend.free(buffer);
   }
 }
 

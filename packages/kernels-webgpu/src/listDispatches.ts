@@ -19,6 +19,7 @@ import type { Operand } from "./operand.ts";
 import { opEmitters } from "./ops/index.ts";
 import { lowRankDefinition } from "./ops/matmul/lowRankProduct.ts";
 import { repeatCheap } from "./rewrites/repeatCheap.ts";
+import { definitionsWithResult, emitterWithResult, repeatInGradient } from "./rewrites/repeatInGradient.ts";
 import { emitSideBySide, membersOf } from "./rewrites/sideBySide.ts";
 import { emitterOfParts, sumTogether } from "./rewrites/sumTogether.ts";
 
@@ -50,11 +51,15 @@ export function listDispatches(
   overlap: (a: number, b: number) => boolean = (a, b) => sameBuffer(a) === sameBuffer(b),
 ): DispatchList {
   const fused = fuseResidual(repeatCheap(fuseLoss(source, overlap), table));
-  const stored = fuseNormGradients(fuseCopy(storeHalf(fused, limits)), limits, overlap);
+  const stored = repeatInGradient(fuseNormGradients(fuseCopy(storeHalf(fused, limits)), limits, overlap), limits, overlap);
   const program = groupAlike(sumTogether(foldLowRank(stored, limits), limits, sameBuffer), limits);
-  const plan = planMemory(program, new Map([...table, [lowRankDefinition.name, lowRankDefinition]]), {
-    scratch: scratchRequests(program, limits),
-  });
+  const plan = planMemory(
+    program,
+    new Map([...table, ...[lowRankDefinition, ...definitionsWithResult].map((one) => [one.name, one] as const)]),
+    {
+      scratch: scratchRequests(program, limits),
+    },
+  );
   const storages: Storage[] = [];
   const numbers = new Map<string, number>();
   const numberOf = (storage: Storage): number => {
@@ -118,5 +123,6 @@ function emitInstruction(instruction: Instruction, operandOf: (index: number) =>
 }
 
 function emitterOf(call: Pick<OpCall, "op" | "attributes">): OpEmitter {
-  return emitterOfParts(call) ?? emitterOfLowRank(call) ?? emitterOfLoss(call) ?? emitterOfNorm(call) ?? opEmitters.get(call.op)!;
+  const own = emitterOfParts(call) ?? emitterOfLowRank(call) ?? emitterOfLoss(call) ?? emitterOfNorm(call) ?? emitterWithResult(call);
+  return own ?? opEmitters.get(call.op)!;
 }

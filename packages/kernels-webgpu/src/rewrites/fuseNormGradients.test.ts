@@ -189,8 +189,6 @@ describeOnGpu("a norm's gradients together", () => {
     { rows: 21, width: 1030 },
     { rows: 19, width: 2048, stream: true },
     { rows: 17, width: 4096, later: true },
-    // Blocks of more rows than the least.
-    { rows: 4111, width: 132, stream: true },
   ];
   it.each((["rmsNorm", "layerNorm"] as const).flatMap((norm) => shapes.map((shape) => [norm, shape] as const)))(
     "%s of %o have the values of float64, as they have apart",

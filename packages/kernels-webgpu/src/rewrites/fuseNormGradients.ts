@@ -2,7 +2,8 @@ import { elementCount, type Instruction, type Program, type TensorSpec } from "@
 import type { KernelLimits, OpEmitter } from "../dispatch.ts";
 import { sumBlocks } from "../ops/bias/columnSum.ts";
 import { blockSumsType, canKeepSums, normGradients } from "../ops/normalisation/normGradients.ts";
-import { MOST_BUFFERS } from "./sideBySide.ts";
+import { canMove } from "./canMove.ts";
+import { mostBuffers } from "./sideBySide.ts";
 
 /** By the op of a norm's gradient by x: that of its gradient by the weight. */
 const BY_WEIGHT: ReadonlyMap<string, string> = new Map([
@@ -13,9 +14,6 @@ const BY_WEIGHT: ReadonlyMap<string, string> = new Map([
 /** Names of the instructions that stand for both, and for what is left of the second. */
 const TOGETHER = "normGradients";
 const SUM = "sumBlocks";
-
-/** Storage buffers of a launch that WebGPU promises on every device. */
-const PROMISED_BUFFERS = 8;
 
 /** Kernels of the instructions that `fuseNormGradients` writes. */
 export function emitterOfNorm({ op }: Pick<Instruction, "op">): OpEmitter | undefined {
@@ -64,20 +62,8 @@ function readsAlike(byX: Instruction, byWeight: Instruction): boolean {
 }
 
 /** Whether one launch can bind and keep all of it, and there is something to add up. */
-function fits({ tensors }: Program, { inputs, outputs }: Instruction, { matrixUnits, maxBindingBytes }: KernelLimits): boolean {
+function fits({ tensors }: Program, { inputs, outputs }: Instruction, limits: KernelLimits): boolean {
   const count = elementCount(tensors[inputs[1]!]!.shape);
-  const mostBuffers = matrixUnits ? MOST_BUFFERS : PROMISED_BUFFERS;
-  if (count === 0 || 4 * count > maxBindingBytes || inputs.length + outputs.length + 1 > mostBuffers) return false;
+  if (count === 0 || 4 * count > limits.maxBindingBytes || inputs.length + outputs.length + 1 > mostBuffers(limits)) return false;
   return canKeepSums(tensors[inputs[2]!]!.shape[0]!);
-}
-
-/** Whether the instruction at `from` may as well stand at `to`. */
-function canMove({ instructions, tensors }: Program, from: number, to: number, overlap: (a: number, b: number) => boolean): boolean {
-  const { inputs, outputs } = instructions[from]!;
-  const isActivation = (index: number): boolean => tensors[index]!.role === "activation";
-  const same = (a: number, b: number): boolean => a === b || (!isActivation(a) && !isActivation(b) && overlap(a, b));
-  const touch = (some: readonly number[], others: readonly number[]): boolean => some.some((a) => others.some((b) => same(a, b)));
-  return instructions
-    .slice(Math.min(from, to), Math.max(from, to) + 1)
-    .every((one) => one === instructions[from] || (!touch(one.outputs, [...inputs, ...outputs]) && !touch(one.inputs, outputs)));
 }

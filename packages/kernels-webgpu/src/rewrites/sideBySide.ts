@@ -1,12 +1,19 @@
 import type { Attributes, Instruction } from "@sft/kernels";
-import type { Emitter, OpCall, OpEmitter } from "../dispatch.ts";
+import type { Emitter, KernelLimits, OpCall, OpEmitter } from "../dispatch.ts";
 import { kernelVariant, type Kernel } from "../kernel.ts";
 import type { Operand, OperandRange } from "../operand.ts";
 
 /** Storage buffers that one launch may bind; a device with matrix units binds ten. */
 export const MOST_BUFFERS = 10;
+/** Storage buffers of a launch that WebGPU promises on every device. */
+const PROMISED_BUFFERS = 8;
 /** Words of a parameter block. */
 const MOST_PARAMETERS = 64;
+
+/** Storage buffers that one launch may bind on a device. */
+export function mostBuffers({ matrixUnits }: KernelLimits): number {
+  return matrixUnits ? MOST_BUFFERS : PROMISED_BUFFERS;
+}
 
 const SIDE_BY_SIDE = "sideBySide";
 

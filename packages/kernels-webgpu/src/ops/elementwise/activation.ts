@@ -26,22 +26,28 @@ export const activation: OpEmitter = (emitter, call) => {
   );
 };
 
-/** dx = dy * f'(x). */
+/** dx = dy * f'(x); a second output is f(x) (`repeatInGradient`). */
 export const activationGrad: OpEmitter = (emitter, call) => {
   const {
     inputs: [dy, x],
-    outputs: [dx],
+    outputs: [dx, y],
   } = call;
   emitElementwise(
     emitter,
     {
-      label: `activationGrad ${kindOf(call)}`,
+      label: `activationGrad ${kindOf(call)}${y ? " and activation" : ""}`,
       inputs: ["dy", "x"],
-      outputs: ["dx"],
+      outputs: ["dx", ...(y ? ["y"] : [])],
       declarations: activationFunctions(kindOf(call)),
-      body: "  dx[i] = dy[i] * df(x[i]);",
+      body: y
+        ? `
+  let d = dy[i];
+  let v = x[i];
+  dx[i] = d * df(v);
+  y[i] = f(v);`
+        : "  dx[i] = dy[i] * df(x[i]);",
     },
-    { dy: dy!, x: x!, dx: dx! },
+    { dy: dy!, x: x!, dx: dx!, ...(y ? { y } : {}) },
   );
 };
 
@@ -64,26 +70,26 @@ export const gatedActivation: OpEmitter = (emitter, call) => {
   );
 };
 
-/** dGate = dy * up * f'(gate), dUp = dy * f(gate). */
+/** dGate = dy * up * f'(gate), dUp = dy * f(gate); a third output is f(gate) * up (`repeatInGradient`). */
 export const gatedActivationGrad: OpEmitter = (emitter, call) => {
   const {
     inputs: [dy, gate, up],
-    outputs: [dGate, dUp],
+    outputs: [dGate, dUp, y],
   } = call;
   emitElementwise(
     emitter,
     {
-      label: `gatedActivationGrad ${kindOf(call)}`,
+      label: `gatedActivationGrad ${kindOf(call)}${y ? " and gatedActivation" : ""}`,
       inputs: ["dy", "gate", "up"],
-      outputs: ["dGate", "dUp"],
+      outputs: ["dGate", "dUp", ...(y ? ["y"] : [])],
       declarations: activationFunctions(kindOf(call)),
       body: `
   let g = gate[i];
   let d = dy[i];
   let u = up[i];
   dGate[i] = d * u * df(g);
-  dUp[i] = d * f(g);`,
+  dUp[i] = d * f(g);${y ? "\n  y[i] = f(g) * u;" : ""}`,
     },
-    { dy: dy!, gate: gate!, up: up!, dGate: dGate!, dUp: dUp! },
+    { dy: dy!, gate: gate!, up: up!, dGate: dGate!, dUp: dUp!, ...(y ? { y } : {}) },
   );
 };

@@ -1,7 +1,7 @@
 import { elementCount, type TensorType } from "@sft/kernels";
 import type { OpEmitter } from "../../dispatch.ts";
 import { kernelVariant, type BindingType } from "../../kernel.ts";
-import { floatElement } from "../../operand.ts";
+import { floatElement, type Operand } from "../../operand.ts";
 import { normRows, pieceSum, type NormRows } from "./normRows.ts";
 
 /** Pieces of a row that a thread keeps: beside its sums over rows, more would leave a large GPU too few threads to wait for memory. */
@@ -34,15 +34,17 @@ export function blockSumsType(x: TensorType, width: number, vectors: number, sub
 
 /**
  * A norm's gradients by x and by its weight (and bias) from one reading of dy and x. Inputs are those of `rmsNormGrad` or, with the
- * attribute `centred`, of `layerNormGrad`; outputs are theirs and last the sums over blocks of rows (`blockSumsType`) of dy * xhat and,
- * where centred, beside them of dy. Each workgroup walks over the rows of a block and keeps the sums of its columns in registers.
+ * attribute `centred`, of `layerNormGrad`; outputs are theirs and after them the sums over blocks of rows (`blockSumsType`) of dy * xhat and,
+ * where centred, beside them of dy; with the attribute `repeats` after all of them the norm's own result, where not centred. Each workgroup walks over the rows of a block and keeps the sums of its columns in registers.
  */
 export const normGradients: OpEmitter = (emitter, { inputs, outputs, attributes }) => {
   const centred = attributes["centred"] === true;
   const [dy, x, weight, ...others] = inputs;
   const [mean, rstd, addend] = centred ? others : [undefined, ...others];
-  const [dx, half] = outputs.slice(0, -1);
-  const sums = outputs.at(-1)!;
+  const repeats = attributes["repeats"] === true;
+  const y = repeats ? outputs.at(-1) : undefined;
+  const [dx, ...copyAndSums] = outputs.slice(0, repeats ? -1 : undefined);
+  const [sums, half] = copyAndSums.reverse() as [Operand, Operand | undefined];
   const width = weight!.shape[0]!;
   const count = elementCount(x!.shape) / width;
   const subgroups = emitter.limits.matrixUnits === true;
@@ -50,8 +52,9 @@ export const normGradients: OpEmitter = (emitter, { inputs, outputs, attributes 
   const { wide } = rows;
   const from = floatElement(dy!, rows.piece);
   const to = half && floatElement(half, rows.piece);
-  const kernel = kernelVariant(`normGradients|${centred}|${rows.key}|${from}|${addend !== undefined}|${to ?? ""}`, () => ({
-    label: centred ? "layerNormGradients" : "rmsNormGradients",
+  const again = y && floatElement(y, rows.piece);
+  const kernel = kernelVariant(`normGradients|${centred}|${rows.key}|${from}|${addend !== undefined}|${to ?? ""}|${again ?? ""}`, () => ({
+    label: `${centred ? "layerNormGradients" : "rmsNormGradients"}${again ? " and rmsNorm" : ""}`,
     workgroupSize: rows.workgroupSize,
     enable: rows.enable,
     bindings: {
@@ -64,10 +67,11 @@ export const normGradients: OpEmitter = (emitter, { inputs, outputs, attributes 
       dx: `read_write ${wide}`,
       ...(to ? { half: `read_write ${to}` as BindingType } : {}),
       sums: `read_write ${wide}`,
+      ...(again ? { y: `read_write ${again}` as BindingType } : {}),
     },
     parameters: { count: "u32", blockRows: "u32", ...(centred ? {} : { weightOffset: "f32" as const }) },
     declarations: `${rows.declarations}${acrossPlaces(rows)}`,
-    body: body(rows, width, centred, addend !== undefined, to),
+    body: body(rows, width, { centred, adds: addend !== undefined, half: to, again }),
   }));
   emitter.dispatch(
     kernel,
@@ -81,6 +85,7 @@ export const normGradients: OpEmitter = (emitter, { inputs, outputs, attributes 
       dx: dx!,
       ...(half ? { half } : {}),
       sums,
+      ...(y ? { y } : {}),
     },
     {
       count,
@@ -91,11 +96,21 @@ export const normGradients: OpEmitter = (emitter, { inputs, outputs, attributes 
   );
 };
 
+interface Variant {
+  readonly centred: boolean;
+  /** Whether there is an addend. */
+  readonly adds: boolean;
+  /** Types of the copy and of the norm's result, where they are written. */
+  readonly half: string | undefined;
+  readonly again: string | undefined;
+}
+
 /** Reads all of a row before its sum is waited for: what then is left to do is dx = base - rstd * (mean(g) + xhat * mean(g * xhat)). */
-function body(rows: NormRows, width: number, centred: boolean, adds: boolean, half: string | undefined): string {
+function body(rows: NormRows, width: number, { centred, adds, half, again }: Variant): string {
   const { forEach, load, wide, lanes, pieces } = rows;
   const abreast = rows.workgroupSize[0] / lanes;
   const numbers = Array.from({ length: rows.kept }, (_, piece) => piece);
+  const factor = (column: string): string => (centred ? `weight[${column}]` : `(weight[${column}] + p.weightOffset)`);
   const totals = centred ? ["byWeight", "byBias"] : ["byWeight"];
   return `
   let place = lane / ${lanes}u;
@@ -110,10 +125,13 @@ ${totals.flatMap((total) => numbers.map((piece) => `  var ${total}${piece} = ${w
 ${centred ? "    let centre = mean[row];" : ""}
 ${load("xhat", (at) => (centred ? `(x[${at}] - centre) * scale` : `x[${at}] * scale`))}
 ${load("d", (at) => `${wide}(dy[${at}])`)}
-${load("g", (_, column, piece) => `d${piece} * ${centred ? `weight[${column}]` : `(weight[${column}] + p.weightOffset)`}`)}
+${load("g", (_, column, piece) => `d${piece} * ${factor(column)}`)}
 ${load("base", (at, _, piece) => `${adds ? `addend[${at}] + ` : ""}scale * g${piece}`)}
     if (exists) {
-${forEach((piece) => `      byWeight${piece} += d${piece} * xhat${piece};${centred ? ` byBias${piece} += d${piece};` : ""}`)}
+${forEach(
+  (piece, column) =>
+    `      byWeight${piece} += d${piece} * xhat${piece};${centred ? ` byBias${piece} += d${piece};` : ""}${again ? `\n      y[first + ${column}] = ${again}(xhat${piece} * ${factor(column)});` : ""}`,
+)}
     }
     var products = ${wide}();
 ${forEach((piece) => `    products += g${piece} * xhat${piece};`)}

@@ -40,6 +40,20 @@ describe.concurrent("bad input ends with one message, and leaves nothing behind"
     expect(exitCode).toBe(1);
   });
 
+  test("rows in the recipe's place", async () => {
+    const { folder, path } = await fileWith('{"instruction": "a", "output": "b"}\n', "rows.jsonl");
+    const { exitCode, stderr } = await refused(folder, [path]);
+    expect(stderr).toContain(`${path}: expected a recipe, and by its name this is a file of rows.\nRows are given with --data`);
+    expect(exitCode).toBe(2);
+  });
+
+  test("a GPU by another name than webgpu", async () => {
+    const folder = await testFolder();
+    const { exitCode, stderr } = await refused(folder, ["--data", await someRows(folder, 2), "--backend", "cuda:0"]);
+    expect(stderr).toContain("A GPU of any maker is --backend webgpu.");
+    expect(exitCode).toBe(2);
+  });
+
   test("a row without output: file, line and row", async () => {
     const { folder, path } = await fileWith('[\n{"instruction": "a", "output": "b"},\n{"instruction": "c"}\n]\n');
     const { exitCode, stderr } = await refused(folder, ["--data", path]);

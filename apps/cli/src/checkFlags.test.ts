@@ -59,3 +59,11 @@ test("a switch may be written with =False, which turns it off", async () => {
     "recipe.yaml",
   ]);
 });
+
+test("a flag is no other flag's value, as where a shell's variable is empty", async () => {
+  await expect(checkFlags("train", ["--data", "--max-steps", "3"], flags, false)).rejects.toThrow(
+    "--data needs a value, and --max-steps follows it.",
+  );
+  expect(await checkFlags("train", ["--stop", "--", "--data=--max-steps"], flags, true)).toHaveLength(3);
+  expect(await checkFlags("train", ["--stop", "--end--"], flags, false)).toEqual(["--stop", "--end--"]);
+});

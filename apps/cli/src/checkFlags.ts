@@ -59,6 +59,13 @@ export async function checkFlags(verb: string, raw: readonly string[], defined: 
     }
     if (type === "string" && token.value === undefined)
       throw usageError("bad-flag", `${token.rawName} needs a value.`, `Write ${token.rawName}=VALUE or ${token.rawName} VALUE.`);
+    const swallowed = token.inlineValue === false && token.value.startsWith("--") ? /^--(?:no-)?([^=]*)/.exec(token.value)![1]! : undefined;
+    if (swallowed !== undefined && flags.has(swallowed))
+      throw usageError(
+        "bad-flag",
+        `${token.rawName} needs a value, and ${token.value} follows it.`,
+        `Write ${token.rawName}=VALUE or ${token.rawName} VALUE.`,
+      );
     const name = canonical.get(token.name);
     if (name === undefined || !oneValue.has(name)) continue;
     const earlier = given.get(name);

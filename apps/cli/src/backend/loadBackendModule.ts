@@ -89,11 +89,13 @@ function locate(specifier: string, cwd: string): string {
   try {
     return pathToFileURL(createRequire(join(cwd, "noop.js")).resolve(specifier)).href;
   } catch {
-    const hint = didYouMean(
-      specifier,
-      ["auto", "cpu", "webgpu"],
-      "Known are auto, cpu and webgpu; others are npm packages installed here, or paths.",
-    );
+    const hint = /^(gpu|cuda|metal|mps|vulkan|rocm|dawn)(:\d+)?$/i.test(specifier)
+      ? "A GPU of any maker is --backend webgpu."
+      : didYouMean(
+          specifier,
+          ["auto", "cpu", "webgpu"],
+          "Known are auto, cpu and webgpu; others are npm packages installed here, or paths.",
+        );
     throw usageError("bad-backend", `--backend ${specifier} is neither a backend of sft, nor an installed package, nor a file.`, hint);
   }
 }

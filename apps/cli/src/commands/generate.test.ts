@@ -19,6 +19,12 @@ test("a question beside those of rows is refused, not passed over", async () => 
   expect(asked.stderr).toContain("--data asks the questions of rows, and --system would not be asked.");
 });
 
+test("a file in a model's place is refused as one", async () => {
+  const { exitCode, stderr } = await runSft(["generate", "--model", `${dictionary.model}/config.json`, "--prompt", "a"]);
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain(`expected ${dictionary.model}/config.json to be a folder; it is a file`);
+});
+
 test("an answer without a word is told from a program that says nothing", async () => {
   const asked = ["--prompt", "Say hello to the customer.", "--template", "alpaca", "--backend", "cpu"];
   const { exitCode, stdout, stderr } = await runSft(["generate", "--model", dictionary.model, ...asked]);

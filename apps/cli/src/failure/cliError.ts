@@ -22,6 +22,7 @@ export type CliErrorCode =
   | "other-base-model"
   | "merge-check-failed"
   | "not-exportable"
+  | "not-printed"
   | "download-failed";
 
 /** A request that the command line refuses; `usage` marks the user's own call as the fault (exit code 2 instead of 1). */

@@ -1,5 +1,5 @@
 import { openAdapterFolder } from "@sft/checkpoint";
-import { readdir } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { isAbsolute, resolve } from "node:path";
 import { usageError } from "../failure/cliError.ts";
 import { findCheckpoints } from "../runFolder/runFolder.ts";
@@ -36,8 +36,9 @@ export async function findTrained({ model, adapter }: ModelRequest, cwd: string)
   return { model: first ?? (await baseOf(put, cwd)), adapter: put, trained: put };
 }
 
-/** The newest checkpoint of a run folder; another folder itself. */
+/** The newest checkpoint of a run folder; what is none, itself, to be refused where it is opened. */
 async function newest(folder: string): Promise<string> {
+  if ((await stat(folder).catch(() => undefined))?.isFile()) return folder;
   return (await findCheckpoints(folder)).at(-1)?.path ?? folder;
 }
 

@@ -36,3 +36,13 @@ test("a column that bears a field's name while another is read for it is told as
   const swapped = { type: "alpaca", columns: { instruction: "output", output: "instruction" } } as const;
   expect(readRow({ instruction: "a", output: "b" }, place, swapped).unread).toEqual([]);
 });
+
+test("a row that lacks a field is shown the columns among which it may be", () => {
+  const dolly = { instruction: "q", context: "", response: "a", category: "qa" };
+  expect(() => readRow(dolly, place, {})).toThrow(
+    /"output" is missing or null.*\nOr, where another of its columns \(response, category\) is the output: --columns output=response; in a recipe, columns: \{ output: response \}/s,
+  );
+  expect(readRow(dolly, place, { columns: { output: "response", input: "context" } }).unread).toEqual(["category"]);
+  for (const known of [{ instruction: "q" }, { instruction: "q", output: null, id: 1 }])
+    expect(() => readRow(known, place, {})).toThrow(/Fill it in or remove the row\.$/);
+});

@@ -1,4 +1,4 @@
-import { readRecord, RecordError, unreadFields, type Conversation, type RecordFormat } from "@sft/templates";
+import { detectRecordFormat, readRecord, RecordError, unreadFields, type Conversation, type RecordFormat } from "@sft/templates";
 import { CliError } from "../failure/cliError.ts";
 import { renameColumns, type Columns } from "./columns.ts";
 import { describePlace, type RowPlace } from "./rowPlace.ts";
@@ -23,6 +23,7 @@ export function readRow(value: unknown, place: RowPlace, { type, columns }: RowL
     const [field] = error.field?.split(".", 1) ?? [];
     const column = field === undefined ? undefined : columns?.[field];
     if (column !== undefined) error.message += ` "${field}" is the column ${JSON.stringify(column)}.`;
+    if (error.code === "missing-field" && field !== undefined && isRow(row)) throw withOtherColumns(error, field, row, type);
     if (error.code !== "unknown-format") throw error;
     const names = Object.keys(row as object);
     const [question, answer] = names.length === 2 && names.every((name) => /^\w+$/.test(name)) ? names : ["COLUMN", "COLUMN"];
@@ -33,6 +34,28 @@ export function readRow(value: unknown, place: RowPlace, { type, columns }: RowL
       { cause: error },
     );
   }
+}
+
+/** What other tools' rows call their answers. */
+const answers = /^(response|answer|completion|target|label|reply|text)$/i;
+
+/** The same error of a row that lacks a field, with the columns among which it may be under another name. */
+function withOtherColumns(
+  error: RecordError,
+  field: string,
+  row: Readonly<Record<string, unknown>>,
+  type: RecordFormat | undefined,
+): unknown {
+  const format = type ?? detectRecordFormat(row);
+  const others = Object.hasOwn(row, field) || format === null ? [] : unreadFields(row, format);
+  if (others.length === 0) return error;
+  const named = others.length === 1 ? others[0] : (others.find((name) => answers.test(name)) ?? "COLUMN");
+  return new CliError(
+    "missing-column",
+    error.message,
+    `Or, where another of its columns (${others.join(", ")}) is the ${field}: --columns ${field}=${named}; in a recipe, columns: { ${field}: ${named} } beside the file's path.`,
+    { cause: error },
+  );
 }
 
 /** Columns that bear the name of a field which another column is read for. */

@@ -14,6 +14,12 @@ export interface ConfigText {
  * @throws CliError "bad-config" with file, line and column for bad syntax or a file that is no mapping
  */
 export async function readConfigText(path: string): Promise<ConfigText> {
+  if (/\.(jsonl|ndjson|csv|tsv|parquet)(\.gz)?$/i.test(path))
+    throw usageError(
+      "bad-config",
+      `${path}: expected a recipe, and by its name this is a file of rows.`,
+      "Rows are given with --data; a recipe is a YAML file.",
+    );
   let text: string;
   try {
     text = await readFile(path, "utf8");

@@ -7,8 +7,8 @@ export const lossInputs = { rows: "loss.rows", targets: "loss.targets", weights:
 
 /** Supervised rows are padded to a multiple of one of these, so that few shapes are compiled and products have whole tiles. */
 const supervisedMultiples = [128, 64, 32] as const;
-/** Padding to more than the least multiple takes less than this share of the supervised rows. */
-const mostPadding = 1 / 32;
+/** The multiple is at most this share of the supervised rows, but for the least: half of it is padding on average. */
+const largestMultiple = 1 / 16;
 
 /** Below this share of unsupervised rows, copying out the others and their gradients back takes longer than the last layer takes for them. */
 const leastUnsupervised = 1 / 16;
@@ -25,7 +25,7 @@ export interface MicroBatchShape {
 
 /** Rows of the loss for a number of supervised tokens. */
 export function paddedSupervised(tokens: number): number {
-  const multiple = supervisedMultiples.find((rows) => rows <= mostPadding * tokens) ?? supervisedMultiples.at(-1)!;
+  const multiple = supervisedMultiples.find((rows) => rows <= largestMultiple * tokens) ?? supervisedMultiples.at(-1)!;
   return Math.max(1, Math.ceil(tokens / multiple)) * multiple;
 }
 

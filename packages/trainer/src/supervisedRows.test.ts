@@ -79,6 +79,6 @@ it("keeps all rows where a sixteenth at most is not supervised", () => {
   expect([960, 961].map((supervised) => leavesUnsupervised({ batch: 1, length: 1024, supervised }))).toEqual([true, false]);
 });
 
-it("pads supervised rows to whole tiles, with less than a thirty-second where tiles are large", () => {
-  expect([0, 1, 33, 2047, 2048, 2049, 4095, 4096, 5464].map(paddedSupervised)).toEqual([32, 32, 64, 2048, 2048, 2112, 4096, 4096, 5504]);
+it("pads many supervised rows to whole tiles, by a sixteenth of them at most, and few to a multiple of 32", () => {
+  expect([0, 1, 33, 1023, 1024, 1025, 2047, 2048, 2732].map(paddedSupervised)).toEqual([32, 32, 64, 1024, 1024, 1088, 2048, 2048, 2816]);
 });

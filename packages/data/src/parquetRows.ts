@@ -2,14 +2,12 @@ import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "h
 import { compressors } from "hyparquet-compressors";
 import { DataError } from "./dataError.ts";
 import type { DataRow } from "./dataRow.ts";
-import { checkFile } from "./textChunks.ts";
 
 /**
  * Rows of a parquet file, one row group in memory at a time. 64-bit integers become numbers where a number holds them
  * exactly, else decimal strings; dates become ISO 8601 strings.
  */
 export async function* parquetRows(path: string): AsyncGenerator<DataRow> {
-  await checkFile(path);
   let row = 0;
   try {
     const file = await asyncBufferFromFile(path);

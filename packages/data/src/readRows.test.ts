@@ -1,6 +1,6 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import * as fc from "fast-check";
 import { parquetWriteBuffer } from "hyparquet-writer";
@@ -150,6 +150,14 @@ test.each(refused)("%s: %j is refused (%s)", async (name, content, code, says) =
   expect(error).toBeInstanceOf(DataError);
   expect(error).toMatchObject({ code, path });
   expect((error as DataError).message).toContain(says);
+});
+
+test("what is there is looked at before the name that says the format", async () => {
+  const folder = dirname(testFile("x.json", "[]"));
+  await expect(readAllRows(folder)).rejects.toMatchObject({ code: "not-a-file", hint: "Give one of the files in it." });
+  await expect(readAllRows(join(folder, "user/rows"))).rejects.toMatchObject({ code: "not-found", hint: "Check the path." });
+  const pattern = join(folder, "*.json");
+  await expect(readAllRows(pattern)).rejects.toMatchObject({ code: "not-found", hint: "Name each file: patterns are not expanded." });
 });
 
 test("bytes that are not UTF-8 are found at their line far into a file", async () => {

@@ -6,7 +6,7 @@ import type { DataRow } from "./dataRow.ts";
 import { jsonLinesRows } from "./jsonLinesRows.ts";
 import { jsonRows } from "./jsonRows.ts";
 import { parquetRows } from "./parquetRows.ts";
-import { textChunks } from "./textChunks.ts";
+import { checkFile, textChunks } from "./textChunks.ts";
 
 export interface ReadRowsOptions {
   /** Default: by the name's ending, `.json .jsonl .ndjson .csv .tsv .parquet`, and `.gz` after a text format. */
@@ -18,6 +18,8 @@ export interface ReadRowsOptions {
  * Throws `DataError` with file, line, column and row where there are any; a file without rows is "empty-data-set".
  */
 export async function* readRows(path: string, { format: given }: ReadRowsOptions = {}): AsyncGenerator<DataRow, void, undefined> {
+  // First, so that a folder is not told that its name says no format.
+  await checkFile(path);
   const { format, gzip } = given === undefined ? formatOf(path) : { format: given, gzip: /\.gz$/i.test(path) };
   let count = 0;
   for await (const row of rowsOf(path, format, gzip)) {

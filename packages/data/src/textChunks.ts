@@ -5,9 +5,8 @@ import type { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { DataError } from "./dataError.ts";
 
-/** The pieces of a UTF-8 text file in order, without its byte-order mark. Throws `DataError`. */
+/** The pieces of a UTF-8 text file that is there, in order, without its byte-order mark. Throws `DataError`. */
 export async function* textChunks(path: string, gzip: boolean): AsyncGenerator<string> {
-  await checkFile(path);
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let lines = 1;
   const decode = (bytes: Uint8Array | undefined): string => {
@@ -34,12 +33,14 @@ export async function* textChunks(path: string, gzip: boolean): AsyncGenerator<s
 
 /** Refuses a path that is not a file. */
 export async function checkFile(path: string): Promise<void> {
-  try {
-    if ((await stat(path)).isFile()) return;
-  } catch (error) {
+  const found = await stat(path).catch((error: unknown) => {
     throw unreadable(error, path);
-  }
-  throw new DataError("not-a-file", { path }, "expected a file of rows, found a folder", "Give one of the files in it.");
+  });
+  if (found.isFile()) return;
+  const [what, hint] = found.isDirectory()
+    ? ["a folder", "Give one of the files in it."]
+    : ["a pipe or a device", "Write the rows to a file first: they are read more than once."];
+  throw new DataError("not-a-file", { path }, `expected a file of rows, found ${what}`, hint);
 }
 
 /** A system error as one that names the file; other errors pass through. */
@@ -48,7 +49,8 @@ export function unreadable(error: unknown, path: string): unknown {
   if (!(error instanceof Error) || error instanceof DataError || typeof code !== "string") return error;
   const cause = { cause: error };
   if (code === "ENOENT" || code === "ENOTDIR") {
-    return new DataError("not-found", { path }, "there is no such file", "Check the path.", cause);
+    const hint = /[*?[{]/.test(path) ? "Name each file: patterns are not expanded." : "Check the path.";
+    return new DataError("not-found", { path }, "there is no such file", hint, cause);
   }
   if (code.startsWith("Z_")) {
     const reason = code === "Z_BUF_ERROR" ? "the compressed data ends too early" : "this is not gzip data";

@@ -13,8 +13,10 @@ const dataset = z.strictObject({
 /** Keys of a data set. */
 export const datasetKeys: readonly string[] = Object.keys(dataset.shape);
 
-/** A file name is short for `[{ path }]`. */
-export const datasets = z.preprocess(
-  (value) => (typeof value === "string" ? value.split(",").map((path) => ({ path: path.trim() })) : value),
-  z.array(dataset).min(1),
-);
+/** A file's name is short for `{ path }`: alone, several with commas, or in a list; and one data set for a list of it. */
+export const datasets = z.preprocess((value) => {
+  const list: unknown = typeof value === "string" ? value.split(",") : isMapping(value) ? [value] : value;
+  return Array.isArray(list) ? list.map((set: unknown) => (typeof set === "string" ? { path: set.trim() } : set)) : list;
+}, z.array(dataset).min(1));
+
+const isMapping = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);

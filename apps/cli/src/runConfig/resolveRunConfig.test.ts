@@ -59,6 +59,12 @@ describe("a recipe", () => {
     });
   });
 
+  test.each(["a.json", "[a.json]", "{ path: a.json }", "[{ path: a.json }]"])("takes a data set as %s", async (datasets) => {
+    const { config } = await resolveText(`base_model: model\ndatasets: ${datasets}\ntest_datasets: ${datasets}\n`);
+    const set = { path: join(folder, "a.json") };
+    expect([config.datasets, config.test_datasets]).toEqual([[set], [set]]);
+  });
+
   test("says what columns are called, file by file; the flag says it for all", async () => {
     const named = `${minimal}    columns: { instruction: question, output: answer }\n  - path: more.json\n`;
     const { datasets } = (await resolveText(named)).config;
@@ -144,6 +150,7 @@ describe("errors name file, line, column and key", () => {
       `${minimal}mask_prompt: no\n`,
       'recipe.yaml:4:14: train_on: Expected the name of a mask policy or preset, got "no"',
     ],
+    ["a data set of another type", "base_model: m\ndatasets: [3]\n", "recipe.yaml:2:12: datasets.0: invalid input: expected object"],
     ["a key that is missing", "datasets: rows.json\n", "recipe.yaml: base_model is missing: folder of the base model"],
     ["a wrong value under an alias", `${minimal}lr: -1\n`, "recipe.yaml:4:5: learning_rate: too small"],
     ["rivals", `${minimal}warmup_steps: 1\nwarmup_ratio: 0.1\n`, "recipe.yaml:5:15: both warmup_steps and warmup_ratio are given."],

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { byteLength, createPlanningBackend, opTable, type Program } from "@sft/kernels";
 import { listDispatches } from "@sft/kernels-webgpu";
 import { frozenWeightsFor, LanguageModel, type TrainingMethod } from "@sft/model";
-import { defaultSettings, microBatchProgram } from "@sft/trainer";
+import { defaultSettings, microBatchProgram, paddedSupervised } from "@sft/trainer";
 
 const MIB = 2 ** 20;
 const [file, method = "lora", batch = "8", sequence = "1024", ...words] = process.argv.slice(2);
@@ -25,7 +25,7 @@ const [rows, length] = [Number(batch), Number(sequence)];
 const model = await LanguageModel.load({ backend, config, positions: length, frozenWeights, empty: true });
 if (method === "lora") await model.attachLora({ r: 16, alpha: 32, dropout: 0, targetModules: "all-linear" });
 const settings = { ...defaultSettings, method: method as TrainingMethod, gradientCheckpointing: words.includes("recompute") };
-const pass = microBatchProgram(model, settings, { batch: rows, length, supervised: Math.round((rows * length * 2) / 3) });
+const pass = microBatchProgram(model, settings, { batch: rows, length, supervised: paddedSupervised(Math.round((rows * length * 2) / 3)) });
 const { program, plan } = listDispatches(pass, opTable, limits);
 const { tensors, instructions } = program;
 

@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { createPlanningBackend, opTable, type Program } from "@sft/kernels";
 import { listDispatches } from "@sft/kernels-webgpu";
 import { frozenWeightsFor, LanguageModel } from "@sft/model";
-import { defaultSettings, microBatchProgram, OptimiserStep } from "@sft/trainer";
+import { defaultSettings, microBatchProgram, OptimiserStep, paddedSupervised } from "@sft/trainer";
 import { exponent } from "./powerLaw.ts";
 
 const MIB = 2 ** 20;
@@ -39,7 +39,11 @@ async function plan(config: Record<string, unknown>, rows: number, length: numbe
     return compile(program, bindings);
   };
   const optimiser = await OptimiserStep.create(model, settings);
-  const pass = microBatchProgram(model, settings, { batch: rows, length, supervised: Math.round((rows * length * 2) / 3) });
+  const pass = microBatchProgram(model, settings, {
+    batch: rows,
+    length,
+    supervised: paddedSupervised(Math.round((rows * length * 2) / 3)),
+  });
   model.bind(pass, optimiser.state);
   const workspaces = [pass, programs.at(-1)!].map((program) => listDispatches(program, opTable, limits).plan.activationBytes);
   return {

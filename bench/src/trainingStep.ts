@@ -63,7 +63,8 @@ fill("ids", (index) => (index * 7919) % 4096);
 fill("positions", (index) => index % length);
 fill("segments", () => 1);
 for (const { name, role } of program.tensors) {
-  if (role === "input" && name.endsWith("rows")) fill(name, (index) => index * 6);
+  if (role === "input" && name === "rows") fill(name, (index) => index * 6);
+  if (role === "input" && name === "loss.rows") fill(name, (index) => index);
   if (role === "input" && name.endsWith("targets")) fill(name, (index) => (index * 31) % 4096);
   if (role === "input" && name.endsWith("weights")) fill(name, () => 1 / supervised);
 }

@@ -30,7 +30,7 @@ const command: CommandDef<ArgsDef> = defineCommand({
     "supervised-share": {
       type: "string",
       default: "1",
-      description: "share of the tokens that is trained, between 0 and 1; the output head's work depends on it",
+      description: "share of the tokens that is trained, between 0 and 1; the work of the output head and the last layer depends on it",
     },
     json: { type: "boolean", description: "print one JSON object" },
     ...recipeFlags(),

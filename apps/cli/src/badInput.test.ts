@@ -40,6 +40,17 @@ describe.concurrent("bad input ends with one message, and leaves nothing behind"
     expect(exitCode).toBe(1);
   });
 
+  test("messages in which nobody speaks as assistant", async () => {
+    const messages = [
+      { role: "human", content: "a" },
+      { role: "model", content: "b" },
+    ];
+    const { folder, path } = await fileWith(JSON.stringify([{ messages }]));
+    const { exitCode, stderr } = await refused(folder, ["--data", path]);
+    expect(stderr).toContain("in 1 row no message is an assistant's, and roles are human, model");
+    expect(exitCode).toBe(1);
+  });
+
   test("rows in the recipe's place", async () => {
     const { folder, path } = await fileWith('{"instruction": "a", "output": "b"}\n', "rows.jsonl");
     const { exitCode, stderr } = await refused(folder, [path]);

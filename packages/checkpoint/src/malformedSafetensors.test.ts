@@ -89,6 +89,13 @@ test.each(malformed)("%s is refused by name", async (_, bytes, code, tensor) => 
   expect(error.hint).not.toBe("");
 });
 
+test("a Git LFS pointer is told from a damaged file", async () => {
+  const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n";
+  const { error } = await refusal(new TextEncoder().encode(pointer));
+  expect(error.message).toContain("this is a Git LFS pointer");
+  expect(error.hint).toContain("git lfs pull");
+});
+
 test("what is unusual but allowed is read", async () => {
   const path = join(testFolder(), "x.safetensors");
   const scalar = '{"data_offsets":[0,4],"shape":[],"dtype":"F32","note":"unknown fields are the future\'s"}';

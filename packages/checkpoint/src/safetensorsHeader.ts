@@ -29,6 +29,10 @@ export function parseHeaderLength(prefix: Uint8Array, fileBytes: number, file: s
     const message = `expected at least ${prefixBytes} bytes, found ${fileBytes}`;
     throw new SafetensorsError("truncated", file, undefined, message, damaged);
   }
+  if (new TextDecoder().decode(prefix) === "version ") {
+    const message = "this is a Git LFS pointer, which stands for the file and is not it";
+    throw new SafetensorsError("header-too-large", file, undefined, message, "Fetch the file itself: git lfs pull in its folder.");
+  }
   const length = new DataView(prefix.buffer, prefix.byteOffset).getBigUint64(0, true);
   if (length > BigInt(maxHeaderBytes)) {
     const message = `the header claims ${length} bytes; the format allows ${maxHeaderBytes}`;

@@ -47,6 +47,7 @@ test("a run says where its rows teach something else than they say", async () =>
     expect.stringContaining("such an answer teaches no end"),
     expect.stringContaining("Truncation cut trained answer tokens"),
   ]);
+  expect(await cautionsOf({ ...withInput, output: "caf\ufffd" }, undefined)).toEqual([expect.stringContaining("lost-character: 2 rows")]);
   expect(await cautionsOf(withInput, undefined)).toEqual([]);
 });
 

@@ -4,7 +4,14 @@ import { describePlace } from "./rowPlace.ts";
 import { counted } from "../terminal/counted.ts";
 
 /** What of the doctor's rules a run says by itself: that it trains something else than the rows hold. */
-const watched: ReadonlySet<string> = new Set(["template-omits", "no-terminator", "double-terminator", "truncated-answer", "empty-turn"]);
+const watched: ReadonlySet<string> = new Set([
+  "template-omits",
+  "no-terminator",
+  "double-terminator",
+  "truncated-answer",
+  "empty-turn",
+  "lost-character",
+]);
 const rules = Object.fromEntries(doctorRules.filter(({ id }) => !watched.has(id)).map(({ id }) => [id, "off" as const]));
 
 /** Collects the ways in which rows would teach something else than they say. */

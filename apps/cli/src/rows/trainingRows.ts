@@ -50,7 +50,7 @@ export async function readTrainingRows(sources: readonly RowSource[], options: T
   const rows = all.filter(isTrained);
   const losses = [
     ...(share.dropped > 0 ? [`${counted(share.dropped, "row")} dropped: longer than ${options.maxLength} tokens`] : []),
-    ...(share.allMasked > 0 ? [`${counted(share.allMasked, "row")} dropped: the mask trains none of their tokens`] : []),
+    ...(share.allMasked > 0 ? [`${counted(share.allMasked, "row")} dropped: the mask trains none of their tokens${speakersOf(all)}`] : []),
   ];
   const names = sources.map(({ path }) => path).join(", ");
   if (rows.length === 0) {
@@ -75,6 +75,15 @@ export async function readTrainingRows(sources: readonly RowSource[], options: T
 }
 
 const isTrained = ({ example }: TrainingRow): boolean => example.dropped === null && example.weights.some((weight) => weight > 0);
+
+/** Which roles speak in masked rows in which no assistant does: a role of another name is never trained. */
+function speakersOf(rows: readonly TrainingRow[]): string {
+  const conversations = rows.filter((row) => row.example.dropped === null && !isTrained(row)).map(({ conversation }) => conversation);
+  const silent = conversations.filter(({ messages }) => messages.every(({ role }) => role !== "assistant"));
+  if (silent.length === 0) return "";
+  const roles = [...new Set(silent.flatMap(({ messages }) => messages.map(({ role }) => role)))];
+  return `; in ${counted(silent.length, "row")} no message is an assistant's, and roles are ${roles.join(", ")}`;
+}
 
 /** "fields that nothing reads: context (12 rows), id (40 rows)": a column of another name than the format's is lost without a word otherwise. */
 function unreadOf(rows: readonly TrainingRow[]): string[] {

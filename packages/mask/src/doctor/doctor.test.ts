@@ -35,6 +35,9 @@ const reports: readonly (readonly [string, () => readonly Finding[], readonly st
   ["all-masked row", () => examine(chatml([{ role: "user", content: "u" }])), ["all-masked error", "supervised-share warning"]],
   ["cut answer", () => examine(healthy, { maxLength: 40, truncation: "right" }), ["truncated-answer error", "truncated-answer warning"]],
   ["literal None", () => examine(chat("None")), ["literal-none warning"]],
+  ["a character that a decoder lost", () => examine(chat("caf\ufffd")), ["lost-character warning"]],
+  ["half of a character", () => examine(chat("a", "ok \ud83d")), ["lost-character warning"]],
+  ["whole characters beyond the first plane", () => examine(chat("\u{1f600}", "\u{1f468}\u200d\u{1f469}")), []],
   ["empty turn", () => examine(chat("a", " ")), ["empty-turn warning"]],
   ["trained empty turn", () => examine(chat("")), ["empty-turn error"]],
   ["a tool call that the template drops", () => examine(omitting("tool-calls-ignored")), ["template-omits error"]],
@@ -54,6 +57,21 @@ describe("doctor", () => {
 
   it.each(reports)("reports %s", (_, run, expected) => {
     expect(rulesOf(run())).toEqual(expected);
+  });
+
+  it("names the roles of a row in which nobody answers", () => {
+    const named = examine(
+      chatml([
+        { role: "human", content: "u" },
+        { role: "model", content: "a" },
+      ]),
+    );
+    expect(named[0]!.message).toContain("No message is an assistant's; roles are human, model.");
+    const silenced = chatml([
+      { role: "user", content: "u" },
+      { role: "assistant", content: "a", train: false },
+    ]);
+    expect(examine(silenced)[0]).toMatchObject({ rule: "all-masked", message: expect.not.stringContaining("roles") as string });
   });
 
   it("reports duplicate-row with the earlier row's number", () => {

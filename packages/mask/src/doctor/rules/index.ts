@@ -7,6 +7,7 @@ import { doubleTerminator } from "./doubleTerminator.ts";
 import { duplicateRow } from "./duplicateRow.ts";
 import { emptyTurn } from "./emptyTurn.ts";
 import { literalNone } from "./literalNone.ts";
+import { lostCharacter } from "./lostCharacter.ts";
 import { missingBos } from "./missingBos.ts";
 import { noTerminator } from "./noTerminator.ts";
 import { overLong } from "./overLong.ts";
@@ -27,6 +28,7 @@ export const doctorRules: readonly DoctorRule[] = [
   truncatedAnswer,
   templateOmits,
   literalNone,
+  lostCharacter,
   prefixUnstable,
   emptyTurn,
   duplicateRow,

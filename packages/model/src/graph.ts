@@ -139,7 +139,8 @@ export class Graph {
 
   /**
    * Causal attention of one layer, and the residual stream x with which the layer goes on. Nothing mixes rows after the last layer's
-   * attention, so that both hold the chosen rows alone from there on.
+   * attention, so that both hold the chosen rows alone from there on. Dropout there draws by place among these: other bits than over all
+   * rows, of the same distribution.
    */
   attend(layer: number, q: Value, k: Value, v: Value, x: Value): readonly [attended: Value, x: Value] {
     const attended = attend(this.options, layer, q, k, v);

@@ -13,6 +13,11 @@ describe.concurrent("sft chat", () => {
     expect(stdout.match(/model> /g)).toHaveLength(3);
   });
 
+  test("an answer without a word is told from silence", async () => {
+    const { stdout } = await chat("Say hello to the customer.\n/quit\n", "--template", "alpaca");
+    expect(stdout).toContain("model> (ended its answer at once)\n");
+  });
+
   test("/help says what else can be typed, and is no question", async () => {
     const { stdout } = await chat("/help\n/quit\n");
     expect(stdout).toBe("you  > Ctrl-C stops an answer, /new forgets the conversation, /quit or Ctrl-D ends it.\nyou  > ");

@@ -107,7 +107,8 @@ const command: CommandDef<ArgsDef> = defineCommand({
               process.stdout.write(text.next(tokens));
             },
           }).finally(interruption.stopListening);
-          process.stdout.write(`${text.next(tokens, true)}\n`);
+          const isSilent = tokens.length === 0 && !interruption.signal.aborted;
+          process.stdout.write(`${isSilent ? "(ended its answer at once)" : text.next(tokens, true)}\n`);
           return [...asked, { role: "assistant", content: text.textOf(tokens) }];
         }
       },

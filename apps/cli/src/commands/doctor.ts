@@ -11,7 +11,7 @@ import { type PlacedFinding, toSarif } from "../findings/sarif.ts";
 import { inspectMachine, type MachineCheck } from "../machine/inspectMachine.ts";
 import { chooseTemplate } from "../rows/chooseTemplate.ts";
 import { type EncodedRow, encodeRows, specialTokensOf } from "../rows/encodeRows.ts";
-import { rowFlags, rowSettings } from "../rows/rowFlags.ts";
+import { inOurWords, rowFlags, rowSettings } from "../rows/rowFlags.ts";
 import { counted } from "../terminal/counted.ts";
 import { paint } from "../terminal/paint.ts";
 
@@ -83,7 +83,7 @@ async function examine(file: string, tokenizerFolder: string, args: FlagValues):
     },
   );
   const lengthIsChosen = given.maxLength !== undefined || given.truncation !== undefined;
-  const judged = lengthIsChosen ? findings : findings.map(refusedByTraining);
+  const judged = (lengthIsChosen ? findings : findings.map(refusedByTraining)).map((one) => ({ ...one, fix: inOurWords(one.fix) }));
   return { findings: [...judged, ...(await libraryFindings(tokenizerFolder, texts))], count };
 }
 

@@ -44,6 +44,13 @@ describe("what a template cannot do without", () => {
     );
   });
 
+  it("is said of a row's length in terms of the recipe and of flags", () => {
+    const options = { tokenizer: dictionary, templateFor: () => chosen, maxLength: 9, truncation: "error" } as const;
+    expect(() => encodeRow(row, place, {}, options)).toThrow(
+      /rows\.json: row 1: expected at most 9 tokens, .* Raise sequence_len \(the flag --max-length/,
+    );
+  });
+
   it("is said of tools in terms of the recipe", () => {
     const messages = [
       { role: "user", content: "u" },

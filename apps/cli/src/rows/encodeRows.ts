@@ -5,6 +5,7 @@ import { CliError } from "../failure/cliError.ts";
 import type { ChosenTemplate, TemplateForFormat } from "./chooseTemplate.ts";
 import { ColumnWatch } from "./columns.ts";
 import { readRow, type RowLayout } from "./readRow.ts";
+import { inOurWords } from "./rowFlags.ts";
 import { describePlace, type RowPlace } from "./rowPlace.ts";
 
 /** A file of rows. */
@@ -108,6 +109,6 @@ function placed(error: unknown, place: RowPlace): unknown {
     return new CliError("bad-config", `${describePlace(place)}: ${message}`, hint, { cause: error });
   }
   if (error instanceof Error && !error.message.includes(place.file))
-    error.message = `${describePlace(place)}: ${error.message.replace(/^row \d+: /, "")}`;
+    error.message = `${describePlace(place)}: ${inOurWords(error.message).replace(/^row \d+: /, "")}`;
   return error;
 }

@@ -23,6 +23,10 @@ export const rowFlags: ArgsDef = {
   ...columnsFlag,
 };
 
+/** What a library's words about `maxLength` become in this program's. */
+export const inOurWords = (text: string): string =>
+  text.replace(/\bmaxLength\b/g, "sequence_len (the flag --max-length of verbs without a recipe)");
+
 export interface RowSettings {
   readonly template: string | undefined;
   readonly mask: string | undefined;

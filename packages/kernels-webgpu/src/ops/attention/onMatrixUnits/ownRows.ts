@@ -8,41 +8,55 @@ export interface RowOperand {
   /** WGSL: elements of a row of the operand, and the head that is read. */
   readonly width: string;
   readonly head: string;
-  /** WGSL factor of row `token` of a float32 operand. */
-  readonly factor?: string;
 }
 
+/** WGSL: the row of the workgroup, of row tile i, that this lane reads with its neighbour. */
+const rowRead = (i: number): string => `firstRow + ${i * UNIT}u + inSubgroup / 2u`;
+
 /**
- * WGSL that reads this subgroup's rows as left matrices `<name><i>_<depth>`, kept for the whole kernel. They pass through `scores`
- * sixteen columns at a time, after all loads are under way.
+ * WGSL that reads this subgroup's rows into `<name>Piece<i>_<depth>` or, of float32, `<name>Low<i>_<depth>` and `<name>High<i>_<depth>`:
+ * two lanes share a row and have eight of sixteen columns each.
  */
-export function keepLeft(shape: BlockShape, name: string, { operand, half, width, head, factor }: RowOperand): string {
-  const { headDim, subgroupRows, scorePitch } = shape;
+export function readRows({ subgroupRows, headDim }: BlockShape, name: string, { operand, half, width, head }: RowOperand): string {
   const [rowTiles, depths] = [subgroupRows / UNIT, headDim / UNIT];
-  const slot = (i: number): string => `firstRow + ${i * UNIT}u + inSubgroup / 2u`;
   return `
 ${list(
   rowTiles,
-  (i) => `  let ${name}Token${i} = min(rowStart + ${slot(i)}, p.tokens - 1u);
-  let ${name}At${i} = ((sequence * p.tokens + ${name}Token${i}) * ${width} + ${head} * ${headDim}u) / 8u + inSubgroup % 2u;${factor ? `\n  let ${name}Factor${i} = ${factor.replaceAll("token", `${name}Token${i}`)};` : ""}`,
+  (i) =>
+    `  let ${name}At${i} = ((sequence * p.tokens + min(rowStart + ${rowRead(i)}, p.tokens - 1u)) * ${width} + ${head} * ${headDim}u) / 8u + inSubgroup % 2u;`,
 )}
 ${each(rowTiles, depths, (i, d) =>
   half
     ? `  let ${name}Piece${i}_${d} = ${operand}[${name}At${i} + ${2 * d}u];`
     : `  let ${name}Low${i}_${d} = ${operand}[2u * (${name}At${i} + ${2 * d}u)];\n  let ${name}High${i}_${d} = ${operand}[2u * (${name}At${i} + ${2 * d}u) + 1u];`,
-)}
+)}`;
+}
+
+/**
+ * WGSL that makes left matrices `<name><i>_<depth>`, kept for the whole kernel, of the rows that were read. They pass through
+ * `scores` sixteen columns at a time. `factor`: a WGSL factor of this lane's float32 row of row tile i.
+ */
+export function keepRows(shape: BlockShape, name: string, half: boolean, factor?: (i: number) => string): string {
+  const { headDim, subgroupRows, scorePitch } = shape;
+  const rowTiles = subgroupRows / UNIT;
+  return `
 ${list(
-  depths,
+  headDim / UNIT,
   (d) => `  workgroupBarrier();
 ${list(rowTiles, (i) => {
-  const times = factor ? `${name}Factor${i} * ` : "";
+  const times = factor ? `${factor(i)} * ` : "";
   const value = half ? `${name}Piece${i}_${d}` : `packed(${times}${name}Low${i}_${d}, ${times}${name}High${i}_${d})`;
-  return `  scores[(${slot(i)}) * ${scorePitch}u + inSubgroup % 2u] = ${value};`;
+  return `  scores[(${rowRead(i)}) * ${scorePitch}u + inSubgroup % 2u] = ${value};`;
 })}
   workgroupBarrier();
 ${list(rowTiles, (i) => `  let ${name}${i}_${d} = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&scores, (firstRow + ${i * UNIT}u) * ${scorePitch}u, ${scorePitch}u);`)}`,
 )}
   workgroupBarrier();`;
+}
+
+/** WGSL that reads rows and keeps them as left matrices. */
+export function keepLeft(shape: BlockShape, name: string, operand: RowOperand): string {
+  return `${readRows(shape, name, operand)}${keepRows(shape, name, operand.half)}`;
 }
 
 /** WGSL variables of the sums `<name><i>_<c>` over columns. */

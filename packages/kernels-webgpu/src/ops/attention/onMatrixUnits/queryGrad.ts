@@ -4,16 +4,17 @@ import type { BlockShape } from "./blockShape.ts";
 import { EXTENSIONS, halfKey, list, LOG2_E, operandBindings, sharedDeclarations, type HalfOperands } from "./blockText.ts";
 import { columnTiles } from "./columnTiles.ts";
 import { gradientScaleFunctions, scaleSlopes, slopeScaleVariable } from "./gradientScale.ts";
-import { keepLeft, multiplySums, storeSums, sumVariables } from "./ownRows.ts";
+import { keepLeft, keepRows, multiplySums, readRows, storeSums, sumVariables } from "./ownRows.ts";
+import { ownStatistics, statisticsFunctions } from "./ownStatistics.ts";
 import { isSeenByQuery, nextKeyBlock, queryDeclarations } from "./queryBlocks.ts";
 import { addWeighted, laneScores, maskUnseen, scoreProduct, storeWeights } from "./scoreExchange.ts";
 import { columnBoundVariable } from "./visibleColumns.ts";
 
 /**
- * dq[i] = scale * sum over keys of ds[i, j] k[j], a workgroup a block of queries of one head. Each row of a float32 dOut is staged
- * with its own power of two, the slopes ds with one of the subgroup.
+ * dq[i] = scale * sum over keys of ds[i, j] k[j], a workgroup a block of queries of one head, and the statistics of these queries.
+ * Each row of a float32 dOut is staged with its own power of two, the slopes ds with one of the subgroup.
  */
-export function queryGradKernel(shape: BlockShape, half: HalfOperands<"dOut" | "q" | "k" | "v" | "dq">, softcap: boolean): Kernel {
+export function queryGradKernel(shape: BlockShape, half: HalfOperands<"dOut" | "q" | "k" | "v" | "out" | "dq">, softcap: boolean): Kernel {
   const { headDim, rows, columns, subgroupRows, subgroups, threads, scorePitch, laneVectors } = shape;
   const ofQueries = { width: "queryWidth", head: "head" };
   const ofKeys = { width: "keyWidth", head: "keyHead" };
@@ -28,10 +29,11 @@ export function queryGradKernel(shape: BlockShape, half: HalfOperands<"dOut" | "
       workgroupSize: [threads, 1],
       enable: EXTENSIONS,
       bindings: {
-        ...operandBindings("read", half, ["dOut", "q", "k", "v"]),
+        ...operandBindings("read", half, ["dOut", "q", "k", "v", "out"]),
         segments: "read i32",
-        statistics: "read vec4f",
+        logSumExp: "read f32",
         ...operandBindings("read_write", half, ["dq"]),
+        statistics: "read_write vec4f",
       },
       parameters: attentionParameters,
       declarations: `
@@ -40,15 +42,15 @@ var<workgroup> rowFactor: array<f32, ${rows}>;
 ${columnBoundVariable}
 ${tiles.variables}
 ${sharedDeclarations(softcap)}
-${gradientScaleFunctions}${isSeenByQuery}`,
+${gradientScaleFunctions}${statisticsFunctions}${isSeenByQuery}`,
       body: `${queryDeclarations(shape)}
-  let firstStatistic = (sequence * p.queryHeads + head) * p.tokens;
-  let ownStatistic = statistics[firstStatistic + min(ownRow, p.tokens - 1u)];
-  let ownScale = ${half.dOut ? "1.0" : "scaleOf(ownStatistic.z)"};
-  let ownMean = vec4f(ownScale * ownStatistic.y);
-  let ownNorm = vec4f(ownStatistic.x);
 ${keepLeft(shape, "query", { operand: "q", half: half.q, ...ofQueries })}
-${keepLeft(shape, "slope", { operand: "dOut", half: half.dOut, ...ofQueries, ...(half.dOut ? {} : { factor: "scaleOf(statistics[firstStatistic + token].z)" }) })}
+${readRows(shape, "slope", { operand: "dOut", half: half.dOut, ...ofQueries })}
+${readRows(shape, "result", { operand: "out", half: half.out, ...ofQueries })}
+${ownStatistics(shape, half)}
+${keepRows(shape, "slope", half.dOut, (i) => `scaleOf(largest${i})`)}
+  let ownScale = ${half.dOut ? "1.0" : "scaleOf(ownLargest)"};
+  let ownMean = ownScale * ownTotal;
 ${sumVariables(shape, "sums")}
 ${tiles.registers}
 ${slopeScaleVariable}

@@ -2,6 +2,7 @@ import {
   decodeHalf,
   linearCrossEntropy,
   linearCrossEntropyGrad,
+  linearCrossEntropyWeightGrad,
   matmul,
   pcgHash,
   Tape,
@@ -91,7 +92,7 @@ describe("a float16 weight gives the bits of the same weight in float32", () => 
       expect(await outputs(backend, inputs, record, false)).toEqual([(expected[0] as Float32Array).slice(0, n)]);
   });
 
-  it("in a head: loss and gradient", async () => {
+  it("in a head: loss and gradients", async () => {
     const [rows, width, vocabulary] = [37, 60, 289];
     const inputs = [
       { shape: [1], data: Float32Array.of(0.7) },
@@ -105,6 +106,10 @@ describe("a float16 weight gives the bits of the same weight in float32", () => 
     await expectSameBits(inputs, (tape, [dLoss, ...values]) => {
       const [, logSumExp] = tape.apply(linearCrossEntropy, values, attributes, [tape.output("loss", [1])]);
       tape.apply(linearCrossEntropyGrad, [dLoss!, ...values, logSumExp!], attributes, [tape.output("dx", [rows, width])]);
+      const addend = tape.output("sum", [vocabulary, width]);
+      const byWeight = [dLoss!, ...values, logSumExp!];
+      tape.apply(linearCrossEntropyWeightGrad, byWeight, attributes, [addend]);
+      tape.apply(linearCrossEntropyWeightGrad, [...byWeight, addend], attributes, [tape.output("dWeight", [vocabulary, width])]);
     });
   });
 });

@@ -33,7 +33,7 @@ export interface GraphOptions {
   readonly quantised: ReadonlySet<string>;
   /** Scales of the weights that lie in float16, by name. */
   readonly halves: ReadonlyMap<string, number>;
-  /** Names of float16 tensors that linear layers read instead of the parameter that each is a copy of, by that parameter's name. */
+  /** Names of float16 tensors that linear layers and the head read instead of the parameter that each is a copy of, by that parameter's name. */
   readonly halfCopies: ReadonlyMap<string, string>;
   /** NEFTune's alpha (Jain et al. 2023): uniform noise within alpha / sqrt(length * hidden) on the token embeddings. 0 means none. */
   readonly embeddingNoise: number;

@@ -50,9 +50,8 @@ export class GraphWeights {
 
   /** A linear layer's weight: its float16 copy where it has one; one in 4 bits is unpacked. */
   linear(name: string): Value {
-    const copy = this.options.halfCopies.get(name);
-    if (copy !== undefined)
-      return this.options.tape.parameter(copy, this.shapeOf(this.specs.get(name)!), this.options.trainable(name), "f16");
+    const copy = this.halfCopy(name);
+    if (copy) return copy;
     if (!this.options.quantised.has(name)) return this.parameter(name);
     const [rows, columns] = this.specs.get(name)!.shape as [number, number];
     const parts = nf4Parts(name, rows * columns).map((part) => this.options.tape.parameter(part.name, part.shape, false, part.dtype));
@@ -69,16 +68,23 @@ export class GraphWeights {
     return this.options.tape.parameter(name, shape, this.options.trainable(name));
   }
 
-  /** The output head's weight [vocab, hidden], its pair added in. */
+  /** The output head's weight [vocab, hidden], its pair added in, else its float16 copy where it has one: a tied table has it for the head alone. */
   head(name: string): ScaledWeight {
     const pair = this.specs.get(name)?.kind === "head" ? this.pair(moduleOf(name)) : undefined;
-    return pair ? this.withPair(name, [pair.b, pair.a], pair.scale, false) : { weight: this.parameter(name), alpha: this.scaleOf(name) };
+    if (pair) return this.withPair(name, [pair.b, pair.a], pair.scale, false);
+    return { weight: this.halfCopy(name) ?? this.parameter(name), alpha: this.scaleOf(name) };
   }
 
   /** An embedding table [vocab, hidden], its pair added in. */
   table(name: string): ScaledWeight {
     const pair = this.pair(moduleOf(name));
     return pair ? this.withPair(name, [pair.a, pair.b], pair.scale, true) : { weight: this.parameter(name), alpha: this.scaleOf(name) };
+  }
+
+  private halfCopy(name: string): Value | undefined {
+    const copy = this.options.halfCopies.get(name);
+    if (copy === undefined) return undefined;
+    return this.options.tape.parameter(copy, this.shapeOf(this.specs.get(name)!), this.options.trainable(name), "f16");
   }
 
   /** As it lies, which need not be as the checkpoint has it. */

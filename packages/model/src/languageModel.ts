@@ -112,8 +112,9 @@ export class LanguageModel {
   }
 
   /**
-   * Records the forward pass. Instead of each parameter in `halfCopies`, linear layers read the float16 tensor that it names there, which
-   * the caller keeps up to date, and which stands for the parameter in a following `backward`.
+   * Records the forward pass. Instead of each parameter in `halfCopies`, linear layers and the head read the float16 tensor that it names
+   * there, which the caller keeps up to date, and which stands for the parameter in a following `backward`; embeddings are looked up in
+   * the parameter itself.
    * With `method` it is a pass of training: dropout is active, and a following `backward` reaches the
    * method's parameters, or of them those in `trainable`. With `chosenRows` the hidden states are those of that many rows alone,
    * which the input "rows" names, none twice; a negative one gives a row that means nothing.

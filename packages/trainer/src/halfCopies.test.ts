@@ -12,6 +12,7 @@ import { restoreCheckpoint } from "./checkpoint.ts";
 import { halfCopies } from "./halfCopies.ts";
 import { OptimiserStep } from "./optimiserStep.ts";
 import { defaultSettings, type TrainingSettings } from "./settings.ts";
+import { evaluationProgram } from "./stepPrograms.ts";
 import { roundingBackend } from "./testing/roundingBackend.ts";
 import { orderedSampler, randomRows } from "./testing/tinyModel.ts";
 import { train } from "./train.ts";
@@ -23,7 +24,15 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const settings: TrainingSettings = { ...defaultSettings, method: "full", maxSteps: 6, saveSteps: 3, learningRate: 5e-3 };
-const matmuls = ({ instructions }: Program) => instructions.filter(({ op }) => op === "matmul");
+
+/** Types of the parameters that the instructions of some ops read. */
+const dtypesRead = ({ instructions, tensors }: Program, ops: RegExp): ReadonlySet<string> =>
+  new Set(
+    instructions
+      .filter(({ op }) => ops.test(op))
+      .flatMap(({ inputs }) => inputs.map((index) => tensors[index]!))
+      .flatMap(({ role, dtype }) => (role === "parameter" ? [dtype] : [])),
+  );
 
 /** Batches of two micro batches each. */
 function batchesOf() {
@@ -53,15 +62,20 @@ async function trainTiny(
 }
 
 describe("float16 copies of trained weights", () => {
-  it.each(["llama", "gpt2"])("%s trains to the same bits as with its weights rounded in every pass", async (family) => {
+  it.each([
+    ["llama", "a head of its own"],
+    ["gpt2", "the embeddings for a head"],
+  ])("%s, with %s, trains to the same bits as with its weights rounded in every pass", async (family) => {
     const compiled: Program[] = [];
     const copied = await trainTiny(family, true, { compiled });
     expect(await trainTiny(family, false)).toEqual(copied);
     const passes = compiled.filter(({ name }) => name === "micro-batch");
     expect(passes.length).toBeGreaterThan(1);
-    for (const pass of passes)
-      for (const { inputs } of matmuls(pass))
-        for (const { role, dtype } of inputs.map((index) => pass.tensors[index]!)) if (role === "parameter") expect(dtype).toBe("f16");
+    for (const pass of passes) {
+      for (const ops of [/^matmul$/, /^linearCrossEntropy$/, /^linearCrossEntropyGrad$/, /^linearCrossEntropyWeightGrad$/])
+        expect([...dtypesRead(pass, ops)], ops.source).toEqual(["f16"]);
+      expect([...dtypesRead(pass, /^embedding$/)]).toEqual(["f32"]);
+    }
   });
 
   it("are made again of the parameters that a checkpoint holds", async () => {
@@ -83,19 +97,25 @@ describe("float16 copies of trained weights", () => {
     await model.backend.dispose();
   });
 
-  it("are held of what linear layers read, where AdamW writes them and products round weights anyway", async () => {
+  it("are held of what linear layers and the head read, where AdamW writes them and products round weights anyway", async () => {
     await using source = await openModelFolder(goldenModelPath("llama"));
     const backend = createPlanningBackend({ halfWeights: true, productRoundoff: 2 ** -11 });
-    const { parameters } = await LanguageModel.load({ backend, config: source.config, empty: true });
-    const copied = (changes: Partial<TrainingSettings> = {}, capabilities = backend.capabilities): readonly string[] => [
-      ...halfCopies(parameters, { ...settings, ...changes }, capabilities).keys(),
-    ];
-    expect(copied()).toEqual(parameters.filter(({ name }) => name.includes("_proj.")).map(({ name }) => name));
-    expect(copied().length).toBe(14);
-    for (const optimiser of ["sgd", "lion", "adafactor", "muon"] as const) expect(copied({ optimiser })).toEqual([]);
+    const model = await LanguageModel.load({ backend, config: source.config, empty: true });
+    const { parameters } = model;
+    const copied = (
+      changes: Partial<TrainingSettings> = {},
+      { head = "lm_head.weight", capabilities = backend.capabilities } = {},
+    ): readonly string[] => [...halfCopies(parameters, head, { ...settings, ...changes }, capabilities).keys()];
+    const layers = parameters.filter(({ name }) => name.includes("_proj.")).map(({ name }) => name);
+    expect(layers.length).toBe(14);
+    expect(copied()).toEqual([...layers, "lm_head.weight"]);
+    expect(copied({}, { head: "model.embed_tokens.weight" })).toEqual(["model.embed_tokens.weight", ...layers]);
+    for (const optimiser of ["sgd", "lion", "adafactor"] as const) expect(copied({ optimiser })).toEqual([]);
+    expect(copied({ optimiser: "muon" })).toEqual(["lm_head.weight"]);
     expect(copied({ offloadOptimiser: true })).toEqual([]);
     expect(copied({ method: "lora" })).toEqual([]);
-    expect(copied({}, { ...backend.capabilities, productRoundoff: 2 ** -24 })).toEqual([]);
-    expect(copied({}, { ...backend.capabilities, halfWeights: false })).toEqual([]);
+    expect(copied({}, { capabilities: { ...backend.capabilities, productRoundoff: 2 ** -24 } })).toEqual([]);
+    expect(copied({}, { capabilities: { ...backend.capabilities, halfWeights: false } })).toEqual([]);
+    expect([...dtypesRead(evaluationProgram(model, { batch: 2, length: 8, supervised: 4 }), /./)]).toEqual(["f32"]);
   });
 });

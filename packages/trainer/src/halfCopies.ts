@@ -11,22 +11,24 @@ export const halfCopyName = (parameter: string): string => `half.${parameter}`;
 export type HalfCopySettings = Pick<TrainingSettings, "method"> & Partial<Pick<TrainingSettings, "optimiser" | "offloadOptimiser">>;
 
 /**
- * The float16 copies that a run holds of the weights that it trains, as names of tensors by parameter: of those that linear layers read
- * and whose update writes the copy as well, where products round weights to float16 anyway. The copies cost half of the weights' memory
- * and save rounding them in every pass; gradients, update and checkpoints stay float32 (Micikevicius et al. 2018, section 3.1).
+ * The float16 copies that a run holds of the weights that it trains, as names of tensors by parameter: of those that linear layers or the
+ * loss's `head` read and whose update writes the copy as well, where products round weights to float16 anyway. The copies cost half of the
+ * weights' memory and save rounding them in every pass; gradients, update and checkpoints stay float32 (Micikevicius et al. 2018, section 3.1).
  */
 export function halfCopies(
   parameters: readonly ParameterSpec[],
+  head: string,
   { method, optimiser, offloadOptimiser = false }: HalfCopySettings,
   capabilities: Capabilities,
 ): ReadonlyMap<string, string> {
   if (method !== "full" || optimiser === undefined || offloadOptimiser || frozenWeightsFor(capabilities) !== "float16") return new Map();
   const { ruleFor } = optimisers[optimiser];
-  const copied = parameters.filter((one) => (one.kind === "linear" || one.kind === "conv1d") && ruleFor(one).writesHalfCopy);
+  const isRead = ({ name, kind }: ParameterSpec): boolean => kind === "linear" || kind === "conv1d" || name === head;
+  const copied = parameters.filter((one) => isRead(one) && ruleFor(one).writesHalfCopy);
   return new Map(copied.map(({ name }) => [name, halfCopyName(name)]));
 }
 
-/** Whether a group has a copy: as a whole, where linear layers read one of its members. */
+/** Whether a group has a copy: as a whole, where a product reads one of its members so. */
 export function isCopied({ members }: ParameterGroup, copies: ReadonlyMap<string, string>): boolean {
   return members.some(({ spec }) => copies.has(spec.name));
 }

@@ -66,7 +66,7 @@ export class OptimiserStep {
     const { backend } = model;
     const { partAlignment } = backend.capabilities;
     const groups = groupParameters(parameters, settings, partAlignment);
-    const copies = halfCopies(parameters, settings, backend.capabilities);
+    const copies = halfCopies(parameters, model.family.headWeight(model.config), settings, backend.capabilities);
     const { state, wholes, weights } = await allocateGroups(model, groups, !settings.offloadOptimiser, copies);
     state.set(stateNames.loss, backend.allocate({ shape: [1], dtype: "f32" }));
     const program = updateProgram(parameters, settings, partAlignment, copies);

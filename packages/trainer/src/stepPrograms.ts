@@ -60,7 +60,7 @@ export function microBatchProgram(
 ): Program {
   const { labelSmoothing = 0, zLoss = 0, neftuneAlpha = 0 } = settings;
   const trainable = trainableParameters(model, settings);
-  const copies = halfCopies(trainable, settings, model.backend.capabilities);
+  const copies = halfCopies(trainable, model.family.headWeight(model.config), settings, model.backend.capabilities);
   const copied = new Map([...copies].map(([parameter, copy]) => [copy, parameter]));
   const forward = model.recordForward("micro-batch", {
     shape,

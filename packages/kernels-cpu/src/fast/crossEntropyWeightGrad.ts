@@ -3,7 +3,7 @@ import { type Kernel, shareOf } from "../kernel.ts";
 import * as reference from "../ops/crossEntropy.ts";
 import type { WasmFunctions } from "../wasm/instantiate.ts";
 import { floatsAt, gather, subtract } from "./logitChunks.ts";
-import { matrixAt, multiply, MULTIPLY_SCRATCH_BYTES, padded } from "./multiply.ts";
+import { multiply, multiplyScratchBytes, operandAt, padded } from "./multiply.ts";
 
 /** Ids of the vocabulary whose logits are there at a time. */
 const VOCABULARY_BLOCK = 256;
@@ -16,7 +16,7 @@ export function fastLinearCrossEntropyWeightGrad(wasm: WasmFunctions): Kernel<Li
       const [, x, , rows] = inputs;
       return attributes.softcap === 0 ? Math.ceil((rows.shape[0]! * padded(x.shape[1]!)) / 2) : slow.sharedDoubles!(inputs, attributes);
     },
-    ownBytes: ([, , , rows]) => MULTIPLY_SCRATCH_BYTES + 4 * rows.shape[0]! * VOCABULARY_BLOCK,
+    ownBytes: ([, , weight, rows]) => multiplyScratchBytes(weight) + 4 * rows.shape[0]! * VOCABULARY_BLOCK,
     phases: [
       (call) => {
         if (call.attributes.softcap !== 0) return slow.phases[0](call);
@@ -32,8 +32,9 @@ export function fastLinearCrossEntropyWeightGrad(wasm: WasmFunctions): Kernel<Li
         const [vocabulary, width] = weight.shape;
         const { labelSmoothing, zLoss } = call.attributes;
         const count = rows.data.length;
-        const slopes = call.ownAddress + MULTIPLY_SCRATCH_BYTES;
+        const slopes = call.ownAddress;
         const slopeRow = 4 * VOCABULARY_BLOCK;
+        const scratch = slopes + count * slopeRow;
         const hidden = { address: call.sharedAddress, row: 4 * padded(width), column: 4 };
         const logits = floatsAt(x, slopes, count * VOCABULARY_BLOCK);
         const [from, to] = shareOf(Math.ceil(vocabulary / 16), call);
@@ -47,13 +48,13 @@ export function fastLinearCrossEntropyWeightGrad(wasm: WasmFunctions): Kernel<Li
               k: width,
               alpha: call.attributes.alpha,
               a: hidden,
-              b: matrixAt(weight.address + 4 * first * width, width, true),
+              b: operandAt(weight, width, true, first * width),
               y: slopes,
               yRow: slopeRow,
               source: 0,
               sourceRow: 0,
             },
-            call.ownAddress,
+            scratch,
           );
           for (let r = 0; r < count; r++) {
             const factor = rows.data[r] < 0 ? 0 : call.attributes.alpha * dLoss.data[0] * weights.data[r];
@@ -78,7 +79,7 @@ export function fastLinearCrossEntropyWeightGrad(wasm: WasmFunctions): Kernel<Li
               source: addend ? addend.address + start : 0,
               sourceRow: 4 * width,
             },
-            call.ownAddress,
+            scratch,
           );
         }
       },

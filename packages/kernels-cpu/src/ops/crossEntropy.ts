@@ -117,11 +117,12 @@ export const linearCrossEntropyWeightGrad: Kernel<LinearCrossEntropyAttributes> 
     (call) => {
       const [, x, weight, rows] = call.inputs;
       const vocabulary = weight.shape[0];
+      const head = floatValues(weight.data);
       const [from, to] = shareOf(rows.data.length, call);
       for (let r = from; r < to; r++) {
         if (rows.data[r] < 0) continue;
         const logits = call.shared.subarray(r * vocabulary, (r + 1) * vocabulary);
-        logitsOf(x, weight.data, rows.data[r], call.attributes, logits);
+        logitsOf(x, head, rows.data[r], call.attributes, logits);
         logitGradient(logits, r, call);
       }
     },

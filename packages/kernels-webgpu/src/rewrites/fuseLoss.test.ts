@@ -37,6 +37,8 @@ interface Step {
   readonly full?: boolean;
   /** The head is a frozen weight and a trained pair, so that its gradient is an activation. */
   readonly pair?: boolean;
+  /** The head is read in float16. */
+  readonly half?: boolean;
   /** A step's later micro batch: gradients are added to. */
   readonly later?: boolean;
   /** Records something after the loss and before its gradients. */
@@ -58,11 +60,12 @@ function step(options: Step = {}): Program {
     attributes,
     full = true,
     pair = false,
+    half = false,
     later = false,
     between,
   } = options;
   const tape = new Tape("step");
-  const whole = tape.parameter("weight", [vocabulary, hidden], full && !pair);
+  const whole = tape.parameter("weight", [vocabulary, hidden], full && !pair, half ? "f16" : "f32");
   const trained = (name: string, shape: readonly number[]): Value => tape.parameter(name, shape, true);
   const product = { transposeA: false, transposeB: false, alpha: 0.5 };
   const weight = pair ? tape.apply(matmul, [trained("b", [vocabulary, 4]), trained("a", [4, hidden]), whole], product)[0]! : whole;
@@ -98,6 +101,15 @@ describe("fuseLoss", () => {
     );
     const adapters = fuseLoss(step({ full: false }), apart);
     expect(opsOf(adapters)).toEqual(["scale", "fill", "lossAndGradients", "copy", "scale", "copy"]);
+  });
+
+  it("takes a trained head in float16, of which matrix units need no copy", () => {
+    const limits = { ...defaultLimits, maxInvocationsPerWorkgroup: 1024, workgroupStorageBytes: 49152, matrixUnits: true };
+    const shape = { tokens: 256, hidden: 128, vocabulary: 512, supervised: 128, later: true };
+    const [whole, half] = [false, true].map((one) => listDispatches(step({ ...shape, half: one }), opTable, limits));
+    for (const { program } of [whole!, half!]) expect(opsOf(program)).toEqual(opsOf(fuseLoss(step(shape), apart)));
+    expect(whole!.dispatches.length - half!.dispatches.length).toBe(1);
+    expect(whole!.plan.activationBytes - half!.plan.activationBytes).toBe(2 * 512 * 128);
   });
 
   it("takes a head that is computed", () => {

@@ -12,10 +12,10 @@ export type LinearCrossEntropyAttributes = {
   readonly zLoss: number;
 };
 
-function expectHead(op: string, [x, weight, rows, targets, weights]: readonly TensorType[], frozen: boolean): number {
+function expectHead(op: string, [x, weight, rows, targets, weights]: readonly TensorType[]): number {
   expectType.rank(op, "x", x!, 2);
   expectType.dtype(op, "x", x!, "f32");
-  expectType.dtype(op, "weight", weight!, "f32", ...(frozen ? (["f16"] as const) : []));
+  expectType.dtype(op, "weight", weight!, "f32", "f16");
   expectType.shape(op, "weight", weight!, [weight!.shape[0]!, x!.shape[1]!]);
   expectType.rank(op, "rows", rows!, 1);
   expectType.dtype(op, "rows", rows!, "i32");
@@ -32,13 +32,13 @@ function expectHead(op: string, [x, weight, rows, targets, weights]: readonly Te
  * rowLoss[r] = (1 - e) (logSumExp[r] - logits[targets[r]]) + e (logSumExp[r] - mean(logits)) + zLoss * logSumExp[r]^2;
  * rows[r] = -1 is padding with rowLoss 0 (and any logSumExp). loss = sum of weights[r] * rowLoss[r]: the caller divides by the step's sum of
  * weights, or uploads weights already divided. Row indices are distinct. Nothing is shifted here.
- * Inputs x[N,H], weight[V,H] (float16 where it is frozen), rows[R] i32, targets[R] i32, weights[R] f32; outputs loss[1], logSumExp[R], rowLoss[R].
+ * Inputs x[N,H], weight[V,H] in float32 or float16, rows[R] i32, targets[R] i32, weights[R] f32; outputs loss[1], logSumExp[R], rowLoss[R].
  */
 export const linearCrossEntropy: OpDefinition<LinearCrossEntropyAttributes> = defineOp<LinearCrossEntropyAttributes>({
   name: "linearCrossEntropy",
   infer(inputs) {
     expectType.count("linearCrossEntropy", inputs, 5);
-    const count = expectHead("linearCrossEntropy", inputs, true);
+    const count = expectHead("linearCrossEntropy", inputs);
     return [
       { shape: [1], dtype: "f32" },
       { shape: [count], dtype: "f32" },
@@ -68,12 +68,12 @@ export const linearCrossEntropyGrad: OpDefinition<LinearCrossEntropyAttributes> 
     const [dLoss, x, , rows, , , logSumExp] = inputs;
     expectType.shape("linearCrossEntropyGrad", "dLoss", dLoss!, [1]);
     expectType.shape("linearCrossEntropyGrad", "logSumExp", logSumExp!, rows!.shape);
-    expectHead("linearCrossEntropyGrad", inputs.slice(1), true);
+    expectHead("linearCrossEntropyGrad", inputs.slice(1));
     return [{ shape: x!.shape, dtype: "f32" }];
   },
 });
 
-/** dWeight[V,H] = alpha * dLogits^T · x over the supervised rows, plus the optional addend. Inputs as for the gradient by x, then addend. */
+/** dWeight[V,H], float32 whatever the weight lies in, = alpha * dLogits^T · x over the supervised rows, plus the optional addend. Inputs as for the gradient by x, then addend. */
 export const linearCrossEntropyWeightGrad: OpDefinition<LinearCrossEntropyAttributes> = defineOp<LinearCrossEntropyAttributes>({
   name: "linearCrossEntropyWeightGrad",
   infer(inputs) {
@@ -81,7 +81,7 @@ export const linearCrossEntropyWeightGrad: OpDefinition<LinearCrossEntropyAttrib
     const [dLoss, , weight, rows, , , logSumExp, addend] = inputs;
     expectType.shape("linearCrossEntropyWeightGrad", "dLoss", dLoss!, [1]);
     expectType.shape("linearCrossEntropyWeightGrad", "logSumExp", logSumExp!, rows!.shape);
-    expectHead("linearCrossEntropyWeightGrad", inputs.slice(1), false);
+    expectHead("linearCrossEntropyWeightGrad", inputs.slice(1));
     if (addend) expectType.shape("linearCrossEntropyWeightGrad", "addend", addend, weight!.shape);
     return [{ shape: weight!.shape, dtype: "f32" }];
   },

@@ -18,7 +18,7 @@ export const differentiableCases: readonly ConformanceCase[] = conformanceCases.
 
 /**
  * Compares the gradients of one case on a float64 backend with five-point central differences: along random directions
- * through each trainable tensor, and along single elements of it.
+ * through each trainable tensor, and along single elements of it; one in float16 is too coarse for small steps and left out.
  * @throws TypeError when the backend does not compute in float64: differences of float32 values prove nothing.
  */
 export async function runFiniteDifferences(backend: Backend, conformanceCase: ConformanceCase): Promise<CaseResult> {
@@ -29,7 +29,7 @@ export async function runFiniteDifferences(backend: Backend, conformanceCase: Co
     const gradients = await prepared.run(recorded.data, recorded.trainable.map(gradientName));
     const random = createRandom(seedOf(`${recorded.name} directions`));
     const checks = [];
-    for (const name of recorded.trainable) {
+    for (const name of recorded.trainable.filter((one) => !(recorded.data.get(one) instanceof Uint16Array))) {
       const start = recorded.data.get(gradientName(name))!;
       const gradient = Float64Array.from(gradients.get(gradientName(name))!, (value, index) => value - start[index]!);
       const error = await worstError(prepared, recorded, name, gradient, random);

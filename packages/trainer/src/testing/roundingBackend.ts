@@ -14,11 +14,14 @@ export function roundingBackend(backend: Backend, holdsHalves: boolean, compiled
   });
 }
 
+/** Ops whose kernels multiply with a weight. */
+const products: ReadonlySet<string> = new Set(["matmul", "linearCrossEntropy", "linearCrossEntropyGrad", "linearCrossEntropyWeightGrad"]);
+
 /** Casts every float32 parameter to float16 right before each product that reads it. */
 function roundWeights(program: Program): Program {
   const tensors: TensorSpec[] = [...program.tensors];
   const instructions = program.instructions.flatMap((instruction) => {
-    if (instruction.op !== "matmul") return [instruction];
+    if (!products.has(instruction.op)) return [instruction];
     const casts = instruction.inputs.map((index) => {
       const { name, role, shape, dtype } = program.tensors[index]!;
       if (role !== "parameter" || dtype !== "f32") return { index };

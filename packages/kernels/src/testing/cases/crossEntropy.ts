@@ -13,7 +13,7 @@ interface Options {
   readonly labelSmoothing?: number;
   readonly zLoss?: number;
   readonly alpha?: number;
-  /** The head is float16, and frozen. */
+  /** The head is float16. */
   readonly half?: boolean;
 }
 
@@ -77,7 +77,7 @@ function crossEntropyCase(name: string, options: Options): ConformanceCase {
     name: `linearCrossEntropy: ${name}: ${rows.length} of ${tokens} rows, ${hidden} -> ${vocabSize}${softcap ? `, soft cap ${softcap}` : ""}${labelSmoothing ? `, smoothing ${labelSmoothing}` : ""}${zLoss ? `, z-loss ${zLoss}` : ""}${alpha === 1 ? "" : `, alpha ${alpha}`}${half ? ", float16 head" : ""}`,
     tensors: [
       trained("x", [tokens, hidden]),
-      (half ? halves : trained)("weight", [vocabSize, hidden]),
+      half ? { ...halves("weight", [vocabSize, hidden]), trainable: true } : trained("weight", [vocabSize, hidden]),
       integers("rows", rows),
       integers("targets", { length: rows.length, from: 0, to: vocabSize }),
       constants("weights", [rows.length], weights),

@@ -3,8 +3,8 @@ import { list, LOG2_E, type HalfOperands } from "./blockText.ts";
 
 /** WGSL functions of `ownStatistics`. */
 export const statisticsFunctions = `
-fn lowOf(values: vec4u) -> vec4f { return vec4f(bitcast<vec4h>(values.xy)); }
-fn highOf(values: vec4u) -> vec4f { return vec4f(bitcast<vec4h>(values.zw)); }`;
+fn lowOf(values: vec4u) -> vec4f { return vec4f(unpack2x16float(values.x), unpack2x16float(values.y)); }
+fn highOf(values: vec4u) -> vec4f { return vec4f(unpack2x16float(values.z), unpack2x16float(values.w)); }`;
 
 /**
  * WGSL that computes, of rows of dOut and out that `readRows` has read as `slope` and `result`, what the gradients need to know of a

@@ -1,4 +1,5 @@
 import { estimateFlops, type Instruction, type Program } from "@sft/kernels";
+import { isGatedProduct, productsOfGated } from "./rewrites/fuseGated.ts";
 import { isLossWithGradients } from "./rewrites/fuseLoss.ts";
 import { lowRankDefinition } from "./ops/matmul/lowRankProduct.ts";
 import { membersOf } from "./rewrites/sideBySide.ts";
@@ -32,6 +33,7 @@ export function launchFlops(program: Program, launches: readonly TimedLaunch[]):
 
 /** The ops of the table whose operations count for an instruction of the backend's own: of each where several share a launch. */
 export function plainOps(instruction: Instruction): readonly Instruction[] {
+  if (isGatedProduct(instruction)) return productsOfGated(instruction);
   return membersOf(instruction).map((one): Instruction => {
     const { op, inputs, attributes } = one;
     if (isLossWithGradients(one)) return { ...one, op: "linearCrossEntropy" };

@@ -9,6 +9,7 @@ import {
 } from "@sft/kernels";
 import { resolveDispatch, type Dispatch, type Emitter, type KernelLimits, type OpCall, type OpEmitter } from "./dispatch.ts";
 import { fuseCopy } from "./rewrites/fuseCopy.ts";
+import { emitterOfGated, fuseGated } from "./rewrites/fuseGated.ts";
 import { emitterOfLoss, fuseLoss } from "./rewrites/fuseLoss.ts";
 import { emitterOfLowRank, foldLowRank } from "./rewrites/foldLowRank.ts";
 import { emitterOfNorm, fuseNormGradients } from "./rewrites/fuseNormGradients.ts";
@@ -52,7 +53,7 @@ export function listDispatches(
 ): DispatchList {
   const fused = fuseResidual(repeatCheap(fuseLoss(source, overlap), table));
   const stored = repeatInGradient(fuseNormGradients(fuseCopy(storeHalf(fused, limits)), limits, overlap), limits, overlap);
-  const program = groupAlike(sumTogether(foldLowRank(stored, limits), limits, sameBuffer), limits);
+  const program = groupAlike(sumTogether(fuseGated(foldLowRank(stored, limits), limits), limits, sameBuffer), limits);
   const plan = planMemory(
     program,
     new Map([...table, ...[lowRankDefinition, ...definitionsWithResult].map((one) => [one.name, one] as const)]),
@@ -123,6 +124,12 @@ function emitInstruction(instruction: Instruction, operandOf: (index: number) =>
 }
 
 function emitterOf(call: Pick<OpCall, "op" | "attributes">): OpEmitter {
-  const own = emitterOfParts(call) ?? emitterOfLowRank(call) ?? emitterOfLoss(call) ?? emitterOfNorm(call) ?? emitterWithResult(call);
+  const own =
+    emitterOfParts(call) ??
+    emitterOfLowRank(call) ??
+    emitterOfGated(call) ??
+    emitterOfLoss(call) ??
+    emitterOfNorm(call) ??
+    emitterWithResult(call);
   return own ?? opEmitters.get(call.op)!;
 }

@@ -1,9 +1,12 @@
+import type { ActivationKind } from "@sft/kernels";
 import { kernelVariant, type Kernel } from "../../kernel.ts";
+import { activationFunctions } from "../elementwise/activationFunctions.ts";
 import { blocksOfY } from "./blocksOfY.ts";
 import { depthLoop } from "./depthLoop.ts";
 import { lowRankSteps, type LowRankPair } from "./lowRankSteps.ts";
 import { SUBGROUP_SIZE, subgroupsOf, type MatrixUnitTile } from "./matrixUnitTile.ts";
 import { each, list, UNIT } from "./multiplications.ts";
+import { fetchAddend, storeGated, storeLines } from "./storeLines.ts";
 import { stagedOperand } from "./wholeLines.ts";
 
 /**
@@ -35,6 +38,11 @@ export interface ShapedVariant {
   readonly wholeLines?: boolean;
   /** A further product in the same sums; not with parts of the depth. */
   readonly lowRank?: LowRankPair;
+  /**
+   * The tile's columns are half of b, into y, and half of a second such matrix `up`, into `yUp`; y and yUp are rounded, and f(y) * yUp
+   * is written as well, with f of this kind. By whole lines in float16, without an addend; n is a multiple of half a tile.
+   */
+  readonly gated?: ActivationKind;
 }
 
 /**
@@ -61,6 +69,7 @@ export function shapedKernel(variant: ShapedVariant): Kernel {
     addend,
     wholeLines = false,
     lowRank,
+    gated,
   } = variant;
   const { tileM, tileN, tileK, subgroupM, subgroupN } = tile;
   const subgroups = subgroupsOf(tile);
@@ -68,7 +77,7 @@ export function shapedKernel(variant: ShapedVariant): Kernel {
   const layout = `${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
   const [rows, columns] = [subgroupM / UNIT, subgroupN / UNIT];
   const turns = takesTurns(variant);
-  const key = `shaped|${layout}|${aStride}|${bStride}|${n}|${longRows}|${wholeRows}|${parts}|${Object.values(tile).join("x")}|${a}|${b}|${y}|${addend}|${wholeLines}|${Object.values(lowRank ?? {}).join("x")}`;
+  const key = `shaped|${layout}|${aStride}|${bStride}|${n}|${longRows}|${wholeRows}|${parts}|${Object.values(tile).join("x")}|${a}|${b}|${y}|${addend}|${wholeLines}|${Object.values(lowRank ?? {}).join("x")}|${gated ?? ""}`;
   return kernelVariant(key, () => {
     const left = stagedOperand(wholeLines, {
       name: "a",
@@ -90,6 +99,7 @@ export function shapedKernel(variant: ShapedVariant): Kernel {
       depth: tileK,
       depthIsContiguous: transposeB,
       stride: bStride,
+      ...(gated ? { beside: "up" } : {}),
       threads,
       subgroupExtent: subgroupN,
       offset: left.size,
@@ -98,25 +108,27 @@ export function shapedKernel(variant: ShapedVariant): Kernel {
     // 16 rows of each subgroup's part of y in float32, padded by one vec4u a row.
     const pitch = subgroupN / 4 + 1;
     const memory = Math.max(left.size + right.size, low?.size ?? 0, subgroups * UNIT * pitch);
-    const blocks = blocksOfY({ tile, n, wholeRows, turns, operands: [left, right] });
+    const blocks = blocksOfY({ tile: gated ? { ...tile, tileN: tileN / 2 } : tile, n, wholeRows, turns, operands: [left, right] });
     const lastDepth = parts ? "lastDepth" : transposeA || longRows ? "p.k" : `${aStride}u`;
     return {
-      label: `matmul ${layout} ${tileM}x${tileN}x${tileK} on matrix units, ${a} ${b} to ${y}${lowRank ? `, and rank ${lowRank.rank}` : ""}`,
+      label: `matmul ${layout} ${tileM}x${tileN}x${tileK} on matrix units, ${a} ${b} to ${y}${lowRank ? `, and rank ${lowRank.rank}` : ""}${gated ? `, of gate and up, and ${gated}` : ""}`,
       workgroupSize: [threads, 1],
       enable: ["f16", "subgroups", "chromium_experimental_subgroup_matrix"],
       bindings: {
         a: a === "f32" ? "read vec4f" : "read vec4u",
         b: b === "f32" ? "read vec4f" : "read vec4u",
         ...low?.bindings,
+        ...(gated ? { up: "read vec4u" as const } : {}),
         ...(addend === "separate" ? { addend: y === "f32" ? ("read vec4f" as const) : ("read vec4u" as const) } : {}),
         y: y === "f32" ? "read_write vec4f" : "read_write vec4u",
+        ...(gated ? { yUp: "read_write vec4u" as const, yGated: "read_write vec4u" as const } : {}),
       },
       parameters: { m: "u32", k: "u32", partDepth: "u32", alpha: "f32", ...low?.parameters },
       declarations: `
 var<workgroup> staged: array<vec4u, ${memory}>;
 fn packed(low: vec4f, high: vec4f) -> vec4u {
   return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
-}`,
+}${gated ? `\nalias T = vec4f;${activationFunctions(gated)}` : ""}`,
       body: `
 ${blocks.setup}
   let subgroupRow = subgroup / ${tileN / subgroupN}u * ${subgroupM}u;
@@ -136,7 +148,7 @@ ${list(
   (i) => `${addend === "none" ? "" : `${fetchAddend(variant, i)}\n`}  workgroupBarrier();
 ${list(columns, (j) => `  subgroupMatrixStore<row_major>(&staged, stash + ${(j * UNIT) / 4}u, sum${i}_${j}, ${pitch}u);`)}
   workgroupBarrier();
-${storeLines(variant, i, pitch)}`,
+${(gated ? storeGated : storeLines)(variant, i, pitch)}`,
 )}
 ${blocks.end}`,
     };
@@ -149,62 +161,4 @@ ${blocks.end}`,
  */
 export function takesTurns({ wholeLines, parts, lowRank }: Pick<ShapedVariant, "wholeLines" | "parts" | "lowRank">): boolean {
   return wholeLines === true && !parts && lowRank === undefined;
-}
-
-/** Where a lane works in 16 rows of a subgroup's part of y, 16 bytes at a time, round after round. */
-interface LineRounds {
-  /** Elements in 16 bytes, and such pieces in a row. */
-  readonly width: number;
-  readonly pieces: number;
-  readonly rounds: number;
-  /** WGSL of a round; it sees the piece's place in y as `at` and its number as `slot`. */
-  place(round: number, work: string): string;
-}
-
-function lineRounds({ tile, n, wholeRows, parts, y }: ShapedVariant, i: number): LineRounds {
-  const { tileN, subgroupN } = tile;
-  const width = y === "f32" ? 4 : 8;
-  const pieces = subgroupN / width;
-  const conditions = [
-    ...((UNIT * pieces) % SUBGROUP_SIZE === 0 ? [] : [`slot < ${UNIT * pieces}u`]),
-    ...(wholeRows ? [] : ["r >= ownRow"]),
-    ...(n % tileN === 0 ? [] : ["c >= ownColumn"]),
-  ];
-  return {
-    width,
-    pieces,
-    rounds: Math.ceil((UNIT * pieces) / SUBGROUP_SIZE),
-    place: (round, work) => `  {
-    let slot = lane % ${SUBGROUP_SIZE}u + ${round * SUBGROUP_SIZE}u;
-    let r = row + ${i * UNIT}u + slot / ${pieces}u;
-    let c = column + slot % ${pieces}u * ${width}u;
-    ${conditions.length === 0 ? "" : `if (${conditions.join(" && ")}) `}{
-      let at = (${parts ? `group.z * p.m * ${n}u + ` : ""}r * ${n}u + c) / ${width}u;
-      ${work}
-    }
-  }`,
-  };
-}
-
-/** What 16 rows are added to, fetched together: no load moves up before the store of another, so that each would be waited for. */
-function fetchAddend(variant: ShapedVariant, i: number): string {
-  const { rounds, place } = lineRounds(variant, i);
-  const from = variant.addend === "separate" ? "addend" : "y";
-  const zero = variant.y === "f32" ? "vec4f()" : "vec4u()";
-  return list(rounds, (round) => `  var added${i}_${round} = ${zero};\n${place(round, `added${i}_${round} = ${from}[at];`)}`);
-}
-
-/** 16 rows of a subgroup's part of y: scaled, added to, converted, and stored 16 bytes a lane. */
-function storeLines(variant: ShapedVariant, i: number, pitch: number): string {
-  const { y, addend } = variant;
-  const { width, pieces, rounds, place } = lineRounds(variant, i);
-  const plus = (added: string): string => (addend === "none" ? "" : ` + ${added}`);
-  const finish = (added: string): string =>
-    y === "f32"
-      ? `y[at] = p.alpha * bitcast<vec4f>(staged[source])${plus(added)};`
-      : `let low = p.alpha * bitcast<vec4f>(staged[source])${plus(`vec4f(unpack2x16float(${added}.x), unpack2x16float(${added}.y))`)};
-      let high = p.alpha * bitcast<vec4f>(staged[source + 1u])${plus(`vec4f(unpack2x16float(${added}.z), unpack2x16float(${added}.w))`)};
-      y[at] = packed(low, high);`;
-  const source = `let source = stash + slot / ${pieces}u * ${pitch}u + slot % ${pieces}u * ${width / 4}u;`;
-  return list(rounds, (round) => place(round, `${source}\n      ${finish(`added${i}_${round}`)}`));
 }

@@ -17,6 +17,8 @@ export interface StagedBlockOptions {
   /** Elements from one line in memory to the next, and the same as it must be computed from the part's first line. */
   readonly stride: number;
   readonly threads: number;
+  /** A second buffer like the first, which the second half of the lines comes from; by whole lines only. */
+  readonly beside?: string;
   /** Rows or columns of one subgroup, and the first vec4u of this block in `staged`. */
   readonly subgroupExtent: number;
   readonly offset: number;

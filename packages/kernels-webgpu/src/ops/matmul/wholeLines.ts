@@ -37,10 +37,10 @@ export function stagedOperand(wholeLines: boolean, options: StagedBlockOptions):
  * A block of a float16 operand whose depth is contiguous, fetched for two steps of 32 at once: a fetch costs by its lines, and half a
  * line of 128 bytes costs as much as a whole one. Staged it lies as `stagedBlock` lays it out, line i beside line i + lines / 2. Eight
  * lanes fetch line i, and line i + lines / 2 with its halves the other way round, so that each lane has 16 bytes for either step and
- * a select fills whole rows of workgroup memory.
+ * a select fills whole rows of workgroup memory. With a second buffer, line i + lines / 2 is its line i.
  */
 function stagedLines(options: StagedBlockOptions): StagedBlock {
-  const { name, side, stride, threads, offset } = options;
+  const { name, beside, side, stride, threads, offset } = options;
   const block = stagedBlock(options);
   const { pitch } = block;
   const rows = block.size / pitch;
@@ -59,12 +59,12 @@ function stagedLines(options: StagedBlockOptions): StagedBlock {
   let ${name}Piece = lane % ${PIECES}u;
   let ${name}OwnFirst = ${name}Piece < ${HALF}u;
   var ${name}At = ${at};
-  let ${name}Across = ${(rows * stride) / PIECES}u + (${name}Piece ^ ${HALF}u) - ${name}Piece;
+  let ${name}Across = ${beside === undefined ? (rows * stride) / PIECES : 0}u + (${name}Piece ^ ${HALF}u) - ${name}Piece;
   let ${name}To = ${offset}u + ${name}Row * ${pitch}u + ${name}Piece;
   let ${name}SecondTo = ${offset}u + ${name}Row * ${pitch}u + (${name}Piece ^ ${HALF}u);
 ${each((round) => `  var ${name}Own${round} = vec4u(); var ${name}Other${round} = vec4u(); var ${name}Second${round} = vec4u();`)}`,
     fetch: `    let ${name}OtherAt = ${name}At + ${name}Across;
-${each((round) => `    ${name}Own${round} = ${name}[${name}At${next(round)}]; ${name}Other${round} = ${name}[${name}OtherAt${next(round)}];`)}
+${each((round) => `    ${name}Own${round} = ${name}[${name}At${next(round)}]; ${name}Other${round} = ${beside ?? name}[${name}OtherAt${next(round)}];`)}
     ${name}At += ${PIECES}u;`,
     // The second step's part moves to registers of its own, so that a fetch finds the others free.
     store: each(

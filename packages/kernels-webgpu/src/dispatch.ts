@@ -116,5 +116,6 @@ function bind(kernel: Kernel, name: string, value: Operand | OperandRange | unde
   const { operand, start, length } = "operand" in value ? value : { operand: value, start: 0, length: elementCount(value.shape) };
   const bytes = bytesPerElement(operand.dtype);
   // Buffers are padded to whole words, and WebGPU binds no empty range.
-  return { storage: operand.storage, byteOffset: start * bytes, byteLength: Math.max(4, Math.ceil((length * bytes) / 4) * 4) };
+  const byteOffset = (operand.byteOffset ?? 0) + start * bytes;
+  return { storage: operand.storage, byteOffset, byteLength: Math.max(4, Math.ceil((length * bytes) / 4) * 4) };
 }

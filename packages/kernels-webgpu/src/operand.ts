@@ -3,6 +3,8 @@ import { bytesPerElement, elementCount, type TensorType } from "@sft/kernels";
 /** A tensor in some piece of device memory. Operands with the same storage number are the same memory. */
 export interface Operand extends TensorType {
   readonly storage: number;
+  /** Where it begins in its storage, a multiple of 256: 0 unless it is a part of what lies there. */
+  readonly byteOffset?: number;
 }
 
 /** Consecutive elements of an operand, as one kernel sees them. */
@@ -36,4 +38,10 @@ export function floatElement({ dtype }: TensorType, width: 1 | 4): FloatElement 
 export function rowsOf(operand: Operand, start: number, count: number): OperandRange {
   const width = rowWidth(operand);
   return { operand, start: start * width, length: count * width };
+}
+
+/** Rows `start` to `start + count` as an operand of its own, for kernels that bind whole ones; its first byte is a multiple of 256. */
+export function partOfRows(operand: Operand, start: number, count: number): Operand {
+  const byteOffset = (operand.byteOffset ?? 0) + start * rowBytes(operand);
+  return { ...operand, shape: [count, ...operand.shape.slice(1)], byteOffset };
 }

@@ -168,6 +168,18 @@ describe("fuseLoss", () => {
     expect(rowsOf({ vocabulary: 2000, hidden: 5000 })).toBe(512);
     expect(rowsOf({ vocabulary: 2000, hidden: 5120, full: false })).toBe(512);
   });
+
+  it("lets as many rows of gradients lie side by side as are little beside all that training holds", () => {
+    const rowsOf = (options: Step): number =>
+      fuseLoss(step(options), apart).instructions.find(({ op }) => op === "lossAndGradients")!.attributes["gradientRows"] as number;
+    // 4 tensors of vocabulary x hidden: a sixteenth is 1280 rows of logits at hidden 5120, 256 more than a chunk, which are 512 of gradients.
+    expect(rowsOf({ vocabulary: 2000, hidden: 5120 })).toBeGreaterThanOrEqual(512);
+    // Embeddings of 20 tokens add a hundredth of that sixteenth.
+    expect(rowsOf({ vocabulary: 2000, hidden: 5120 })).toBeLessThan(512 + 0.011 * 2560);
+    expect(rowsOf({ vocabulary: 2000, hidden: 2000 })).toBe(0);
+    expect(rowsOf({ vocabulary: 2000, hidden: 5 * 5120 })).toBe(4096);
+    expect(rowsOf({ vocabulary: 2000, hidden: 5 * 5120, full: false })).toBe(0);
+  });
 });
 
 /** Values of every bound tensor. */

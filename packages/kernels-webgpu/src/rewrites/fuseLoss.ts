@@ -1,7 +1,7 @@
 import { byteLength, type Attributes, type Instruction, type Program } from "@sft/kernels";
 import type { OpEmitter } from "../dispatch.ts";
-import { lossAndGradients } from "../ops/crossEntropy/lossAndGradients.ts";
-import { ENOUGH_ROWS, LOGIT_BYTES } from "../ops/crossEntropy/logitChunks.ts";
+import { lossAndGradients, type LossAndGradientsAttributes } from "../ops/crossEntropy/lossAndGradients.ts";
+import { ENOUGH_ROWS, GRADIENT_BYTES, LOGIT_BYTES } from "../ops/crossEntropy/chunkSizes.ts";
 
 /** Name of the instruction that stands for a loss and its gradients. */
 const TOGETHER = "lossAndGradients";
@@ -10,6 +10,10 @@ const TOGETHER = "lossAndGradients";
 const MOMENTS = 2;
 /** Share of all that training holds that twice as many logits may take. */
 const SMALL_SHARE = 1 / 20;
+/** Share that the logits and gradients of more rows beside them may take together. */
+const SHARE_WITH_GRADIENTS = 1 / 16;
+/** Rows of gradients at which dWeight's reading and writing is an eighth of its multiplications. */
+const MOST_GRADIENT_ROWS = 8 * ENOUGH_ROWS;
 
 /** Whether an instruction is one that `fuseLoss` writes. */
 export function isLossWithGradients({ op }: Pick<Instruction, "op">): boolean {
@@ -102,22 +106,27 @@ function together(program: Program, position: number, { byHidden, byWeight }: Pa
     op: TOGETHER,
     inputs: [...loss.inputs, hidden.inputs[0]!, ...(weight?.inputs.slice(7) ?? [])],
     outputs: [...loss.outputs, ...hidden.outputs, ...(weight?.outputs ?? [])],
-    attributes: { ...loss.attributes, chunkRows: weight ? rowsWithWeight(program, loss.inputs[1]!) : ENOUGH_ROWS },
+    attributes: {
+      ...loss.attributes,
+      ...(weight ? rowsWithWeight(program, loss.inputs[1]!) : { chunkRows: ENOUGH_ROWS, gradientRows: 0 }),
+    },
   };
 }
 
 /**
- * Rows of a chunk where the head is trained: each chunk reads and writes all of dWeight in float32, which takes as long as its
- * multiplications at 512 rows, so that there are twice as many where their logits take a twentieth at most of parameters, gradients
- * and moments.
+ * Rows where the head is trained: each part of them reads and writes all of dWeight in float32, which takes as long as its
+ * multiplications at 512 rows. So a chunk is twice as long where its logits take a twentieth at most of parameters, gradients and
+ * moments, and where gradients can lie apart there are as many of them as make a sixteenth with these logits.
  */
-function rowsWithWeight({ tensors }: Program, weight: number): number {
+function rowsWithWeight({ tensors }: Program, weight: number): Pick<LossAndGradientsAttributes, "chunkRows" | "gradientRows"> {
   const held = tensors.reduce(
     (sum, tensor) => sum + (tensor.role === "activation" ? 0 : byteLength(tensor) * (tensor.role === "gradient" ? 1 + MOMENTS : 1)),
     0,
   );
-  const logits = 2 * ENOUGH_ROWS * tensors[weight]!.shape[0]! * LOGIT_BYTES;
-  return logits <= SMALL_SHARE * held ? 2 * ENOUGH_ROWS : ENOUGH_ROWS;
+  const rowBytes = tensors[weight]!.shape[0]! * LOGIT_BYTES;
+  const chunkRows = 2 * ENOUGH_ROWS * rowBytes <= SMALL_SHARE * held ? 2 * ENOUGH_ROWS : ENOUGH_ROWS;
+  const fitting = Math.floor((SHARE_WITH_GRADIENTS * held - chunkRows * rowBytes) / (tensors[weight]!.shape[0]! * GRADIENT_BYTES));
+  return { chunkRows, gradientRows: Math.max(0, Math.min(fitting, MOST_GRADIENT_ROWS)) };
 }
 
 function sameAttributes(a: Attributes, b: Attributes): boolean {

@@ -4,7 +4,7 @@ import type { Operand } from "../../operand.ts";
 import { emitCopy, emitFill } from "../elementwise/arithmetic.ts";
 import { emitScatterRows } from "../embedding/gatherRows.ts";
 import { emitMatmul } from "../matmul/matmul.ts";
-import { forEachLogitChunk, type LogitChunk } from "./logitChunks.ts";
+import { forEachLogitChunk, type LogitChunk, type LogitGroup } from "./logitChunks.ts";
 import { emitLogitRows } from "./logitRows.ts";
 
 /** dx: at supervised rows dLogits · weight, elsewhere 0. The logits of each chunk are computed again. */
@@ -24,11 +24,12 @@ export const linearCrossEntropyWeightGrad: OpEmitter = (emitter, { inputs, outpu
   const [dLoss, x, weight, rows, targets, weights, logSumExp, addend] = inputs;
   const settings = attributes as LinearCrossEntropyAttributes;
   const wanted = { rows: rows!, targets: targets!, logSumExp: logSumExp!, factors: { dLoss: dLoss!, weights: weights! } };
-  const addRows = gradientByWeight(emitter, rows!, addend, dWeight!, settings.alpha);
-  forEachLogitChunk(emitter, { x: x!, weight: weight!, rows: rows!, alpha: settings.alpha }, (chunk) => {
-    emitLogitRows(emitter, chunk, wanted, settings);
-    addRows(chunk);
-  });
+  forEachLogitChunk(
+    emitter,
+    { x: x!, weight: weight!, rows: rows!, alpha: settings.alpha },
+    (chunk) => emitLogitRows(emitter, chunk, wanted, settings),
+    gradientByWeight(emitter, rows!, addend, dWeight!, settings.alpha),
+  );
 };
 
 /** Sets dx to 0 and gives what writes the rows of a chunk into it once their gradient is there. */
@@ -43,18 +44,18 @@ export function gradientByHidden(emitter: Emitter, rows: Operand, dx: Operand, a
   };
 }
 
-/** Gives what adds a chunk's part to dWeight: the first one adds it to the addend. Without any rows dWeight is that alone. */
+/** Gives what adds a group's part to dWeight: the first one adds it to the addend. Without any rows dWeight is that alone. */
 export function gradientByWeight(
   emitter: Emitter,
   rows: Operand,
   addend: Operand | undefined,
   dWeight: Operand,
   alpha: number,
-): (chunk: LogitChunk) => void {
+): (group: LogitGroup) => void {
   if (rows.shape[0] === 0) {
     if (addend) emitCopy(emitter, addend, dWeight);
     else emitFill(emitter, dWeight, 0);
   }
-  return ({ emitter: ofChunk, first, hidden, gradient }) =>
-    emitMatmul(ofChunk, { a: gradient, b: hidden, addend: first === 0 ? addend : dWeight, y: dWeight }, true, false, alpha);
+  return ({ emitter: ofGroup, first, hidden, gradient }) =>
+    emitMatmul(ofGroup, { a: gradient, b: hidden, addend: first === 0 ? addend : dWeight, y: dWeight }, true, false, alpha);
 }

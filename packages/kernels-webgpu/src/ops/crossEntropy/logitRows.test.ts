@@ -11,10 +11,14 @@ import { emitLogitRows } from "./logitRows.ts";
 const [ROWS, FIRST] = [3, 2];
 const settings: LinearCrossEntropyAttributes = { alpha: 1, softcap: 6, labelSmoothing: 0.1, zLoss: 0.02 };
 
-/** The one launch that turns logits into losses, and into their gradient in float32 or float16. */
-function launch(vocabulary: number, gradient: "f32" | "f16"): Dispatch {
+/** Where the gradient goes: over the logits, in float32 or float16, or in float16 beside them. */
+type Written = "f32" | "f16" | "apart";
+
+/** The one launch that turns logits into losses and their gradient. */
+function launch(vocabulary: number, written: Written): Dispatch {
   const logits: Operand = { storage: 0, dtype: "f32", shape: [ROWS, vocabulary] };
   const operand = (storage: number, dtype: "f32" | "i32", length = FIRST + ROWS): Operand => ({ storage, dtype, shape: [length] });
+  const gradient: Operand = { ...logits, dtype: written === "f32" ? "f32" : "f16", storage: written === "apart" ? 7 : 0 };
   let dispatch: Dispatch | null = null;
   const emitter = {
     limits: defaultLimits,
@@ -23,7 +27,7 @@ function launch(vocabulary: number, gradient: "f32" | "f16"): Dispatch {
   };
   emitLogitRows(
     emitter,
-    { emitter, first: FIRST, hidden: logits, head: logits, logits, gradient: { ...logits, dtype: gradient } },
+    { emitter, first: FIRST, hidden: logits, head: logits, logits, gradient },
     {
       rows: operand(1, "i32"),
       targets: operand(2, "i32"),
@@ -37,8 +41,8 @@ function launch(vocabulary: number, gradient: "f32" | "f16"): Dispatch {
 }
 
 /** Logits from -6 to 6, the second of three rows being padding. */
-async function run(device: GPUDevice, vocabulary: number, gradient: "f32" | "f16"): Promise<readonly ArrayBuffer[]> {
-  const { kernel, bindings, parameters, workgroups } = launch(vocabulary, gradient);
+async function run(device: GPUDevice, vocabulary: number, written: Written): Promise<readonly ArrayBuffer[]> {
+  const { kernel, bindings, parameters, workgroups } = launch(vocabulary, written);
   const data = [
     Float32Array.from({ length: ROWS * vocabulary }, (_, i) => 6 * Math.sin(1 + i * 1.3)),
     Int32Array.of(9, 9, 4, -1, 7),
@@ -47,6 +51,7 @@ async function run(device: GPUDevice, vocabulary: number, gradient: "f32" | "f16
     new Float32Array(FIRST + ROWS),
     Float32Array.of(50),
     Float32Array.of(9, 9, 0.5, 3, 1.5),
+    new Uint16Array(ROWS * vocabulary).fill(9),
   ];
   const buffers = data.map((values) => {
     const buffer = device.createBuffer({ size: values.byteLength, usage: 0x80 | 0x8 | 0x4 });
@@ -57,7 +62,7 @@ async function run(device: GPUDevice, vocabulary: number, gradient: "f32" | "f16
   const uniform = device.createBuffer({ size: block.bytes.length, usage: 0x40 | 0x8 });
   device.queue.writeBuffer(uniform, 0, block.bytes);
   const bound = [...bindings.map(({ storage }) => buffers[storage]!), uniform];
-  const results = [0, 3, 4].map((index) => buffers[index]!);
+  const results = [0, 3, 4, 7].map((index) => buffers[index]!);
   return launchKernel(
     device,
     kernel.wgsl,
@@ -71,8 +76,8 @@ describeOnGpu("rows of logits", () => {
   // Rounds of 256 threads with 8 logits each: less than one, whole ones, and a part of one at the end.
   it.each([8, 40, 4096, 5000])("of %i classes become the gradient in float16 in the first half of their memory", async (vocabulary) => {
     const { device } = await createNodeDevice(testDeviceOptions);
-    const [words, ...losses] = await run(device, vocabulary, "f16");
-    const [whole, ...others] = await run(device, vocabulary, "f32");
+    const [words, ...losses] = (await run(device, vocabulary, "f16")).slice(0, 3);
+    const [whole, ...others] = (await run(device, vocabulary, "f32")).slice(0, 3);
     device.destroy();
     expect(losses.map((values) => new Float32Array(values))).toEqual(others.map((values) => new Float32Array(values)));
     const gradient = new Float32Array(whole!);
@@ -84,5 +89,17 @@ describeOnGpu("rows of logits", () => {
       return Math.abs(half - value) <= Math.max(2 ** -11 * Math.abs(value), 2 ** -25) ? [] : [i];
     });
     expect(wrong).toEqual([]);
+  });
+
+  it.each([8, 40, 4096, 5000])("of %i classes become the same gradient beside the logits, which stay", async (vocabulary) => {
+    const { device } = await createNodeDevice(testDeviceOptions);
+    const [words, ...losses] = await run(device, vocabulary, "f16");
+    const [logits, ...others] = await run(device, vocabulary, "apart");
+    device.destroy();
+    const floats = (buffers: readonly ArrayBuffer[]) => buffers.slice(0, 2).map((values) => new Float32Array(values));
+    expect(floats(losses)).toEqual(floats(others));
+    expect(new Float32Array(logits!)).toEqual(Float32Array.from({ length: ROWS * vocabulary }, (_, i) => 6 * Math.sin(1 + i * 1.3)));
+    const inPlace = new Uint16Array(words!).filter((_, i) => i % (2 * vocabulary) < vocabulary);
+    expect(new Uint16Array(others[2]!)).toEqual(inPlace);
   });
 });

@@ -18,12 +18,12 @@ export interface LogitRows {
   readonly logSumExp: Operand;
   /** Losses of the rows, where they are wanted. */
   readonly rowLoss?: Operand;
-  /** Factors of the rows' gradients, where those are wanted: they take the place of the logits. */
+  /** Factors of the rows' gradients, where those are wanted. */
   readonly factors?: { readonly dLoss: Operand; readonly weights: Operand };
 }
 
 /**
- * One workgroup a row: logSumExp and loss of its logits, and then the gradient in their place, dLoss * weights[r] * (softmax(logits)
+ * One workgroup a row: logSumExp and loss of its logits, and then their gradient, dLoss * weights[r] * (softmax(logits)
  * (1 + 2 zLoss logSumExp[r]) - (1 - e) onehot(targets[r]) - e / V) times the slope of the soft cap; all of it 0 for padding.
  */
 export function emitLogitRows(
@@ -33,10 +33,12 @@ export function emitLogitRows(
   { softcap, labelSmoothing, zLoss }: LinearCrossEntropyAttributes,
 ): void {
   const [count, vocabulary] = logits.shape as [number, number];
-  const kernel = rowKernel(vocabulary % 4 === 0 ? 4 : 1, rowLoss !== undefined, factors === undefined ? "none" : gradient.dtype);
+  const apart = gradient.storage !== logits.storage;
+  const written = factors === undefined ? "none" : gradient.dtype !== "f16" ? "inPlace" : apart ? "wordsApart" : "wordsInPlace";
+  const kernel = rowKernel(vocabulary % 4 === 0 ? 4 : 1, rowLoss !== undefined, written);
   emitter.dispatch(
     kernel,
-    { rows, targets, ...factors, logits, logSumExp, ...(rowLoss ? { rowLoss } : {}) },
+    { rows, targets, ...factors, logits, logSumExp, ...(rowLoss ? { rowLoss } : {}), ...(written === "wordsApart" ? { gradient } : {}) },
     {
       count,
       first,
@@ -52,9 +54,12 @@ export function emitLogitRows(
   );
 }
 
-/** `piece` logits are read at a time. Gradients in float16 need rows of a multiple of 8, and fill the first half of a row's memory. */
-function rowKernel(piece: 1 | 4, losses: boolean, gradient: "none" | Operand["dtype"]): Kernel {
-  const words = gradient === "f16";
+/** Where the gradient goes: in float32 over the logits, or as words of two float16 over them, in the first half of a row's memory, or apart. */
+type Written = "none" | "inPlace" | "wordsInPlace" | "wordsApart";
+
+/** `piece` logits are read at a time. Gradients in float16 need rows of a multiple of 8. */
+function rowKernel(piece: 1 | 4, losses: boolean, gradient: Written): Kernel {
+  const [words, apart] = [gradient === "wordsInPlace", gradient === "wordsApart"];
   const wide = piece === 4 ? "vec4f" : "f32";
   const wanted = [...(losses ? ["losses"] : []), ...(gradient === "none" ? [] : ["gradient"])].join(" and ");
   return kernelVariant(`logitRows|${piece}|${losses}|${gradient}`, () => {
@@ -62,9 +67,10 @@ function rowKernel(piece: 1 | 4, losses: boolean, gradient: "none" | Operand["dt
       rows: "read i32",
       targets: "read i32",
       ...(gradient === "none" ? {} : { dLoss: "read f32", weights: "read f32" }),
-      logits: `${gradient === "none" ? "read" : "read_write"} ${words ? "vec4u" : wide}`,
+      logits: `${gradient === "none" || apart ? "read" : "read_write"} ${words ? "vec4u" : wide}`,
       logSumExp: losses ? "read_write f32" : "read f32",
       ...(losses ? { rowLoss: "read_write f32" } : {}),
+      ...(apart ? { gradient: "read_write vec4u" } : {}),
     };
     return {
       label: `linearCrossEntropy, ${wanted} of rows`,
@@ -90,7 +96,7 @@ ${gradient === "none" ? "" : slopeOfLoss(piece)}`,
   let pieces = p.vocabulary / ${piece}u;
   let base = r * pieces;
 ${losses ? lossOfRow(piece) : "  let value = logSumExp[slot];"}
-${gradient === "none" ? "" : words ? gradientInWords : gradientInPlace(losses)}`,
+${gradient === "none" ? "" : words ? gradientInWords : apart ? gradientApart : gradientInPlace(losses)}`,
     };
   });
 }
@@ -143,6 +149,14 @@ function gradientInPlace(losses: boolean): string {
     logits[base + c] = select(factor * slopeOfLoss(logitsAt(base + c), c, onTarget, value), T(0.0), padding);
   }`;
 }
+
+/** Eight logits a thread become one vec4u of float16. */
+const gradientApart = `  let factor = dLoss[0] * weights[slot];
+  for (var c = lane; c < pieces / 2u; c += ${THREADS}u) {
+    let low = select(factor * slopeOfLoss(logitsAt(base + 2u * c), 2u * c, onTarget, value), T(0.0), padding);
+    let high = select(factor * slopeOfLoss(logitsAt(base + 2u * c + 1u), 2u * c + 1u, onTarget, value), T(0.0), padding);
+    gradient[base / 2u + c] = vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
+  }`;
 
 /** Eight logits a thread become one vec4u of float16; what a round writes, it or an earlier one has read. */
 const gradientInWords = `  let factor = dLoss[0] * weights[slot];

@@ -5,8 +5,8 @@ import { gradientByHidden, gradientByWeight } from "./linearCrossEntropyGrad.ts"
 import { forEachLogitChunk } from "./logitChunks.ts";
 import { emitLogitRows } from "./logitRows.ts";
 
-/** Attributes of the loss, and the rows of a chunk of logits. */
-export type LossAndGradientsAttributes = LinearCrossEntropyAttributes & { readonly chunkRows: number };
+/** Attributes of the loss, the rows of a chunk of logits, and the most rows whose gradients may lie side by side (0 for no more than those). */
+export type LossAndGradientsAttributes = LinearCrossEntropyAttributes & { readonly chunkRows: number; readonly gradientRows: number };
 
 /**
  * Loss, its gradient by x and, where there is such an output, by the weight, all from the same logits, chunk after chunk: `linearCrossEntropy` and
@@ -18,7 +18,7 @@ export const lossAndGradients: OpEmitter = (
   { inputs: [x, weight, rows, targets, weights, dLoss, addend], outputs: [loss, logSumExp, rowLoss, dx, dWeight], attributes },
 ) => {
   const settings = attributes as LossAndGradientsAttributes;
-  const { alpha, chunkRows } = settings;
+  const { alpha, chunkRows, gradientRows } = settings;
   const wanted = {
     rows: rows!,
     targets: targets!,
@@ -28,10 +28,14 @@ export const lossAndGradients: OpEmitter = (
   };
   const emitRows = gradientByHidden(emitter, rows!, dx!, alpha);
   const addRows = dWeight && gradientByWeight(emitter, rows!, addend, dWeight, alpha);
-  forEachLogitChunk(emitter, { x: x!, weight: weight!, rows: rows!, alpha, chunkRows }, (chunk) => {
-    emitLogitRows(emitter, chunk, wanted, settings);
-    emitRows(chunk);
-    addRows?.(chunk);
-  });
+  forEachLogitChunk(
+    emitter,
+    { x: x!, weight: weight!, rows: rows!, alpha, chunkRows, gradientRows },
+    (chunk) => {
+      emitLogitRows(emitter, chunk, wanted, settings);
+      emitRows(chunk);
+    },
+    addRows,
+  );
   emitTotalLoss(emitter, weights!, rowLoss!, loss!);
 };

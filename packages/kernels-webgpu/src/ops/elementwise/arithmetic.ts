@@ -75,7 +75,7 @@ export function emitCopy(emitter: Emitter, x: Operand, y: Operand): void {
     return;
   }
   if (x.storage === y.storage) return;
-  const words = (operand: Operand): Operand => ({ storage: operand.storage, shape: [Math.ceil(byteLength(operand) / 4)], dtype: "i32" });
+  const words = (operand: Operand): Operand => ({ ...operand, shape: [Math.ceil(byteLength(operand) / 4)], dtype: "i32" });
   emitElementwise(
     emitter,
     { label: "copy", element: "u32", inputs: ["x"], outputs: ["y"], body: "  y[i] = x[i];" },

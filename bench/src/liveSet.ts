@@ -2,7 +2,7 @@
 //   liveSet MODEL.json lora|full BATCH SEQUENCE [recompute] [float32]
 import { readFile } from "node:fs/promises";
 import { byteLength, createPlanningBackend, opTable, type Program } from "@sft/kernels";
-import { listDispatches } from "@sft/kernels-webgpu";
+import { HALF_COPIES_FROM, listDispatches } from "@sft/kernels-webgpu";
 import { frozenWeightsFor, LanguageModel, type TrainingMethod } from "@sft/model";
 import { defaultSettings, microBatchProgram, paddedSupervised } from "@sft/trainer";
 
@@ -19,7 +19,8 @@ const limits = {
 };
 
 const config = JSON.parse(await readFile(file!, "utf8")) as Record<string, unknown>;
-const backend = createPlanningBackend({ partAlignment: 128, halfWeights: mixed, ...(mixed ? { productRoundoff: 2 ** -11 } : {}) });
+const halves = { halfWeights: mixed, halfCopiesFrom: HALF_COPIES_FROM };
+const backend = createPlanningBackend({ partAlignment: 128, ...halves, ...(mixed ? { productRoundoff: 2 ** -11 } : {}) });
 const frozenWeights = method === "lora" ? frozenWeightsFor(backend.capabilities) : "float32";
 const [rows, length] = [Number(batch), Number(sequence)];
 const model = await LanguageModel.load({ backend, config, positions: length, frozenWeights, empty: true });

@@ -72,6 +72,12 @@ export function limitsOf(
   };
 }
 
+/**
+ * A rounded copy of a smaller weight is still in the cache when the product reads it. On an H100, held copies save 2.5 % of a step of full
+ * fine-tuning for 6 % of its memory at 1 B (2^20 to 2^24 elements), and 1.5 % for 4 % at 135 M (at most 0.9 million), where they are left out.
+ */
+export const HALF_COPIES_FROM: number = 2 ** 20;
+
 /** What the backend tells its callers of this device. */
 export function capabilitiesOf(device: GPUDevice, info: AdapterInfo, limits: KernelLimits): Capabilities {
   const words = [info.vendor, info.architecture, info.device, info.description].filter(Boolean).join(" ");
@@ -82,6 +88,7 @@ export function capabilitiesOf(device: GPUDevice, info: AdapterInfo, limits: Ker
     float64: false,
     ...(limits.matrixUnits ? { productRoundoff: 2 ** -11 } : {}),
     halfWeights: device.features.has("shader-f16"),
+    halfCopiesFrom: HALF_COPIES_FROM,
     maxBindingBytes: limits.maxBindingBytes,
     partAlignment: PART_ALIGNMENT,
     ops: new Set(opEmitters.keys()),

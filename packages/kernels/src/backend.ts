@@ -48,6 +48,11 @@ export interface Capabilities {
    * products would not lose anyway. Default: false.
    */
   readonly halfWeights?: boolean;
+  /**
+   * Elements that the largest weight of a model's linear layers must have for training to hold float16 copies of those that it trains: the
+   * rounding of smaller ones before each product is not worth the memory. Default: 0, always.
+   */
+  readonly halfCopiesFrom?: number;
   /** Bytes that buffers and programs may take together, where that is known. */
   readonly memoryBytes?: number;
   /** Largest number of bytes one kernel can see of one tensor; larger tensors are worked on in row ranges. */

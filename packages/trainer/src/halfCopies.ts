@@ -1,4 +1,4 @@
-import { cast, Tape, type Capabilities, type Program } from "@sft/kernels";
+import { cast, elementCount, Tape, type Capabilities, type Program } from "@sft/kernels";
 import { frozenWeightsFor, type ParameterSpec } from "@sft/model";
 import { optimisers } from "./optimisers/index.ts";
 import type { ParameterGroup } from "./parameterGroups.ts";
@@ -14,6 +14,7 @@ export type HalfCopySettings = Pick<TrainingSettings, "method"> & Partial<Pick<T
  * The float16 copies that a run holds of the weights that it trains, as names of tensors by parameter: of those that linear layers or the
  * loss's `head` read and whose update writes the copy as well, where products round weights to float16 anyway. The copies cost half of the
  * weights' memory and save rounding them in every pass; gradients, update and checkpoints stay float32 (Micikevicius et al. 2018, section 3.1).
+ * Where no linear layer is as large as the backend's `halfCopiesFrom`, there are none.
  */
 export function halfCopies(
   parameters: readonly ParameterSpec[],
@@ -23,7 +24,10 @@ export function halfCopies(
 ): ReadonlyMap<string, string> {
   if (method !== "full" || optimiser === undefined || offloadOptimiser || frozenWeightsFor(capabilities) !== "float16") return new Map();
   const { ruleFor } = optimisers[optimiser];
-  const isRead = ({ name, kind }: ParameterSpec): boolean => kind === "linear" || kind === "conv1d" || name === head;
+  const isLinear = ({ kind }: ParameterSpec): boolean => kind === "linear" || kind === "conv1d";
+  const { halfCopiesFrom = 0 } = capabilities;
+  if (!parameters.some((one) => isLinear(one) && elementCount(one.shape) >= halfCopiesFrom)) return new Map();
+  const isRead = (one: ParameterSpec): boolean => isLinear(one) || one.name === head;
   const copied = parameters.filter((one) => isRead(one) && ruleFor(one).writesHalfCopy);
   return new Map(copied.map(({ name }) => [name, halfCopyName(name)]));
 }

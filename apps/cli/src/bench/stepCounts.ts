@@ -1,5 +1,5 @@
 import { createPlanningBackend, opTable, type Program } from "@sft/kernels";
-import { listDispatches, type KernelLimits } from "@sft/kernels-webgpu";
+import { HALF_COPIES_FROM, listDispatches, type KernelLimits } from "@sft/kernels-webgpu";
 import { frozenWeightsFor, LanguageModel, type TrainingMethod } from "@sft/model";
 import { defaultSettings, microBatchProgram, OptimiserStep, paddedSupervised } from "@sft/trainer";
 import { readFile } from "node:fs/promises";
@@ -55,7 +55,8 @@ async function countStep(
   const file = new URL(`../../../../bench/models/${name}.json`, import.meta.url);
   const config = JSON.parse(await readFile(file, "utf8")) as Record<string, unknown>;
   const mixed = precision === "mixed";
-  const backend = createPlanningBackend({ partAlignment: 128, halfWeights: true, ...(mixed ? { productRoundoff: 2 ** -11 } : {}) });
+  const halves = { halfWeights: true, halfCopiesFrom: HALF_COPIES_FROM };
+  const backend = createPlanningBackend({ partAlignment: 128, ...halves, ...(mixed ? { productRoundoff: 2 ** -11 } : {}) });
   const frozenWeights = method === "lora" ? frozenWeightsFor(backend.capabilities) : "float32";
   const model = await LanguageModel.load({ backend, config, positions: 1024, frozenWeights, empty: true });
   if (method === "lora") await model.attachLora({ r: 16, alpha: 32, dropout: 0, targetModules: "all-linear" });

@@ -1,5 +1,5 @@
 import { opTable, type Program } from "@sft/kernels";
-import { defaultLimits, listDispatches, type KernelLimits } from "@sft/kernels-webgpu";
+import { defaultLimits, HALF_COPIES_FROM, listDispatches, type KernelLimits } from "@sft/kernels-webgpu";
 import type { PlanRequest } from "./planTraining.ts";
 
 /**
@@ -13,6 +13,12 @@ export function gpuMemory(
   const scratchOf = (program: Program): number => listDispatches(program, opTable, { ...limits, matrixUnits: mixed }).plan.activationBytes;
   return {
     scratchOf,
-    capabilities: { backend: "webgpu", partAlignment: 128, halfWeights: true, ...(mixed ? { productRoundoff: 2 ** -11 } : {}) },
+    capabilities: {
+      backend: "webgpu",
+      partAlignment: 128,
+      halfWeights: true,
+      halfCopiesFrom: HALF_COPIES_FROM,
+      ...(mixed ? { productRoundoff: 2 ** -11 } : {}),
+    },
   };
 }

@@ -8,11 +8,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Tokenizer as DirectTokenizer } from "@huggingface/tokenizers";
 import { TOKENIZER_NAMES, tokenizerFolder } from "@sft/fixtures";
+import { readGolden } from "../src/testing/readGolden.ts";
 
 const readJson = (path: string | URL): unknown => JSON.parse(readFileSync(path, "utf8"));
-const golden = (file: string): unknown => readJson(new URL(`../golden/${file}.json`, import.meta.url));
 type Ids = { ids: number[] };
-const mixed = golden("mixed-scripts") as { texts: string[]; encodings: Record<string, Ids[]> };
+const mixed = readGolden("mixed-scripts") as { texts: string[]; encodings: Record<string, Ids[]> };
 
 for (const name of TOKENIZER_NAMES) {
   const folder = tokenizerFolder(name);
@@ -20,7 +20,7 @@ for (const name of TOKENIZER_NAMES) {
     readJson(join(folder, "tokenizer.json")) as object,
     readJson(join(folder, "tokenizer_config.json")) as object,
   );
-  const { encodings } = golden(name) as { encodings: (Ids & { text: string; add_special_tokens: boolean })[] };
+  const { encodings } = readGolden(name) as { encodings: (Ids & { text: string; add_special_tokens: boolean })[] };
   const cases = [
     ...encodings.filter(({ add_special_tokens }) => !add_special_tokens),
     ...mixed.texts.map((text, index) => ({ text, ids: mixed.encodings[name][index].ids })),
@@ -32,7 +32,7 @@ for (const name of TOKENIZER_NAMES) {
 }
 
 type Case = { name: string; tokenizer: object; encodings: (Ids & { text: string })[] };
-for (const { name, tokenizer, encodings } of (golden("components") as { cases: Case[] }).cases) {
+for (const { name, tokenizer, encodings } of (readGolden("components") as { cases: Case[] }).cases) {
   try {
     const direct = new DirectTokenizer(tokenizer, {});
     const different = encodings.filter(({ text, ids }) => String(direct.encode(text, { add_special_tokens: false }).ids) !== String(ids));

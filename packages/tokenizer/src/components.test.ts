@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { createTokenizer } from "./index.ts";
+import { readGolden } from "./testing/readGolden.ts";
 
 interface Golden {
   readonly ids: number[];
@@ -16,8 +15,7 @@ interface Case {
 }
 
 // Small tokenizers that between them use every component, with awkward added tokens; trained and run by the Rust tokenizers 0.23.2.
-const golden = gunzipSync(readFileSync(new URL("../golden/components.json.gz", import.meta.url))).toString();
-const { cases } = JSON.parse(golden) as { cases: readonly Case[] };
+const { cases } = readGolden("components") as { cases: readonly Case[] };
 
 function inUnits(text: string, offsets: readonly number[]): number[] {
   const units = [0];

@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
 import { TOKENIZER_NAMES, tokenizerFolder } from "@sft/fixtures";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Tokenizer } from "./index.ts";
 import { loadTokenizer } from "./node.ts";
+import { readGolden } from "./testing/readGolden.ts";
 
 interface Golden {
   readonly special: Readonly<Record<string, string>>;
@@ -22,7 +22,6 @@ interface MixedScripts {
   readonly encodings: Readonly<Record<string, readonly { ids: number[]; offsets: number[]; decoded: string }[]>>;
 }
 
-const readGolden = (file: string): unknown => JSON.parse(readFileSync(new URL(`../golden/${file}.json`, import.meta.url), "utf8"));
 const mixedScripts = readGolden("mixed-scripts") as MixedScripts;
 
 // Written by the Rust tokenizers 0.23.2, the oracle for ids, offsets and decoded text.

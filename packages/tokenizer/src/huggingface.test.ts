@@ -1,13 +1,12 @@
-import { readFileSync } from "node:fs";
 import { TOKENIZER_NAMES, tokenizerFolder } from "@sft/fixtures";
 import { describe, expect, test } from "vitest";
 import { compareWithLibrary, createLibraryEncoder, probeTexts } from "./huggingface.ts";
 import { readTokenizerFiles } from "./node.ts";
+import { readGolden } from "./testing/readGolden.ts";
 
 interface Golden {
   readonly encodings: readonly { text: string; add_special_tokens: boolean; ids: number[] }[];
 }
-const readGolden = (file: string): unknown => JSON.parse(readFileSync(new URL(`../golden/${file}.json`, import.meta.url), "utf8"));
 
 describe.each(TOKENIZER_NAMES)("%s", (name) => {
   test("the library's own encoder gives the Rust ids of most texts, and the comparison finds the others", async () => {

@@ -9,10 +9,10 @@ import {
 } from "@sft/kernels";
 import { resolveDispatch, type Dispatch, type Emitter, type KernelLimits, type OpCall, type OpEmitter } from "./dispatch.ts";
 import { fuseCopy } from "./rewrites/fuseCopy.ts";
-import { emitterOfGated, fuseGated } from "./rewrites/fuseGated.ts";
-import { emitterOfLoss, fuseLoss } from "./rewrites/fuseLoss.ts";
-import { emitterOfLowRank, foldLowRank } from "./rewrites/foldLowRank.ts";
-import { emitterOfNorm, fuseNormGradients } from "./rewrites/fuseNormGradients.ts";
+import { gatedEmitters, fuseGated } from "./rewrites/fuseGated.ts";
+import { lossEmitters, fuseLoss } from "./rewrites/fuseLoss.ts";
+import { lowRankEmitters, foldLowRank } from "./rewrites/foldLowRank.ts";
+import { normEmitters, fuseNormGradients } from "./rewrites/fuseNormGradients.ts";
 import { fuseResidual } from "./rewrites/fuseResidual.ts";
 import { groupAlike } from "./rewrites/groupAlike.ts";
 import { storeHalf } from "./rewrites/halfStorage.ts";
@@ -20,13 +20,19 @@ import type { Operand } from "./operand.ts";
 import { opEmitters } from "./ops/index.ts";
 import { lowRankDefinition } from "./ops/matmul/lowRankProduct.ts";
 import { repeatCheap } from "./rewrites/repeatCheap.ts";
-import { definitionsWithResult, emitterWithResult, repeatInGradient } from "./rewrites/repeatInGradient.ts";
+import { definitionsWithResult, emittersWithResult, repeatInGradient } from "./rewrites/repeatInGradient.ts";
 import { emitSideBySide, membersOf } from "./rewrites/sideBySide.ts";
 import { emitterOfParts, sumTogether } from "./rewrites/sumTogether.ts";
 
+/** Kernels and definitions of the ops that the rewrites write, by op; an op without a definition has outputs of memory of their own. */
+const ownEmitters: ReadonlyMap<string, OpEmitter> = new Map(
+  [lowRankEmitters, gatedEmitters, lossEmitters, normEmitters, emittersWithResult].flatMap((own) => [...own]),
+);
+const ownDefinitions = new Map([lowRankDefinition, ...definitionsWithResult].map((one) => [one.name, one] as const));
+
 /** A program as kernel launches over numbered storages; needs no GPU. */
 export interface DispatchList {
-  /** The program as it runs: fused, with cheap results computed again instead of kept, and on matrix units activations in float16, low-rank pairs in the product of the base weights and sums of split products together. Bound tensors keep their numbers. */
+  /** The program as it runs: fused, with cheap results computed again instead of kept, and on matrix units activations in float16, low-rank pairs in the product of the base weights, gate and up with their activation, and sums of split products together. Bound tensors keep their numbers. */
   readonly program: Program;
   readonly dispatches: readonly Dispatch[];
   /** Instruction of `program` that each dispatch belongs to. */
@@ -54,13 +60,7 @@ export function listDispatches(
   const fused = fuseResidual(repeatCheap(fuseLoss(source, overlap), table));
   const stored = repeatInGradient(fuseNormGradients(fuseCopy(storeHalf(fused, limits)), limits, overlap), limits, overlap);
   const program = groupAlike(sumTogether(fuseGated(foldLowRank(stored, limits), limits), limits, sameBuffer), limits);
-  const plan = planMemory(
-    program,
-    new Map([...table, ...[lowRankDefinition, ...definitionsWithResult].map((one) => [one.name, one] as const)]),
-    {
-      scratch: scratchRequests(program, limits),
-    },
-  );
+  const plan = planMemory(program, new Map([...table, ...ownDefinitions]), { scratch: scratchRequests(program, limits) });
   const storages: Storage[] = [];
   const numbers = new Map<string, number>();
   const numberOf = (storage: Storage): number => {
@@ -124,12 +124,5 @@ function emitInstruction(instruction: Instruction, operandOf: (index: number) =>
 }
 
 function emitterOf(call: Pick<OpCall, "op" | "attributes">): OpEmitter {
-  const own =
-    emitterOfParts(call) ??
-    emitterOfLowRank(call) ??
-    emitterOfGated(call) ??
-    emitterOfLoss(call) ??
-    emitterOfNorm(call) ??
-    emitterWithResult(call);
-  return own ?? opEmitters.get(call.op)!;
+  return emitterOfParts(call) ?? ownEmitters.get(call.op) ?? opEmitters.get(call.op)!;
 }

@@ -8,10 +8,8 @@ import { tensorUses } from "./tensorUses.ts";
 const FIXED: ReadonlySet<TensorRole> = new Set(["parameter", "input"]);
 const MAY_BE_WRITTEN: ReadonlySet<TensorRole> = new Set(["activation", "gradient", "state", "output"]);
 
-/** Kernels of the instructions that `foldLowRank` writes. */
-export function emitterOfLowRank({ op }: Pick<Instruction, "op">): OpEmitter | undefined {
-  return op === lowRankDefinition.name ? lowRankProduct : undefined;
-}
+/** Kernels of the instructions that `foldLowRank` writes, by op. */
+export const lowRankEmitters: ReadonlyMap<string, OpEmitter> = new Map([[lowRankDefinition.name, lowRankProduct]]);
 
 /**
  * Makes one instruction of LoRA's second product and the product of the base weights, one of which is added to the other and read by

@@ -11,10 +11,8 @@ export function isGatedProduct({ op }: Pick<Instruction, "op">): boolean {
   return op === TOGETHER;
 }
 
-/** Kernels of the instructions that `fuseGated` writes. */
-export function emitterOfGated(instruction: Pick<Instruction, "op">): OpEmitter | undefined {
-  return isGatedProduct(instruction) ? gatedProduct : undefined;
-}
+/** Kernels of the instructions that `fuseGated` writes, by op. */
+export const gatedEmitters: ReadonlyMap<string, OpEmitter> = new Map([[TOGETHER, gatedProduct]]);
 
 /** The two products whose operations an instruction of `fuseGated` does. */
 export function productsOfGated({ inputs, outputs, attributes: { alpha }, ...rest }: Instruction): readonly Instruction[] {

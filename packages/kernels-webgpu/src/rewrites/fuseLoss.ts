@@ -2,6 +2,7 @@ import { byteLength, type Attributes, type Instruction, type Program } from "@sf
 import type { OpEmitter } from "../dispatch.ts";
 import { lossAndGradients, type LossAndGradientsAttributes } from "../ops/crossEntropy/lossAndGradients.ts";
 import { ENOUGH_ROWS, GRADIENT_BYTES, LOGIT_BYTES } from "../ops/crossEntropy/chunkSizes.ts";
+import { touching } from "./canMove.ts";
 
 /** Name of the instruction that stands for a loss and its gradients. */
 const TOGETHER = "lossAndGradients";
@@ -20,10 +21,8 @@ export function isLossWithGradients({ op }: Pick<Instruction, "op">): boolean {
   return op === TOGETHER;
 }
 
-/** Kernels of the instructions that `fuseLoss` writes. */
-export function emitterOfLoss(instruction: Pick<Instruction, "op">): OpEmitter | undefined {
-  return isLossWithGradients(instruction) ? lossAndGradients : undefined;
-}
+/** Kernels of the instructions that `fuseLoss` writes, by op. */
+export const lossEmitters: ReadonlyMap<string, OpEmitter> = new Map([[TOGETHER, lossAndGradients]]);
 
 /**
  * Computes the logits of the head once a step: a loss and its gradients by x and by the head's weight, which each compute them,
@@ -82,8 +81,7 @@ function partsOfLoss(program: Program, loss: number, overlap: (a: number, b: num
     if (!movable) return undefined;
   }
 
-  const same = (a: number, b: number): boolean => a === b || (!isActivation(a) && !isActivation(b) && overlap(a, b));
-  const touch = (some: readonly number[], others: readonly number[]): boolean => some.some((a) => others.some((b) => same(a, b)));
+  const touch = touching(program, overlap);
   for (const moving of [byHidden, byWeight]) {
     if (moving === undefined) continue;
     const { inputs: reads, outputs: writes } = instructions[moving]!;

@@ -15,10 +15,11 @@ const BY_WEIGHT: ReadonlyMap<string, string> = new Map([
 const TOGETHER = "normGradients";
 const SUM = "sumBlocks";
 
-/** Kernels of the instructions that `fuseNormGradients` writes. */
-export function emitterOfNorm({ op }: Pick<Instruction, "op">): OpEmitter | undefined {
-  return op === TOGETHER ? normGradients : op === SUM ? sumBlocks : undefined;
-}
+/** Kernels of the instructions that `fuseNormGradients` writes, by op. */
+export const normEmitters: ReadonlyMap<string, OpEmitter> = new Map([
+  [TOGETHER, normGradients],
+  [SUM, sumBlocks],
+]);
 
 /**
  * Lets the kernel of a norm's gradient by x keep the sums over rows that its gradient by the weight is made of, so that x and dy are

@@ -46,10 +46,10 @@ export const definitionsWithResult: readonly OpDefinition[] = [...WITH_RESULT.va
   mayAlias: mayAlias!,
 }));
 
-/** Kernels of the instructions that `repeatInGradient` writes. */
-export function emitterWithResult({ op }: Pick<Instruction, "op">): OpEmitter | undefined {
-  return [...WITH_RESULT.values()].find((one) => one.op === op)?.emitter;
-}
+/** Kernels of the instructions that `repeatInGradient` writes, by op. */
+export const emittersWithResult: ReadonlyMap<string, OpEmitter> = new Map(
+  [...WITH_RESULT.values()].map(({ op, emitter }) => [op, emitter] as const),
+);
 
 /**
  * Lets the kernel of an op's gradient, which reads what the op reads, write a cheap result that is computed again for the gradients of

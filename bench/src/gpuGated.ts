@@ -2,15 +2,8 @@
 import { float32ToFloat16 } from "@sft/checkpoint";
 import { gatedActivation, matmul, reshape, Tape, type ActivationKind, type BackendBuffer } from "@sft/kernels";
 import { createBackend, type KernelTiming } from "@sft/kernels-webgpu/node";
+import { rowsAtEdges, sixtyFourths } from "./sixtyFourths.ts";
 import { warmUp } from "./warmUp.ts";
-
-/** Multiples of 1/64 below 1: exact in float16, their products in float32. */
-function random(length: number, seed: number): Float32Array {
-  const values = new Float32Array(length);
-  let state = seed * 2 + 1;
-  for (let i = 0; i < length; i++) values[i] = (((state = (state * 48271) % 2147483647) % 127) - 63) / 64;
-  return values;
-}
 
 let timings: readonly KernelTiming[] = [];
 const gpu = await createBackend({ precision: "mixed", profile: (given) => void (timings = given) });
@@ -26,9 +19,9 @@ const functions: Partial<Record<ActivationKind, (x: number) => number>> = {
 async function check(m: number, n: number, k: number, kind: "silu" | "geluTanh"): Promise<string> {
   const tape = new Tape("gated");
   const data = new Map([
-    ["x", random(m * k, 1)],
-    ["g", random(n * k, 2)],
-    ["u", random(n * k, 3)],
+    ["x", sixtyFourths(m * k, 1)],
+    ["g", sixtyFourths(n * k, 2)],
+    ["u", sixtyFourths(n * k, 3)],
   ]);
   const product = (weight: string) =>
     tape.apply(matmul, [tape.input("x", [m, k], "f16"), tape.input(weight, [n, k], "f16")], {
@@ -59,7 +52,7 @@ async function check(m: number, n: number, k: number, kind: "silu" | "geluTanh")
   for (const name of ["y0", "y1", "y2"]) results.push(await gpu.download(buffers.get(name)!));
   const [x, g, u] = ["x", "g", "u"].map((name) => data.get(name)!) as [Float32Array, Float32Array, Float32Array];
   let worst = 0;
-  for (const row of [0, 1, 15, 16, 63, 64, 127, 128, 1000, m - 129, m - 128, m - 65, m - 8, m - 1]) {
+  for (const row of rowsAtEdges(m)) {
     for (let column = 0; column < n; column++) {
       const at = row * n + column;
       for (const [index, weight] of [g, u].entries()) {

@@ -2,6 +2,7 @@
 import { float32ToFloat16 } from "@sft/checkpoint";
 import { matmul, reshape, Tape, type BackendBuffer } from "@sft/kernels";
 import { createBackend, type KernelTiming } from "@sft/kernels-webgpu/node";
+import { rowsAtEdges, sixtyFourths } from "./sixtyFourths.ts";
 import { warmUp } from "./warmUp.ts";
 
 interface Shape {
@@ -17,14 +18,6 @@ interface Shape {
   readonly residual: boolean;
 }
 
-/** Multiples of 1/64 below 1: exact in float16, their products in float32. */
-function random(length: number, seed: number): Float32Array {
-  const values = new Float32Array(length);
-  let state = seed * 2 + 1;
-  for (let i = 0; i < length; i++) values[i] = (((state = (state * 48271) % 2147483647) % 127) - 63) / 64;
-  return values;
-}
-
 let timings: readonly KernelTiming[] = [];
 const gpu = await createBackend({ precision: "mixed", profile: (given) => void (timings = given) });
 console.log(gpu.capabilities.adapter);
@@ -35,7 +28,7 @@ async function check(shape: Shape): Promise<string> {
   const tape = new Tape("pair");
   const data = new Map<string, Float32Array>();
   const input = (name: string, rows: number, columns: number, dtype: "f16" | "f32") => {
-    data.set(name, random(rows * columns, name.charCodeAt(0)));
+    data.set(name, sixtyFourths(rows * columns, name.charCodeAt(0)));
     return tape.input(name, [rows, columns], dtype);
   };
   const [x, w] = [input("x", m, k, type), transposed ? input("w", n, k, "f16") : input("w", k, n, "f16")];
@@ -64,7 +57,7 @@ async function check(shape: Shape): Promise<string> {
   if (!folded) throw new Error(`not folded: ${timings.map(({ kernel }) => kernel).join()}`);
   const [left, right, low, up, added] = ["x", "w", "t", "b", "r"].map((name) => data.get(name)!);
   let worst = 0;
-  for (const row of [0, 1, 15, 16, 63, 64, 127, 128, 1000, m - 129, m - 128, m - 65, m - 8, m - 1]) {
+  for (const row of rowsAtEdges(m)) {
     for (let column = 0; column < n; column++) {
       let [expected, size] = [residual ? added![row * n + column]! : 0, 1];
       for (let d = 0; d < k; d++) {

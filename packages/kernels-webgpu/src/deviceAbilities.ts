@@ -73,8 +73,8 @@ export function limitsOf(
 }
 
 /**
- * A rounded copy of a smaller weight is still in the cache when the product reads it. On an H100, held copies save 2.5 % of a step of full
- * fine-tuning for 6 % of its memory at 1 B (2^20 to 2^24 elements), and 1.5 % for 4 % at 135 M (at most 0.9 million), where they are left out.
+ * On an H100, held copies save 2.5 % of a step of full fine-tuning for 6 % of its memory at 1 B (weights of 2^20 to 2^24 elements), and
+ * 1.3 % for 4 % at 135 M (at most 0.9 million), where they are left out.
  */
 export const HALF_COPIES_FROM: number = 2 ** 20;
 
